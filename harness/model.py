@@ -1,0 +1,231 @@
+"""The frozen values that every part shares: cases, points, tasks, observations.
+
+Nothing here reads a file, knows YAML or imports a framework. The module is part of what a worker loads, so it keeps
+to the standard library and NumPy and to Python 3.10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+#: Kinds of an input, as written in a case, and the concrete NumPy dtype at (single, double) precision.
+KINDS: Mapping[str, tuple[str, str]] = {
+    "complex": ("complex64", "complex128"),
+    "real": ("float32", "float64"),
+    "integer": ("int64", "int64"),
+    "boolean": ("bool", "bool"),
+}
+
+#: dtype words of a case -> precision index into KINDS.
+PRECISION: Mapping[str, int] = {"float32": 0, "complex64": 0, "float64": 1, "complex128": 1}
+
+
+def concrete_dtype(kind: str, dtype: str) -> np.dtype[Any]:
+    """The NumPy dtype of an input of `kind` in a case run at `dtype` (a real input of a complex64 case is float32)."""
+    return np.dtype(KINDS[kind][PRECISION[dtype]])
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something was written, for messages: 1-based line and column."""
+
+    path: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}" if self.line else self.path
+
+
+class CaseError(Exception):
+    """A case, a file of cases or a command line is wrong; the message is for the person who wrote it."""
+
+    def __init__(self, problem: str, place: Place | None = None, hint: str = "") -> None:
+        self.problem, self.place, self.hint = problem, place, hint
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        where = f"{self.place}: " if self.place else ""
+        return f"{where}{self.problem}" + (f" ({self.hint})" if self.hint else "")
+
+
+@dataclass(frozen=True)
+class Input:
+    """One named array of a case.
+
+    `group` is the argument it belongs to: an argument given as a mapping of arrays (a `.npz` file) is flattened to
+    leaves named "params.w", each with group "params"; a plain input is its own group.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    differentiate: bool = True
+
+    @property
+    def group(self) -> str:
+        return self.name.partition(".")[0]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One concrete set of input arrays, held in double precision (complex128, float64, int64, bool)."""
+
+    name: str
+    arrays: Mapping[str, np.ndarray] = field(hash=False)
+    note: str = ""
+    layout: str = ""  # "", "noncontiguous" or "lazy-conj": how the array is laid out when it reaches a framework
+
+
+@dataclass(frozen=True)
+class Source:
+    """What one backend family evaluates: kind is "portable", "native" or "callable" (text "package.module:function")."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """Relative tolerances of a case; None means the default for the dtype (eps**0.75 and eps**0.5)."""
+
+    fine: float | None = None
+    coarse: float | None = None
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A known difference: which rows it speaks of, what is expected there, and why."""
+
+    verdict: tuple[str, ...]
+    because: str
+    points: tuple[str, ...] = ()
+    backends: tuple[str, ...] = ()  # a row matches when every one of these is its left or its right
+    api: tuple[str, ...] = ()
+    quantity: tuple[str, ...] = ()
+    dtype: tuple[str, ...] = ()
+    axis: tuple[str, ...] = ()
+    culprit: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict, hash=False)  # package -> PEP 440 specifier
+    link: str = ""
+    strict: bool = True
+    place: Place = Place("")
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """A closed form written in the case, in portable text: df/dz and df/dz* with respect to one input.
+
+    Elementwise functions only (the differential is diagonal); for a real input `dz` is the ordinary derivative.
+    """
+
+    input: str
+    dz: str
+    dzbar: str = "0"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One function, the points where it is differentiated, and what is known about it.
+
+    function maps "portable" or a backend family ("torch", "jax", "reference") to its text.
+    """
+
+    id: str
+    function: Mapping[str, str] = field(hash=False)
+    inputs: tuple[Input, ...]
+    points: tuple[Point, ...] = field(hash=False)
+    dtypes: tuple[str, ...]
+    outputs: tuple[str, ...] = ()  # empty: named by position ("out", or "out0", "out1", ...)
+    order: int = 1
+    tolerance: Tolerance = Tolerance()
+    expect: tuple[Expectation, ...] = ()
+    derivative: tuple[Derivative, ...] = ()
+    tags: tuple[str, ...] = ()
+    covers: tuple[str, ...] = ()  # functions of torch or jax that this case stands for, beyond those in its text
+    note: str = ""
+    family: str = ""  # the folder and file it lives in: "elementwise/inverse_hyperbolic"
+    place: Place = Place("")
+    seconds: float = 60.0  # time limit for one backend, one dtype, all points
+
+    def source(self, family: str) -> Source | None:
+        """What the backend family evaluates, or None where the case has no text for it."""
+        text = self.function.get(family)
+        if text is None:
+            portable = self.function.get("portable")
+            return None if portable is None else Source("portable", portable)
+        return Source("callable" if _is_callable_path(text) else "native", text)
+
+    @property
+    def is_complex(self) -> bool:
+        return any(i.kind == "complex" for i in self.inputs)
+
+
+def _is_callable_path(text: str) -> bool:
+    module, colon, name = text.strip().partition(":")
+    return bool(colon) and name.isidentifier() and all(p.isidentifier() for p in module.split("."))
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker is asked: one case at one dtype on one target, all points. Serialisable (see run.protocol)."""
+
+    case: str
+    dtype: str
+    backend: str
+    device: str
+    mode: str
+    source: Source
+    inputs: tuple[Input, ...]
+    points: tuple[Point, ...]  # arrays already cast to the concrete dtypes of `dtype`
+    outputs: tuple[str, ...] = ()
+    order: int = 1
+    apis: tuple[str, ...] | None = None  # None: the differential and every native API; () : the differential only
+    skip: frozenset[tuple[str, str]] = frozenset()  # (point, api) steps that killed a worker before
+    modules: tuple[str, ...] = ()  # modules whose functions the user allowed
+    path: tuple[str, ...] = ()  # extra sys.path entries for those modules
+    seconds: float = 60.0
+
+    @property
+    def key(self) -> tuple[str, str, str, str, str]:
+        return (self.case, self.dtype, self.backend, self.device, self.mode)
+
+
+#: Observation statuses. "refused": the framework declined with its own error. "unsupported": no spelling there.
+STATUSES = ("ok", "refused", "error", "crash", "timeout", "unsupported")
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What one API on one target returned at one point.
+
+    quantity "value":        data is the output as returned; input is "".
+    quantity "differential": data is the real matrix J of design section 2, shape (2m, 2n), float of the precision;
+                             api is "pullback" or "pushforward".
+    quantity "raw":          data is exactly what the API returned for this (input, output).
+    quantity "hessian":      data is the real Hessian block of the loss; input is "a" or "a,b"; api is
+                             "forward-over-reverse" or "reverse-over-reverse".
+    When status is not "ok", data is None and `message` is the framework's own text.
+    """
+
+    case: str
+    point: str
+    dtype: str
+    backend: str
+    device: str
+    mode: str
+    api: str
+    quantity: str
+    input: str
+    output: str
+    status: str
+    data: np.ndarray | None = None
+    error: str = ""  # exception type or signal name
+    message: str = ""
+    seconds: float = 0.0
