@@ -1,0 +1,60 @@
+"""The command `harness`: a thin front. Each command's module is imported only when that command is used."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+#: command -> (module below harness.cli, one line of help). The module has configure(parser) and execute(args) -> int.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("run", "observe cases on the installed frameworks, compare, and print the summary"),
+    "compare": ("compare", "compare recorded runs along one axis"),
+    "show": ("show", "one case in full: inputs, raw results, Wirtinger pair, verdict, advice"),
+    "list": ("listing", "the cases of a catalogue"),
+    "lint": ("lint", "check case files without running them"),
+    "schema": ("schema", "print the JSON Schema of a case file"),
+    "conventions": ("conventions", "measure which convention each API of each framework follows"),
+}
+
+EXIT_OK, EXIT_SURPRISING, EXIT_BAD, EXIT_TARGET = 0, 1, 2, 3
+
+HELP = """usage: harness COMMAND [OPTION ...]
+
+Do torch.autograd, torch.func and JAX give the same derivative; if not, is it only
+a convention; and if it is more than that, who is wrong?
+
+commands:
+{commands}
+
+  harness COMMAND --help says more about one. Exit status: 0 nothing surprising,
+  1 something surprising, 2 bad usage or a bad case, 3 a target could not be run.
+"""
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    return HELP.format(commands="\n".join(f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items()))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status. argv defaults to sys.argv[1:]."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_overview(), end="")
+        return EXIT_OK if words else EXIT_BAD
+    if words[0] in ("-V", "--version"):
+        from harness import __version__
+
+        print(f"harness {__version__}")
+        return EXIT_OK
+    name = words[0]
+    if name not in COMMANDS:
+        from difflib import get_close_matches
+
+        close = get_close_matches(name, COMMANDS, n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        print(f"harness: unknown command {name!r}{hint} See harness --help.", file=sys.stderr)
+        return EXIT_BAD
+    from harness.cli.dispatch import dispatch
+
+    return dispatch(name, COMMANDS[name], words[1:])
