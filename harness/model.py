@@ -191,6 +191,8 @@ class Task:
     modules: tuple[str, ...] = ()  # modules whose functions the user allowed
     path: tuple[str, ...] = ()  # extra sys.path entries for those modules
     seconds: float = 60.0
+    spec: str = ""  # what loads the backend: its name or "package.module:Class"; empty: its name
+    python: str = ""  # interpreter of the environment it runs in; empty: the coordinator's own
 
     @property
     def key(self) -> tuple[str, str, str, str, str]:
