@@ -1,0 +1,105 @@
+"""The Python API: observe, open, compare, show. Everything returns pandas frames or text; nothing prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from harness.model import Case, CaseError
+from harness.run import Run
+
+if TYPE_CHECKING:
+    from harness.compare.frame import Comparison
+
+Runs = str | Path | Run | Sequence[str | Path | Run]
+
+
+def run(
+    cases: str | Path | Case | Iterable[str | Path | Case] | None = None, **options: Any
+) -> Run:
+    """Observe cases on every installed framework; see harness.run.api.run for the options.
+
+    cases: Case objects, or paths of case files and folders; None is the installed catalogue.
+    """
+    from harness.cases import catalogue_path
+    from harness.run.api import run as observe
+
+    if cases is None:
+        cases = [catalogue_path()]
+    elif isinstance(cases, str | Path | Case):
+        cases = [cases]
+    return observe(list(cases), **options)
+
+
+def open_run(path: str | Path | Run) -> Run:
+    """A recorded run, complete or interrupted."""
+    return path if isinstance(path, Run) else Run.open(path)
+
+
+def _runs(runs: Runs) -> list[Run]:
+    if isinstance(runs, str | Path | Run):
+        runs = [runs]
+    return [open_run(run) for run in runs]
+
+
+def compare(runs: Runs, axis: str = "backend", select: Sequence[str] | None = None) -> Comparison:
+    """Every pair of observations that differ along `axis` only; one row a pair, the columns of the contract.
+
+    axis: backend, api, mode, device, dtype or version. select: globs on CASE or CASE@POINT.
+    """
+    from harness.compare import compare as join
+
+    return join(_runs(runs), axis=axis, select=select)
+
+
+def conventions(backends: Sequence[str] | None = None) -> pd.DataFrame:
+    """The measured convention of each API of each backend: backend, api, map, declared, note."""
+    from harness.conventions import measure_all
+
+    return measure_all(backends)
+
+
+def show(run: str | Path | Run, what: str, dtype: str | None = None) -> str:
+    """The page of a case, or of one of its points ("CASE@POINT"), from a recorded run."""
+    from harness.report.show import show as page
+
+    opened = open_run(run)
+    name, _, point_name = what.partition("@")
+    case = next((c for c in opened.cases if c.id == name), None)
+    if case is None:
+        from difflib import get_close_matches
+
+        close = get_close_matches(name, [c.id for c in opened.cases], n=3)
+        raise CaseError(f"the run has no case {name!r}", None, f"close: {', '.join(close)}" if close else "")
+    points = [p for p in case.points if not point_name or p.name == point_name]
+    if not points:
+        raise CaseError(f"case {name!r} has no point {point_name!r}", None, ", ".join(p.name for p in case.points))
+    wanted = dtype or case.dtypes[-1]
+    if wanted not in case.dtypes:
+        raise CaseError(f"case {name!r} was not run at {wanted}", None, ", ".join(case.dtypes))
+    observations = opened.observations()
+    observations = observations[(observations["case"].astype(str) == name) & (observations["dtype"].astype(str) == wanted)]
+    frames = [compare(opened, axis, [name]) for axis in ("backend", "api")]
+    frame = pd.concat(frames, ignore_index=True)
+    frame = frame[frame["dtype"].astype(str) == wanted]
+    pages = [
+        page(case, point, wanted, _at(observations, point.name), _at(frame, point.name), opened.array, _digits())
+        for point in points
+    ]
+    return "\n\n".join(pages)
+
+
+def _at(frame: pd.DataFrame, point: str) -> pd.DataFrame:
+    return frame[frame["point"].astype(str) == point]
+
+
+def _digits() -> Any:
+    from harness.reference import digits
+
+    return digits
+
+
+__all__: Mapping[str, Any] | list[str] = ["compare", "conventions", "open_run", "run", "show"]

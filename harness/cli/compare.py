@@ -1,0 +1,34 @@
+"""Compare recorded runs along one axis. Any number of runs; two frameworks need not have run together."""
+
+from __future__ import annotations
+
+import argparse
+
+from harness.cli.options import add_format, emit
+
+AXES = ("backend", "api", "mode", "device", "dtype", "version")
+COLUMNS = ("verdict", "case", "point", "dtype", "api", "input", "left", "right", "relation", "culprit", "max_rel", "note")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders")
+    parser.add_argument("--axis", choices=AXES, default="backend", help="default: backend")
+    parser.add_argument("--select", action="append", metavar="GLOB", help="only CASE or CASE@POINT that match; repeatable")
+    parser.add_argument("--verdict", action="append", metavar="WORD", help="only rows with this verdict; repeatable")
+    parser.add_argument("--quantity", action="append", choices=("value", "differential", "raw", "hessian"))
+    parser.add_argument("--surprising", action="store_true", help="only what no expectation covers")
+    add_format(parser)
+
+
+def execute(args: argparse.Namespace) -> int:
+    from harness.api import compare
+
+    frame = compare(args.runs, axis=args.axis, select=args.select)
+    surprising = bool(frame["surprising"].any())
+    for column, wanted in (("verdict", args.verdict), ("quantity", args.quantity)):
+        if wanted:
+            frame = frame[frame[column].astype(str).isin(wanted)]
+    if args.surprising:
+        frame = frame[frame["surprising"].astype(bool)]
+    emit(frame, args.format, args.output, COLUMNS)
+    return 1 if surprising else 0

@@ -1,0 +1,99 @@
+"""Options and small habits that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.cli.dispatch import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMATS = ("table", "csv", "json", "markdown", "parquet")
+
+
+def add_catalogue(parser: argparse.ArgumentParser) -> None:
+    """PATH... and what narrows or widens it."""
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="case files or folders (default: the catalogue)")
+    parser.add_argument("--select", action="append", metavar="GLOB", help="only cases (CASE or CASE@POINT) that match; repeatable")
+    parser.add_argument("--allow", action="append", default=[], metavar="MODULE",
+                        help="let cases call functions of this module; repeatable (also [tool.harness] modules)")  # fmt: skip
+
+
+def add_format(parser: argparse.ArgumentParser, default: str = "table") -> None:
+    parser.add_argument("--format", choices=FORMATS, default=default, help=f"default: {default}")
+    parser.add_argument("--output", metavar="FILE", help="write to FILE instead of standard output")
+
+
+def catalogue_paths(args: argparse.Namespace) -> tuple[list[str | Path], tuple[str, ...]]:
+    """The paths to load and the modules allowed, from the command line and from pyproject.toml."""
+    from harness.settings import read_settings
+
+    settings = read_settings()
+    paths: list[str | Path] = list(args.paths)
+    if not paths and settings.paths and settings.folder:
+        paths = [settings.folder / path for path in settings.paths]
+    if not paths:
+        from harness.cases import catalogue_path
+
+        paths = [catalogue_path()]
+    return paths, (*settings.modules, *args.allow)
+
+
+def write(content: str | bytes, output: str | None) -> None:
+    """Write to a file or to standard output, ending in one newline."""
+    if isinstance(content, str):
+        content = content.rstrip("\n") + "\n"
+    if output:
+        try:
+            path = Path(output)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        except OSError as error:
+            raise UsageError(f"cannot write {output}: {error.strerror}") from error
+    elif isinstance(content, str):
+        sys.stdout.write(content)
+    else:
+        sys.stdout.buffer.write(content)
+
+
+def emit(frame: pd.DataFrame, form: str, output: str | None, columns: Sequence[str] | None = None) -> None:
+    """A frame in one of FORMATS. columns: those of the table form (the other forms carry everything)."""
+    if form == "table":
+        from harness.report.text import table
+
+        shown = frame[list(columns)] if columns else frame
+        rows = [[_cell(v) for v in row] for row in shown.itertuples(index=False)]
+        size = None if output is None else 160
+        write(table(list(shown.columns), rows, size) if rows else "no rows", output)
+    elif form == "csv":
+        write(frame.to_csv(index=False), output)
+    elif form == "json":
+        write(frame.to_json(orient="records", indent=1, default_handler=str), output)
+    elif form == "markdown":
+        write(_markdown(frame[list(columns)] if columns else frame), output)
+    else:
+        import io
+
+        if output is None and sys.stdout.isatty():
+            raise UsageError("parquet is binary; name a file with --output")
+        buffer = io.BytesIO()
+        frame.to_parquet(buffer, index=False)
+        write(buffer.getvalue(), output)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return "" if value != value else f"{value:.3g}"
+    return "" if value is None else str(value)
+
+
+def _markdown(frame: pd.DataFrame) -> str:
+    def row(cells: Sequence[Any]) -> str:
+        return "| " + " | ".join(_cell(c).replace("|", "\\|").replace("\n", " ") for c in cells) + " |"
+
+    lines = [row(list(frame.columns)), row(["---"] * frame.shape[1])]
+    return "\n".join([*lines, *(row(values) for values in frame.itertuples(index=False))])

@@ -1,0 +1,66 @@
+"""Observe cases on the installed frameworks, compare what was observed, and print the summary.
+
+Observations go to a run folder as they are made; a run that was interrupted is completed with --resume.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from harness.cli.options import add_catalogue, catalogue_paths
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_catalogue(parser)
+    parser.add_argument("--backend", action="append", metavar="NAME",
+                        help="torch.autograd, torch.func, jax, reference, or package.module:Class; repeatable (default: every installed one)")
+    parser.add_argument("--device", action="append", metavar="DEVICE", help="in the framework's own words; repeatable")
+    parser.add_argument("--mode", action="append", metavar="MODE", help="eager, jit, ...; repeatable (default: each backend's own)")
+    parser.add_argument("--dtype", action="append", choices=("float32", "float64", "complex64", "complex128"))
+    parser.add_argument("--api", action="append", metavar="NAME", help="only these native APIs; 'none': the differential alone")
+    parser.add_argument("--python", action="append", default=[], metavar="BACKEND=PATH",
+                        help="run this backend with another interpreter, which may hold another release")
+    parser.add_argument("--no-reference", action="store_true", help="leave the arbitrary-precision reference out")
+    parser.add_argument("--jobs", type=int, metavar="N", help="worker processes (default: one for each core)")
+    parser.add_argument("--seconds", type=float, metavar="S", help="time limit of one case on one backend at one dtype")
+    parser.add_argument("--memory", type=float, metavar="GIB", help="memory limit of one worker")
+    parser.add_argument("--output", metavar="DIR", help="the run folder (default: runs/TIME-DIGEST)")
+    parser.add_argument("--resume", action="store_true", help="complete an interrupted run (--output, or the newest in runs/)")
+    parser.add_argument("--no-compare", action="store_true", help="observe only")
+    parser.add_argument("--quiet", action="store_true", help="no progress")  # fmt: skip
+
+
+def execute(args: argparse.Namespace) -> int:
+    from harness.api import compare, run
+    from harness.cli.dispatch import UsageError
+    from harness.settings import read_settings
+
+    pythons = {}
+    for item in args.python:
+        backend, equals, path = item.partition("=")
+        if not (backend and equals and path):
+            raise UsageError(f"--python wants BACKEND=PATH, not {item!r}")
+        pythons[backend] = path
+    settings = read_settings()
+    paths, allow = catalogue_paths(args)
+    apis = None if not args.api else () if args.api == ["none"] else tuple(args.api)
+    made = run(
+        paths, backends=args.backend or list(settings.backends) or None, devices=args.device, modes=args.mode,
+        dtypes=args.dtype, select=args.select, apis=apis, jobs=args.jobs or settings.jobs, output=args.output,
+        resume=args.resume, allow=allow, python=pythons, seconds=args.seconds, memory=args.memory,
+        reference=not args.no_reference, progress=not args.quiet,
+    )  # fmt: skip
+    if args.no_compare:
+        print(made.path)
+        return 0
+    import pandas as pd
+
+    from harness.report.summary import summary
+
+    frame = pd.concat([compare(made, axis="backend"), compare(made, axis="api")], ignore_index=True)
+    print(summary(made, frame))
+    failed = made.failed_targets
+    for target, reason in failed.items():
+        print(f"harness run: {target} could not be run: {reason}", file=sys.stderr)
+    return 3 if failed else 1 if frame["surprising"].any() else 0
