@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 Runs = str | Path | Run | Sequence[str | Path | Run]
 
 
-def run(
-    cases: str | Path | Case | Iterable[str | Path | Case] | None = None, **options: Any
-) -> Run:
+def run(cases: str | Path | Case | Iterable[str | Path | Case] | None = None, **options: Any) -> Run:
     """Observe cases on every installed framework; see harness.run.api.run for the options.
 
     cases: Case objects, or paths of case files and folders; None is the installed catalogue.
@@ -81,7 +79,9 @@ def show(run: str | Path | Run, what: str, dtype: str | None = None) -> str:
     if wanted not in case.dtypes:
         raise CaseError(f"case {name!r} was not run at {wanted}", None, ", ".join(case.dtypes))
     observations = opened.observations()
-    observations = observations[(observations["case"].astype(str) == name) & (observations["dtype"].astype(str) == wanted)]
+    observations = observations[
+        (observations["case"].astype(str) == name) & (observations["dtype"].astype(str) == wanted)
+    ]
     frames = [compare(opened, axis, [name]) for axis in ("backend", "api")]
     frame = pd.concat(frames, ignore_index=True)
     frame = frame[frame["dtype"].astype(str) == wanted]

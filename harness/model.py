@@ -83,7 +83,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Source:
-    """What one backend family evaluates: kind is "portable", "native" or "callable" (text "package.module:function")."""
+    """What one backend family evaluates; kind: portable, native or callable (text "package.module:function")."""
 
     kind: str
     text: str

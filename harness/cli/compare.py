@@ -7,13 +7,28 @@ import argparse
 from harness.cli.options import add_format, emit
 
 AXES = ("backend", "api", "mode", "device", "dtype", "version")
-COLUMNS = ("verdict", "case", "point", "dtype", "api", "input", "left", "right", "relation", "culprit", "max_rel", "note")
+COLUMNS = (
+    "verdict",
+    "case",
+    "point",
+    "dtype",
+    "api",
+    "input",
+    "left",
+    "right",
+    "relation",
+    "culprit",
+    "max_rel",
+    "note",
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders")
     parser.add_argument("--axis", choices=AXES, default="backend", help="default: backend")
-    parser.add_argument("--select", action="append", metavar="GLOB", help="only CASE or CASE@POINT that match; repeatable")
+    parser.add_argument(
+        "--select", action="append", metavar="GLOB", help="only CASE or CASE@POINT that match; repeatable"
+    )
     parser.add_argument("--verdict", action="append", metavar="WORD", help="only rows with this verdict; repeatable")
     parser.add_argument("--quantity", action="append", choices=("value", "differential", "raw", "hessian"))
     parser.add_argument("--surprising", action="store_true", help="only what no expectation covers")

@@ -14,7 +14,8 @@ def dispatch(name: str, command: tuple[str, str], words: Sequence[str]) -> int:
     module_name, text = command
     module = importlib.import_module(f"harness.cli.{module_name}")
     parser = argparse.ArgumentParser(
-        prog=f"harness {name}", description=module.__doc__ or text,
+        prog=f"harness {name}",
+        description=module.__doc__ or text,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.configure(parser)

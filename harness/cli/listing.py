@@ -22,7 +22,9 @@ def execute(args: argparse.Namespace) -> int:
     rows = []
     for case in cases:
         spelled = case.function.get("portable") or "; ".join(f"{k}: {v}" for k, v in case.function.items())
-        inputs = ", ".join(f"{i.name}: {'' if i.differentiate else 'const '}{i.kind}{list(i.shape)}" for i in case.inputs)
+        inputs = ", ".join(
+            f"{i.name}: {'' if i.differentiate else 'const '}{i.kind}{list(i.shape)}" for i in case.inputs
+        )
         rows.append({
             "case": case.id, "family": case.family, "points": len(case.points), "dtypes": " ".join(case.dtypes),
             "order": case.order, "expect": len(case.expect), "inputs": inputs, "function": " ".join(spelled.split()),

@@ -19,9 +19,11 @@ FORMATS = ("table", "csv", "json", "markdown", "parquet")
 def add_catalogue(parser: argparse.ArgumentParser) -> None:
     """PATH... and what narrows or widens it."""
     parser.add_argument("paths", nargs="*", metavar="PATH", help="case files or folders (default: the catalogue)")
-    parser.add_argument("--select", action="append", metavar="GLOB", help="only cases (CASE or CASE@POINT) that match; repeatable")
+    parser.add_argument(
+        "--select", action="append", metavar="GLOB", help="only cases (CASE or CASE@POINT) that match; repeatable"
+    )
     parser.add_argument("--allow", action="append", default=[], metavar="MODULE",
-                        help="let cases call functions of this module; repeatable (also [tool.harness] modules)")  # fmt: skip
+                        help="let cases call this module; repeatable (also [tool.harness] modules)")  # fmt: skip
 
 
 def add_format(parser: argparse.ArgumentParser, default: str = "table") -> None:

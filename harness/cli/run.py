@@ -13,20 +13,35 @@ from harness.cli.options import add_catalogue, catalogue_paths
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_catalogue(parser)
-    parser.add_argument("--backend", action="append", metavar="NAME",
-                        help="torch.autograd, torch.func, jax, reference, or package.module:Class; repeatable (default: every installed one)")
+    parser.add_argument(
+        "--backend",
+        action="append",
+        metavar="NAME",
+        help="a name, or package.module:Class; repeatable (default: every installed one)",
+    )
     parser.add_argument("--device", action="append", metavar="DEVICE", help="in the framework's own words; repeatable")
-    parser.add_argument("--mode", action="append", metavar="MODE", help="eager, jit, ...; repeatable (default: each backend's own)")
+    parser.add_argument(
+        "--mode", action="append", metavar="MODE", help="eager, jit, ...; repeatable (default: each backend's own)"
+    )
     parser.add_argument("--dtype", action="append", choices=("float32", "float64", "complex64", "complex128"))
-    parser.add_argument("--api", action="append", metavar="NAME", help="only these native APIs; 'none': the differential alone")
-    parser.add_argument("--python", action="append", default=[], metavar="BACKEND=PATH",
-                        help="run this backend with another interpreter, which may hold another release")
+    parser.add_argument(
+        "--api", action="append", metavar="NAME", help="only these native APIs; 'none': the differential alone"
+    )
+    parser.add_argument(
+        "--python",
+        action="append",
+        default=[],
+        metavar="BACKEND=PATH",
+        help="run this backend with another interpreter, which may hold another release",
+    )
     parser.add_argument("--no-reference", action="store_true", help="leave the arbitrary-precision reference out")
     parser.add_argument("--jobs", type=int, metavar="N", help="worker processes (default: one for each core)")
     parser.add_argument("--seconds", type=float, metavar="S", help="time limit of one case on one backend at one dtype")
     parser.add_argument("--memory", type=float, metavar="GIB", help="memory limit of one worker")
     parser.add_argument("--output", metavar="DIR", help="the run folder (default: runs/TIME-DIGEST)")
-    parser.add_argument("--resume", action="store_true", help="complete an interrupted run (--output, or the newest in runs/)")
+    parser.add_argument(
+        "--resume", action="store_true", help="complete an interrupted run (--output, or the newest in runs/)"
+    )
     parser.add_argument("--no-compare", action="store_true", help="observe only")
     parser.add_argument("--quiet", action="store_true", help="no progress")  # fmt: skip
 

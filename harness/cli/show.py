@@ -8,7 +8,9 @@ import argparse
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="a run folder")
     parser.add_argument("case", metavar="CASE[@POINT]", help="a case, or one of its points")
-    parser.add_argument("--dtype", metavar="WORD", help="complex64, complex128, float32 or float64 (default: the widest)")
+    parser.add_argument(
+        "--dtype", metavar="WORD", help="complex64, complex128, float32 or float64 (default: the widest)"
+    )
 
 
 def execute(args: argparse.Namespace) -> int:

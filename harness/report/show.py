@@ -20,8 +20,13 @@ Row = Mapping[str, Any]
 
 
 def show(
-    case: Case, point: Point, dtype: str, observations: pd.DataFrame, comparisons: pd.DataFrame,
-    array_of: Callable[[Any], np.ndarray | None], digits: Callable[[Case, Point, str], str] | None = None,
+    case: Case,
+    point: Point,
+    dtype: str,
+    observations: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    array_of: Callable[[Any], np.ndarray | None],
+    digits: Callable[[Case, Point, str], str] | None = None,
 ) -> str:
     """The page of one case at one point and dtype.
 
@@ -124,8 +129,8 @@ def _verdicts(frame: pd.DataFrame, size: int) -> list[str]:
         who = f"{row['culprit']} ({row['evidence']})" if row["culprit"] else ""
         cells.append([
             str(row["verdict"]), str(row["relation"]), f"{row['left']} ~ {row['right']}",
-            str(row["api"]) if row["quantity"] != "value" else "value", str(row["input"]), who, detail, str(row["blind"]),
-            str(row["note"] or row["expected"] or ""),
+            str(row["api"]) if row["quantity"] != "value" else "value", str(row["input"]), who, detail,
+            str(row["blind"]), str(row["note"] or row["expected"] or ""),
         ])  # fmt: skip
         told.setdefault(advice(row), None)
     head = ["verdict", "relation", "sides", "api", "input", "culprit", "max rel", "blind to", "note"]
