@@ -1,0 +1,88 @@
+"""How big the integers in a call may be. What depends on shapes is bounded by the worker's memory and time limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from harness.expr.kinds import Kind, Refused
+
+MAX_ELEMENTS = 1_000_000
+MAX_SIDE = 1_000
+
+#: Functions that make a square from one integer, or work for each unit of it.
+_SQUARE = frozenset(
+    [
+        "diag",
+        "diag_embed",
+        "diagflat",
+        "diff",
+        "eye",
+        "hilbert",
+        "identity",
+        "matrix_power",
+        "one_hot",
+        "polygamma",
+        "toeplitz",
+        "tri",
+        "vander",
+        "bessel_jn",
+        "expn",
+        "multigammaln",
+    ]
+)
+
+#: Functions whose separate integers multiply to a number of elements.
+_SIZES = frozenset(
+    [
+        "broadcast_to",
+        "empty",
+        "expand",
+        "expand_as",
+        "eye",
+        "full",
+        "new_full",
+        "new_ones",
+        "new_zeros",
+        "ones",
+        "repeat",
+        "repeat_interleave",
+        "reshape",
+        "tile",
+        "unflatten",
+        "view",
+        "zeros",
+    ]
+)
+
+
+def _integers(kind: Kind) -> list[int]:
+    if kind.sort == "int" and kind.known:
+        return [abs(int(kind.value))]
+    if kind.sort == "sequence" and kind.items is not None:
+        return [integer for item in kind.items for integer in _integers(item)]
+    return []
+
+
+def check_call(name: str, arguments: Sequence[Kind]) -> None:
+    """Refuse a call of `name` (its last dotted part counts) whose constant integers ask for too much."""
+    short = name.rpartition(".")[2]
+    loose: list[int] = []
+    for kind in arguments:
+        found = _integers(kind)
+        for integer in found:
+            if integer > MAX_ELEMENTS:
+                raise Refused(f"{integer:,} is too big for an integer argument", "write a float where a value is meant")
+            if short in _SQUARE and integer > MAX_SIDE:
+                raise Refused(f"{short} of {integer:,} is too big", f"at most {MAX_SIDE:,}")
+        if kind.sort == "sequence" and short != "array":
+            _product(short, found)
+        loose.extend(found)
+    if short in _SIZES:
+        _product(short, loose)
+
+
+def _product(name: str, integers: Sequence[int]) -> None:
+    size = prod(integer for integer in integers if integer > 1)
+    if size > MAX_ELEMENTS:
+        raise Refused(f"{name} of {size:,} elements is too big", f"at most {MAX_ELEMENTS:,}")
