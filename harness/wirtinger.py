@@ -114,25 +114,34 @@ def basis(shape: Sequence[int], dtype: np.dtype[Any] | str, imaginary_sign: int 
             yield e.reshape(tuple(shape))
 
 
-def differential_from_pullbacks(rows: Sequence[Array], convention: Convention, size: int) -> Array:
+def _component_rows(arrays: Sequence[Array] | Array, sign: int) -> Array:
+    """One row of real components per array; a stacked array is taken at once rather than item by item."""
+    if not isinstance(arrays, np.ndarray):
+        return np.stack([components(signed(a, sign)) for a in arrays])
+    flat = signed(arrays, sign).reshape(len(arrays), -1)
+    return np.concatenate([flat.real, flat.imag], axis=1) if np.iscomplexobj(flat) else flat
+
+
+def differential_from_pullbacks(rows: Sequence[Array] | Array, convention: Convention, size: int) -> Array:
     """J from the results of pullbacks along `basis(output shape, output dtype, convention.cotangent)`.
 
-    rows: one array (shape and dtype of the input's gradient) per cotangent. size: real components of the input; a
-    gradient that came back real for a complex input is an error of the caller, not padded here.
+    rows: one array (shape and dtype of the input's gradient) per cotangent, in a list or stacked. size: real
+    components of the input; a gradient that came back real for a complex input is an error of the caller, not padded
+    here.
     """
     if not len(rows):
         return np.zeros((0, size))
-    out = np.stack([components(signed(r, convention.pullback)) for r in rows])
+    out = _component_rows(rows, convention.pullback)
     if out.shape[1] != size:
         raise ValueError(f"a pullback returned {out.shape[1]} real components for an input with {size}")
     return out
 
 
-def differential_from_pushforwards(columns: Sequence[Array], convention: Convention, size: int) -> Array:
+def differential_from_pushforwards(columns: Sequence[Array] | Array, convention: Convention, size: int) -> Array:
     """J from the results of pushforwards along `basis(input shape, input dtype, convention.tangent)`."""
     if not len(columns):
         return np.zeros((size, 0))
-    out = np.stack([components(signed(c, convention.pushforward)) for c in columns], axis=1)
+    out = _component_rows(columns, convention.pushforward).T
     if out.shape[0] != size:
         raise ValueError(f"a pushforward returned {out.shape[0]} real components for an output with {size}")
     return out

@@ -25,11 +25,17 @@ class Device:
     reason: str = ""
 
 
+#: The `api` of a Step that says that a point is complete.
+DONE = "done"
+
+
 @dataclass(frozen=True)
 class Step:
     """Announced before work that could take the process down, so that a death is charged to the right row.
 
     ("*", "compile") is work shared by every point; a task whose `skip` contains it must be observed without sharing.
+    (point, DONE) may follow the last row of a point where a point does not depend on the others (nothing is batched
+    across points): a redo or a resume then leaves that point out.
     """
 
     point: str
