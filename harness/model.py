@@ -160,14 +160,15 @@ class Case:
         if text is None:
             portable = self.function.get("portable")
             return None if portable is None else Source("portable", portable)
-        return Source("callable" if _is_callable_path(text) else "native", text)
+        return Source("callable" if is_callable_path(text) else "native", text)
 
     @property
     def is_complex(self) -> bool:
         return any(i.kind == "complex" for i in self.inputs)
 
 
-def _is_callable_path(text: str) -> bool:
+def is_callable_path(text: str) -> bool:
+    """Whether a text is "package.module:function" rather than an expression."""
     module, colon, name = text.strip().partition(":")
     return bool(colon) and name.isidentifier() and all(p.isidentifier() for p in module.split("."))
 

@@ -1,0 +1,12 @@
+"""Cases: YAML to values and back.
+
+Nothing here imports a framework; reading a case runs no code of the case and opens no file outside its folder.
+"""
+
+from __future__ import annotations
+
+from harness.cases.catalogue import catalogue_path, lint, load
+from harness.cases.errors import CaseErrors
+from harness.cases.serial import digest, from_json, point_arrays, to_json
+
+__all__ = ["CaseErrors", "catalogue_path", "digest", "from_json", "lint", "load", "point_arrays", "to_json"]

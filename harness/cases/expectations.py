@@ -1,0 +1,140 @@
+"""`expect`: known differences, each with the words of the contract and a reason."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from harness.cases import document, words
+from harness.cases.document import Node, Table
+from harness.cases.errors import Problems, suggestion
+from harness.model import CaseError, Expectation, Place
+
+KEYS: Mapping[str, str] = {
+    "verdict": "the verdict, or a list of verdicts any of which is expected",
+    "because": "why: one sentence for the person who reads the report",
+    "points": "only at these points (names, or patterns with * and ?)",
+    "backends": "only in comparisons in which every one of these takes part",
+    "api": "only for these API names",
+    "quantity": "only for value, differential, raw or hessian",
+    "dtype": "only at these dtypes",
+    "axis": "only in comparisons along these axes",
+    "culprit": "which side is wrong: a backend, both, or a list",
+    "inputs": "only for derivatives with respect to these inputs",
+    "outputs": "only for these outputs",
+    "versions": "package -> version specifier: only where the observed versions match",
+    "link": "an address that documents the difference",
+    "strict": "false: it does not matter when the difference stops happening",
+}
+
+
+def expectations(
+    node: Node,
+    points: Sequence[str],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    dtypes: Sequence[str],
+    problems: Problems,
+) -> tuple[Expectation, ...]:
+    """Every entry of `expect` (one mapping or a list of them); problems are collected."""
+    found = []
+    for item in document.one_or_many(node):
+        with problems.collect():
+            found.append(_one(item, points, inputs, outputs, dtypes))
+    return tuple(found)
+
+
+def _one(
+    node: Node, points: Sequence[str], inputs: Sequence[str], outputs: Sequence[str], dtypes: Sequence[str]
+) -> Expectation:
+    table = document.table(node, "an expectation", KEYS, node.place)
+    for required in ("verdict", "because"):
+        if required not in table:
+            raise CaseError(f"an expectation needs `{required}`", table.place, KEYS[required])
+    return Expectation(
+        verdict=_list(table, "verdict", words.VERDICTS),
+        because=" ".join(document.text(table.get("because"), "because", table.place).split()),
+        points=words.matching(table.entries["points"], points, "the case has no point") if "points" in table else (),
+        backends=_backends(table, "backends"),
+        api=_list(table, "api"),
+        quantity=_list(table, "quantity", words.QUANTITIES),
+        dtype=_dtypes(table, dtypes),
+        axis=_list(table, "axis", words.AXES),
+        culprit=_backends(table, "culprit"),
+        inputs=_list(table, "inputs", inputs),
+        outputs=_list(table, "outputs", outputs or None),
+        versions=_versions(table),
+        link=_link(table),
+        strict=document.flag(table.get("strict"), "strict", table.place) if "strict" in table else True,
+        place=table.place,
+    )
+
+
+def _list(table: Table, key: str, choices: Sequence[str] | None = None) -> tuple[str, ...]:
+    node = table.get(key)
+    return () if node is None else tuple(word for word, _ in document.texts(node, key, choices=choices))
+
+
+def _dtypes(table: Table, dtypes: Sequence[str]) -> tuple[str, ...]:
+    node = table.get("dtype")
+    if node is None:
+        return ()
+    for word, place in document.texts(node, "dtype", choices=words.DTYPES):
+        if word not in dtypes:
+            raise CaseError(f"the case is not run at {word}", place, f"it is run at {', '.join(dtypes)}")
+    return _list(table, "dtype")
+
+
+@cache
+def _known_backends() -> frozenset[str]:
+    try:
+        from harness.backends import available
+
+        installed: tuple[str, ...] = tuple(available())
+    except (ImportError, AttributeError):
+        installed = ()
+    return frozenset({*words.BACKENDS, *installed})
+
+
+def _backends(table: Table, key: str) -> tuple[str, ...]:
+    """Backends of another package need not be installed here; only a near miss of a known name is an error."""
+    node = table.get(key)
+    if node is None:
+        return ()
+    known = _known_backends() | ({"both"} if key == "culprit" else set())
+    for word, place in document.texts(node, key):
+        longer = any(word.startswith(name) for name in known)  # a version, a device or an API of a known backend
+        near = difflib.get_close_matches(word, known, 1, 0.75)
+        if word not in known and (word in ("torch", "functorch") or (near and not longer)):
+            raise CaseError(f"there is no backend {word!r}", place, suggestion(word, sorted(known)))
+    return _list(table, key)
+
+
+def _versions(table: Table) -> dict[str, str]:
+    node = table.get("versions")
+    if node is None:
+        return {}
+    versions = document.table(node, "versions", None, node.place)
+    found: dict[str, str] = {}
+    for package, item in versions.entries.items():
+        words.checked_name(package, "the package", versions.where(package))
+        text = document.text(item, f"the versions of {package}", item.place)
+        try:
+            SpecifierSet(text)
+        except InvalidSpecifier:
+            raise CaseError(f"{text!r} is not a version specifier", item.place, 'such as ">=2.1,<2.14"') from None
+        found[package] = text
+    return found
+
+
+def _link(table: Table) -> str:
+    if "link" not in table:
+        return ""
+    link = document.text(table.get("link"), "link", table.place)
+    place: Place = table.entries["link"].place
+    if not link.startswith(("https://", "http://")):
+        raise CaseError("a link must begin with https://", place)
+    return link
