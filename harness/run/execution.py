@@ -1,0 +1,139 @@
+"""Carry out a plan: ask the executor, write what comes, close the run. One writer, wherever the workers are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.model import Case, Task
+from harness.run.errors import DamagedRun, RunError, TargetError, WorkerFailed
+from harness.run.header import catalogue_of, check_same, check_targets, describe, question
+from harness.run.local import Event, LocalExecutor
+from harness.run.planning import Target
+from harness.run.process import Kind
+from harness.run.progress import Progress
+from harness.run.reading import Run, read_json
+from harness.run.recovery import Ledger
+from harness.run.store import Folder, now
+
+
+class Executor(Protocol):
+    """Where workers live. The plan, the worker's code, the treatment of failures and the result are the same for all.
+
+    A ledger carries what is known of one task to where its worker is; the events that come back carry the frames that
+    go into the journal. An executor sees that every ledger given to `run` ends in an event "done".
+    """
+
+    def open(self, kinds: Mapping[Kind, int]) -> Mapping[Kind, dict[str, Any] | WorkerFailed]:
+        """The hello of a worker of each kind, or why there is none. kinds: kind -> tasks that wait for it."""
+
+    def run(self, ledgers: Sequence[Ledger]) -> Iterator[list[Event]]:
+        """Observe every task; events in batches, in any order between tasks."""
+
+    def close(self) -> None:
+        """End everything at once; called in every case."""
+
+
+def execute(
+    tasks: Sequence[Task],
+    folder: str | Path,
+    *,
+    cases: Sequence[Case] = (),
+    executor: Executor | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    absent: Mapping[str, str] | None = None,
+) -> Run:
+    """Observe every task and record it in `folder`.
+
+    cases: the cases of the tasks, kept with the run. executor: default LocalExecutor(). resume: continue a run that
+    was interrupted; tasks that are done are not repeated. absent: backends that are not installed, and why.
+    Raises TargetError where no target at all can be run (single ones are in `failed_targets` of the result), and the
+    other RunErrors; an interrupted run stays readable.
+    """
+    path = Path(folder)
+    catalogue = catalogue_of(cases)
+    asked = question(catalogue, cases, tasks)
+    targets = list(dict.fromkeys(Target.of(task) for task in tasks))
+    index = {target: k for k, target in enumerate(targets)}
+    ledgers = [Ledger(k, task, index[Target.of(task)]) for k, task in enumerate(tasks)]
+    progress = progress or Progress.silent()
+    store = Folder(path, resume)
+    started, outcome = now(), "interrupted"
+    executor = executor or LocalExecutor()
+    try:
+        header: dict[str, Any] = {}
+        todo = ledgers
+        if store.begun:
+            header = read_json(path / "header.json")
+            check_same(header, asked)
+            if (path / "closed.json").exists():
+                try:
+                    return Run.open(path)
+                except DamagedRun as error:
+                    progress.say(str(error))
+                    (path / "closed.json").unlink()
+            done = store.reopen(ledgers, progress.say)
+            failed = {k for k, entry in enumerate(header["targets"]) if entry["failed"]}
+            todo = [x for x in ledgers if x.number not in done and x.target not in failed]
+        if todo or not header:
+            kinds = Counter(kind_of(ledger.task) for ledger in todo)
+            progress.say(f"starting {', '.join(sorted({k.spec for k in kinds}))}")
+            hellos = executor.open(kinds)
+            known = [k for k, target in enumerate(targets) if _kind(target) in hellos]
+            entries = describe([targets[k] for k in known], hellos)
+            if header:
+                check_targets(header["targets"], [e for e, k in zip(entries, known, strict=True) if k not in failed])
+            else:
+                header = {**asked, "targets": entries, "absent": dict(absent or {})}
+                if entries and all(entry["failed"] for entry in entries):
+                    raise TargetError("\n".join(f"{e['name']} could not be run: {e['failed']}" for e in entries))
+                store.write_json("catalogue.json", catalogue)
+                store.write_json("header.json", header)
+        else:
+            store.write_json("catalogue.json", catalogue)
+        _observe(executor, [x for x in todo if not header["targets"][x.target]["failed"]], header, store, progress)
+        store.finish(header)
+        outcome = "complete"
+    except RunError:
+        outcome = "failed"
+        raise
+    finally:
+        executor.close()
+        progress.end()
+        if store.begun:
+            try:
+                store.note_invocation(started=started, ended=now(), outcome=outcome)
+            finally:
+                store.release()
+        else:
+            store.discard()
+    return Run.open(path)
+
+
+def _observe(
+    executor: Executor, ledgers: Sequence[Ledger], header: Mapping[str, Any], store: Folder, progress: Progress
+) -> None:
+    for ledger in ledgers:
+        ledger.apis = tuple(api[0] for api in header["targets"][ledger.target]["apis"])
+    progress.begin(header["plan"]["tasks"], len(ledgers))
+    by_number = {ledger.number: ledger.task for ledger in ledgers}
+    for events in executor.run(ledgers):
+        frames = b"".join(event.raw for event in events)
+        if frames:
+            store.append(frames)
+        for event in events:
+            if event.kind == "log":
+                store.log(event.header["text"])
+            progress.event(event, by_number.get(event.number))
+
+
+def kind_of(task: Task) -> Kind:
+    """The kind of worker that a task needs."""
+    return Kind(task.spec or task.backend, task.python)
+
+
+def _kind(target: Target) -> Kind:
+    return Kind(target.spec or target.backend, target.python)
