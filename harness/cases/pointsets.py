@@ -102,23 +102,26 @@ class PointSets:
 
     def __init__(self, shipped: Path | None) -> None:
         self._shipped = shipped
-        self._files: dict[Path, dict[str, PointSet]] = {}
+        self._files: dict[Path, dict[str, PointSet] | CaseError] = {}
 
     def visible(self, root: Path | None, shown: str) -> Mapping[str, PointSet]:
         """Name -> set. root: the folder with points.yaml, shown: how messages call that file. Raises CaseError."""
-        found: dict[str, PointSet] = {}
-        if self._shipped is not None:
-            found.update(self._read(self._shipped / FILE_NAME, str(self._shipped / FILE_NAME)))
-        if root is not None:
-            found.update(self._read(root / FILE_NAME, shown))
-        return found
+        nearest = self._read(root / FILE_NAME, shown) if root is not None else {}
+        if self._shipped is None:
+            return nearest
+        return {**self._read(self._shipped / FILE_NAME, str(self._shipped / FILE_NAME)), **nearest}
 
-    def _read(self, path: Path, shown: str) -> dict[str, PointSet]:
+    def _read(self, path: Path, shown: str) -> Mapping[str, PointSet]:
         path = path.resolve()
         if path not in self._files:
-            self._files[path] = {}  # a wrong file is reported once, not once a case
-            self._files[path] = read_sets(path, shown)
-        return self._files[path]
+            try:
+                self._files[path] = read_sets(path, shown)
+            except CaseError as error:
+                self._files[path] = error  # every file that needs the sets says the same; it is shown once
+        found = self._files[path]
+        if isinstance(found, CaseError):
+            raise found
+        return found
 
 
 def find(sets: Mapping[str, PointSet], name: str, place: Place) -> PointSet:

@@ -143,5 +143,6 @@ def _fields(value: Any) -> dict[str, Any]:
 
 
 def _expectation(data: Mapping[str, Any]) -> Expectation:
-    values = {key: tuple(item) if isinstance(item, list) else item for key, item in data.items()}
-    return Expectation(**{**values, "place": Place(**data["place"])})
+    values: dict[str, Any] = {key: tuple(item) if isinstance(item, list) else item for key, item in data.items()}
+    values["place"] = Place(**data["place"])
+    return Expectation(**values)
