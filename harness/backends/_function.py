@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from harness.backends._rows import Wrong, output_names, result_sequence
@@ -32,18 +34,18 @@ class Function:
         """The function of the leaves at `positions` alone, the others held at `leaves`."""
         fixed = list(leaves)
 
-        def partial(*moving: Any) -> tuple[Any, ...]:
+        def moved(*moving: Any) -> tuple[Any, ...]:
             now = list(fixed)
             for position, leaf in zip(positions, moving, strict=True):
                 now[position] = leaf
             return self(now)
 
-        return partial
+        return moved
 
     def output(self, leaves: Sequence[Any], positions: Sequence[int], output: int) -> Callable[..., Any]:
         """f_o: one output as a function of the leaves at `positions`."""
-        partial = self.of(leaves, positions)
-        return lambda *moving: partial(*moving)[output]
+        every = self.of(leaves, positions)
+        return lambda *moving: every(*moving)[output]
 
     def _checked(self, outputs: tuple[Any, ...]) -> tuple[Any, ...]:
         if not outputs:
@@ -75,15 +77,15 @@ def group_leaves(inputs: Sequence[Input]) -> list[Callable[[Sequence[Any]], Any]
     pickers: list[Callable[[Sequence[Any]], Any]] = []
     for group, positions in members.items():
         if len(positions) == 1 and inputs[positions[0]].name == group:
-            pickers.append(lambda leaves, k=positions[0]: leaves[k])
+            pickers.append(itemgetter(positions[0]))
         else:
             keys = [inputs[k].name.partition(".")[2] for k in positions]
-            pickers.append(
-                lambda leaves, keys=keys, positions=positions: {
-                    key: leaves[k] for key, k in zip(keys, positions, strict=True)
-                }
-            )
+            pickers.append(partial(_mapping, keys, positions))
     return pickers
+
+
+def _mapping(keys: Sequence[str], positions: Sequence[int], leaves: Sequence[Any]) -> dict[str, Any]:
+    return {key: leaves[k] for key, k in zip(keys, positions, strict=True)}
 
 
 def compile_task(task: Task, family: str, roots: Mapping[str, Any], as_array: Callable[[Any], Any]) -> Function:

@@ -195,14 +195,14 @@ class PointwiseBackend(Backend):
                 pairs = [(i, j) for i in range(len(site.names)) for j in range(len(site.names))]
                 for i, j in pairs:
                     name = pair_name(site.names[i], site.names[j])
-                    read = partial(_pick2, i, j, self.numpy)
+                    read = partial(pick2, i, j, self.numpy)
                     yield row(rows, point, api.name, "raw", name, output, made, read, len(pairs))
             elif len(names) == 1:
                 yield row(rows, point, api.name, "raw", names[0], output, made, self.numpy)
             else:
                 for i, name in enumerate(names):
                     yield row(
-                        rows, point, api.name, "raw", name, output, made, partial(_pick, i, self.numpy), len(names)
+                        rows, point, api.name, "raw", name, output, made, partial(pick, i, self.numpy), len(names)
                     )
 
     def _hessian(self, site: Site, rows: Rows) -> Iterator[Observation | Step]:
@@ -258,9 +258,11 @@ def _hessian_at(site: Site, r: int, c: int, forward: bool, stacked: list[Array])
     return site.hessian_block(r, c, stacked[r if forward else c], forward)
 
 
-def _pick(i: int, numpy: Callable[[Any], Array], result: Any) -> Array:
+def pick(i: int, numpy: Callable[[Any], Array], result: Any) -> Array:
+    """The i-th array of a result."""
     return numpy(result[i])
 
 
-def _pick2(i: int, j: int, numpy: Callable[[Any], Array], result: Any) -> Array:
+def pick2(i: int, j: int, numpy: Callable[[Any], Array], result: Any) -> Array:
+    """The (i, j)-th array of a result."""
     return numpy(result[i][j])
