@@ -25,6 +25,12 @@ MAX_DEPTH = 200
 MAX_NUMBER = 100  # characters of one literal
 MAX_STRING = 200
 
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text, as a set."""
+    return frozenset(text.split())
+
+
 #: Where a text begins when nobody says otherwise.
 NOWHERE = Place("<expression>", 1, 1)
 
@@ -53,30 +59,10 @@ _KEYWORDS = {
     "in": "",
     "is": "",
     **dict.fromkeys(
-        [
-            "as",
-            "assert",
-            "async",
-            "await",
-            "break",
-            "class",
-            "continue",
-            "def",
-            "del",
-            "elif",
-            "except",
-            "finally",
-            "from",
-            "global",
-            "import",
-            "nonlocal",
-            "pass",
-            "raise",
-            "return",
-            "try",
-            "with",
-            "yield",
-        ],
+        words(
+            "as assert async await break class continue def del elif except finally from global import nonlocal "
+            "pass raise return try with yield"
+        ),
         "only assignments and expressions are allowed",
     ),
 }

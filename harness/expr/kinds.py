@@ -189,7 +189,7 @@ def unary(op: ast.unaryop, operand: Kind) -> Kind:
     if operand.sort not in ("array", "int", "number"):
         raise Refused(f"{operand.words} takes no part in arithmetic")
     if operand.sort == "array":
-        return FRESH
+        return ARRAY if isinstance(op, ast.UAdd) else FRESH  # torch's +x is x itself
     if isinstance(op, ast.Invert):
         raise Refused("~ is for boolean arrays")
     if isinstance(op, ast.Not):

@@ -5,54 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
+from harness.expr.grammar import words
 from harness.expr.kinds import Kind, Refused
 
 MAX_ELEMENTS = 1_000_000
 MAX_SIDE = 1_000
 
 #: Functions that make a square from one integer, or work for each unit of it.
-_SQUARE = frozenset(
-    [
-        "diag",
-        "diag_embed",
-        "diagflat",
-        "diff",
-        "eye",
-        "hilbert",
-        "identity",
-        "matrix_power",
-        "one_hot",
-        "polygamma",
-        "toeplitz",
-        "tri",
-        "vander",
-        "bessel_jn",
-        "expn",
-        "multigammaln",
-    ]
+_SQUARE = words(
+    "diag diag_embed diagflat diff eye hilbert identity matrix_power one_hot polygamma toeplitz tri "
+    "vander bessel_jn expn multigammaln"
 )
 
 #: Functions whose separate integers multiply to a number of elements.
-_SIZES = frozenset(
-    [
-        "broadcast_to",
-        "empty",
-        "expand",
-        "expand_as",
-        "eye",
-        "full",
-        "new_full",
-        "new_ones",
-        "new_zeros",
-        "ones",
-        "repeat",
-        "repeat_interleave",
-        "reshape",
-        "tile",
-        "unflatten",
-        "view",
-        "zeros",
-    ]
+_SIZES = words(
+    "broadcast_to empty expand expand_as eye full new_full new_ones new_zeros ones repeat "
+    "repeat_interleave reshape tile unflatten view zeros"
 )
 
 

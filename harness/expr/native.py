@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
 
 from harness.expr import limits
-from harness.expr.grammar import Text, suggest
-from harness.expr.kinds import ARRAY, ARRAYS, FRESH, NUMBER, OTHER, Kind, Refused
+from harness.expr.grammar import Text, suggest, words
+from harness.expr.kinds import ARRAY, ARRAYS, FRESH, NUMBER, OTHER, SHAPE, SIZE, Kind, Refused
 from harness.expr.spelling import Signature, data
 from harness.expr.translate import Translator, Typed, refuse_argument
 
@@ -23,34 +24,27 @@ ROOTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 
 #: Keyword arguments that no function may be given: they write into inputs, choose devices or take functions.
-FORBIDDEN_KEYWORDS = frozenset(
-    [
-        "out",
-        "requires_grad",
-        "pin_memory",
-        "generator",
-        "key",
-        "device_put",
-        "sharding",
-        "out_sharding",
-        "out_type",
-        "layout",
-        "memory_format",
-        "names",
-        "custom_jvp",
-        "custom_vjp",
-        "function",
-        "fun",
-        "callback",
-        "dot_general",
-        "_dot_general",
-        "cond_fun",
-        "body_fun",
-    ]
+FORBIDDEN_KEYWORDS = words(
+    "max_norm out requires_grad unsafe pin_memory generator key device_put sharding out_sharding out_type layout "
+    "memory_format names custom_jvp custom_vjp function fun callback dot_general _dot_general cond_fun "
+    "body_fun"
 )
 
 #: Methods of `x.at[index]`.
-AT = frozenset(["add", "divide", "get", "max", "min", "mul", "multiply", "power", "set"])
+AT = words("add divide get max min mul multiply power set")
+
+#: Methods that answer Python integers.
+_PYTHON_RESULTS = words("dim is_complex numel size")
+
+#: Functions that write into their first argument when asked to by position.
+_INPLACE_BY_POSITION = frozenset(
+    f"torch.nn.functional.{name}"
+    for name in words("celu elu hardsigmoid hardswish hardtanh leaky_relu mish relu relu6 selu silu threshold")
+)
+
+#: Functions that update statistics they are given when one of these arguments says so.
+_STATISTICS = words("torch.nn.functional.batch_norm torch.nn.functional.instance_norm")
+_UPDATES = words("training use_input_stats")
 
 #: Functions that only a cell of the spelling table may call, and the names that it finds set.
 HELPERS = ("like", "index", "many", "every", "pads", "fitting")
@@ -64,35 +58,40 @@ class Whitelist:
     functions: Mapping[str, tuple[str, ...] | None]  # name -> parts of a tuple result, () of any length, None: array
     constants: frozenset[str]
     attributes: frozenset[str]
+    result_attributes: frozenset[str]  # named parts, of what a call returned
     methods: frozenset[str]
     inplace: frozenset[str]
     names: frozenset[str] = field(default=frozenset())
 
 
+_HEADING = re.compile(
+    r"= (functions|constants|attributes of results|attributes|methods in place|methods)(?: in ([\w.]+))?(?::.*)?"
+)
+
+
 def read(text: str) -> Whitelist:
-    """Parse a whitelist: headings `= functions`, one or more names a line, `name -> U, S` names parts of a result."""
-    sections: dict[str, dict[str, tuple[str, ...] | None]] = {
-        heading: {} for heading in ("functions", "constants", "attributes", "methods", "methods in place")
-    }
-    section = ""
+    """Parse a whitelist: headings `= functions in torch.linalg`, then names; `svd -> U, S` names parts of a result."""
+    sections: dict[str, dict[str, tuple[str, ...] | None]] = {}
+    section, prefix = "", ""
     for raw in text.splitlines():
         line = raw.partition("#")[0].strip()
-        if line.startswith("= "):
-            section = line[2:].partition(":")[0].strip()
-        elif "->" in line:
-            name, _, result = line.partition("->")
+        heading = _HEADING.fullmatch(line)
+        if heading:
+            section, prefix = heading[1], f"{heading[2]}." if heading[2] else ""
+            continue
+        names, arrow, result = line.partition("->")
+        parts: tuple[str, ...] | None = None
+        if arrow:
             parts = () if result.strip() == "*" else tuple(part.strip() for part in result.split(","))
-            sections[section][name.strip()] = parts
-        else:
-            for name in line.split():
-                sections[section].setdefault(name, None)
+        sections.setdefault(section, {}).update({f"{prefix}{name}": parts for name in names.split()})
     functions, constants = sections["functions"], frozenset(sections["constants"])
     return Whitelist(
         functions=MappingProxyType(functions),
         constants=constants,
         attributes=frozenset(sections["attributes"]),
+        result_attributes=frozenset(sections.get("attributes of results", ())),
         methods=frozenset(sections["methods"]),
-        inplace=frozenset(sections["methods in place"]),
+        inplace=frozenset(sections.get("methods in place", ())),
         names=constants | frozenset(functions),
     )
 
@@ -185,14 +184,21 @@ class Native(Translator):
                 raise Refused(f"{dotted} is a function", f"call it: {dotted}(...)")
             raise self.unknown(dotted)
         value, kind = self.expression(node.value)
+        if kind.sort == "sequence" and node.attr in kind.fields:
+            return ast.Attribute(value, node.attr, ast.Load()), ARRAY
         known = self.value_attribute(node, value, kind)
         if known is not None:
             return known
-        if kind.sort != "array" or node.attr not in self.white.attributes:
+        allowed = self.white.attributes
+        if isinstance(node.value, ast.Call) or (
+            isinstance(node.value, ast.Name) and node.value.id not in self.arguments
+        ):
+            allowed |= self.white.result_attributes
+        if kind.sort != "array" or node.attr not in allowed:
             hint = f"call it: {node.attr}()" if node.attr in self.white.methods else ""
             raise Refused(
                 f"the attribute {node.attr} is not on the list of allowed names",
-                hint or suggest(node.attr, self.white.attributes | self.white.methods),
+                hint or suggest(node.attr, allowed | self.white.methods),
             )
         result = OTHER if node.attr in ("dtype", "device") else Kind("array", fresh=kind.fresh)
         return ast.Attribute(value, node.attr, ast.Load()), result
@@ -255,6 +261,9 @@ class Native(Translator):
                 if isinstance(argument, ast.Constant):
                     raise Refused(f"{function.attr} takes a dtype here", "z.to(torch.complex128), z.astype(w.dtype)")
         self.used.add(f".{function.attr}")
+        if function.attr in _PYTHON_RESULTS:
+            result = SHAPE if function.attr == "size" and not node.args else SIZE
+            return ast.Call(ast.Attribute(value, function.attr, ast.Load()), arguments, keywords), result
         fresh = function.attr == "clone" or (function.attr in self.white.inplace and kind.fresh)
         call = ast.Call(ast.Attribute(value, function.attr, ast.Load()), arguments, keywords)
         return call, FRESH if fresh else ARRAY
@@ -289,9 +298,21 @@ class Native(Translator):
                     starred[position] = ast.Starred(ast.Name(variadic, ast.Load()), ast.Load())
                     plain.args[position] = argument.value
         positional, keywords = self.call_parts(plain)
-        for keyword, _ in keywords:
-            if keyword in FORBIDDEN_KEYWORDS:
+        for keyword, (_, kind) in keywords:
+            if keyword in FORBIDDEN_KEYWORDS or (keyword == "device" and kind.sort != "other"):
                 raise Refused(f"the argument {keyword}= is not allowed")
+            if keyword == "inplace" and not (kind.known and kind.value is False) and not _first_fresh(positional):
+                raise Refused(f"{name} would write into an input", "leave inplace out")
+        if name in _STATISTICS:
+            running = [kind for _, kind in positional[1:3]] + [t[1] for k, t in keywords if k.startswith("running_")]
+            if any(kind.sort != "none" for kind in running) and any(k in _UPDATES for k, _ in keywords):
+                raise Refused(f"{name} would write into its running statistics", "give None for them")
+            if len(positional) > 5:
+                raise Refused(f"{name} is given too many arguments by position", "name them")
+        if name in _INPLACE_BY_POSITION and not _first_fresh(positional):
+            for _, kind in positional[1:]:
+                if kind.known and kind.value is True:
+                    raise Refused(f"{name} would write into an input", "leave inplace out")
         if self.cell is None:
             limits.check_call(name, [kind for _, kind in (*positional, *(typed for _, typed in keywords))])
         built = [starred.get(position, value) for position, (value, _) in enumerate(positional)]
@@ -305,3 +326,7 @@ class Native(Translator):
         left, _ = self.expression(node.left, strings=True)
         right, _ = self.expression(node.comparators[0], strings=True)
         return ast.Compare(left, node.ops, [right]), Kind("int", bits=1)
+
+
+def _first_fresh(positional: Sequence[Typed]) -> bool:
+    return bool(positional) and positional[0][1].fresh

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from harness.expr import kinds, limits
-from harness.expr.grammar import Text, suggest
+from harness.expr.grammar import Text, suggest, words
 from harness.expr.kinds import ARRAY, FRESH, NUMBER, Kind, Refused
 from harness.expr.spelling import CONSTANTS, canonical, lookup
 from harness.expr.translate import Translator, Typed, index_array
@@ -17,48 +17,10 @@ ATTRIBUTES = {"real": "real", "imag": "imag", "T": "transpose", "mT": "matrix_tr
 METHODS = {"conj": "conj"}
 
 #: Functions of Python numbers: `sqrt(2)` or `sqrt(z.shape[-1])` is NumPy's, so that it stays a number everywhere.
-SCALAR = frozenset(
-    [
-        "abs",
-        "angle",
-        "arccos",
-        "arccosh",
-        "arcsin",
-        "arcsinh",
-        "arctan",
-        "arctan2",
-        "arctanh",
-        "ceil",
-        "conj",
-        "cos",
-        "cosh",
-        "deg2rad",
-        "exp",
-        "exp2",
-        "expm1",
-        "floor",
-        "hypot",
-        "imag",
-        "log",
-        "log10",
-        "log1p",
-        "log2",
-        "maximum",
-        "minimum",
-        "power",
-        "rad2deg",
-        "real",
-        "reciprocal",
-        "sign",
-        "sin",
-        "sinc",
-        "sinh",
-        "sqrt",
-        "square",
-        "tan",
-        "tanh",
-        "trunc",
-    ]
+SCALAR = words(
+    "abs angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh ceil conj cos cosh deg2rad exp exp2 "
+    "expm1 floor hypot imag log log10 log1p log2 maximum minimum power rad2deg real reciprocal sign sin "
+    "sinc sinh sqrt square tan tanh trunc"
 )
 
 
