@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 from zlib import crc32
 
@@ -67,7 +68,7 @@ class Api:
 
 def real_size(shape: Sequence[int], is_complex: bool) -> int:
     """Number of real components of an array: 2n or n."""
-    n = int(np.prod(shape, dtype=np.int64))
+    n = prod(shape)
     return 2 * n if is_complex else n
 
 

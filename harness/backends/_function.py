@@ -92,9 +92,7 @@ def compile_task(task: Task, family: str, roots: Mapping[str, Any], as_array: Ca
     """The function of a task. Raises expr.Unsupported where the family has no spelling, CaseError where it is wrong."""
     from harness import expr
 
-    for folder in reversed(task.path):
-        if folder not in sys.path:
-            sys.path.insert(0, folder)
+    sys.path.extend(folder for folder in task.path if folder not in sys.path)
     arguments = tuple(dict.fromkeys(leaf.group for leaf in task.inputs))
     return Function(expr.compile_source(task.source, arguments, family, roots, task.modules), task, as_array)
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from harness.backends._function import Function, Steady, compile_task
 from harness.backends._rows import Refused, Rows, Wrong, attempt, output_names, unspelled
 from harness.backends._site import Site, pair_name
-from harness.backends.base import Backend, Step
+from harness.backends.base import DONE, Backend, Step
 from harness.model import Observation, Point, Task
 from harness.wirtinger import Api, Array
 
@@ -118,6 +118,7 @@ class PointwiseBackend(Backend):
             made, error, seconds = quietly(partial(self._site, task, point, function, shared, steady))
             if made is None:
                 yield from rows.value_failed(task, point.name, error or Wrong("no value"), seconds)
+                yield Step(point.name, DONE)
                 continue
             site, values = made
             for name, value in zip(site.outputs, values, strict=True):
@@ -127,6 +128,7 @@ class PointwiseBackend(Backend):
                 yield from self._raw(site, rows)
             if task.order == 2:
                 yield from self._hessian(site, rows)
+            yield Step(point.name, DONE)
 
     def _site(
         self, task: Task, point: Point, function: Function, shared: dict[Any, Any], steady: Steady

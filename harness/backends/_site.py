@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -108,8 +109,8 @@ class Site:
         """Whether a whole Jacobian or Hessian of this output has more entries than are asked for."""
         if not kind.startswith(("jacobian", "hessian")):
             return False
-        inputs = sum(int(np.prod(shape, dtype=np.int64)) for shape in self.input_shapes)
-        outputs = inputs if kind == "hessian" else int(np.prod(self.output_shapes[output], dtype=np.int64))
+        inputs = sum(prod(shape) for shape in self.input_shapes)
+        outputs = inputs if kind == "hessian" else prod(self.output_shapes[output])
         return inputs * outputs > JACOBIAN_LIMIT
 
     # -- vectors ---------------------------------------------------------------------------------------------------

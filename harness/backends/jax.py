@@ -17,7 +17,7 @@ from harness.backends._jax_program import Program, TracedSite, differentiable_ou
 from harness.backends._loop import Call, PointwiseBackend, quietly
 from harness.backends._rows import Refused, Rows, Wrong
 from harness.backends._site import Site, basis_array
-from harness.backends.base import Device, Step
+from harness.backends.base import DONE, Device, Step
 from harness.model import Observation, Point, Task
 from harness.wirtinger import JAX, Api, Array
 
@@ -67,6 +67,7 @@ class Jax(PointwiseBackend):
             jax.config.update("jax_platforms", "cpu")
         _use_compilation_cache(jax)
         self._prepared: dict[Any, Future[Program]] = {}
+        self._devices: dict[str, Any] = {}
         self._pool: ThreadPoolExecutor | None = None
         self._vectors = lru_cache(maxsize=256)(self._make_vectors)
 
@@ -109,7 +110,9 @@ class Jax(PointwiseBackend):
 
     def inputs(self, task: Task, point: Point) -> list[Any]:
         """Layouts have no counterpart here: jax owns the memory of its arrays."""
-        return [self.put(np.array(point.arrays[i.name]), task.device) for i in task.inputs]
+        leaves = [np.array(point.arrays[i.name]) for i in task.inputs]
+        moved: list[Any] = self.jax.device_put(leaves, self.device(task.device))
+        return moved
 
     def put(self, array: Array, device: str) -> Any:
         """A jax array on the named device ("cpu", "gpu", "gpu:1")."""
@@ -117,8 +120,10 @@ class Jax(PointwiseBackend):
 
     def device(self, name: str) -> Any:
         """The jax device called `name`."""
-        platform, _, number = name.partition(":")
-        return self.jax.devices(platform)[int(number or 0)]
+        if name not in self._devices:
+            platform, _, number = name.partition(":")
+            self._devices[name] = self.jax.devices(platform)[int(number or 0)]
+        return self._devices[name]
 
     def numpy(self, array: Any) -> Array:
         if not isinstance(array, self.jax.Array):
@@ -286,6 +291,7 @@ class Jax(PointwiseBackend):
                 yield from self.pointwise(task, function, rows, (point,))
             else:
                 yield from found
+                yield Step(point.name, DONE)
 
     def prepare(self, task: Task) -> None:
         """Starts to trace and compile a task in a second thread, while another task is being observed.
