@@ -1,0 +1,112 @@
+"""`compare`: recorded runs in, a frame of comparisons out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from harness.compare.context import Context
+from harness.compare.engine import Engine
+from harness.compare.evidence import settle_values, weigh
+from harness.compare.expect import apply_expectations
+from harness.compare.frame import Comparison, build, labels
+from harness.compare.pairs import ALIASES, Joiner
+from harness.compare.statuses import settle
+from harness.compare.table import Observations
+from harness.compare.targets import match_targets, targets_of
+from harness.model import Case
+
+
+def compare(runs: Any, axis: str = "backend", select: Sequence[str] | None = None) -> Comparison:
+    """Every pair of observations that differ along `axis` only, as one row of the contract's columns.
+
+    runs: one `harness.run.Run` or several; two frameworks need not have run together.
+    axis: backend, api, mode, device, dtype or version (also called environment).
+    select: globs on CASE or CASE@POINT; None is everything.
+    Raises CompareError where the runs cannot be compared.
+    """
+    listed: list[Any] = list(runs) if isinstance(runs, Iterable) and not isinstance(runs, str) else [runs]
+    return compare_tables(
+        [run.table() for run in listed], [run.header for run in listed], [run.cases for run in listed], axis,
+        select=select, complete=[bool(run.complete) for run in listed], names=[_name(run) for run in listed],
+    )  # fmt: skip
+
+
+def _name(run: Any) -> str:
+    path = getattr(run, "path", None)
+    return "" if path is None else str(getattr(path, "name", path))
+
+
+def compare_tables(
+    tables: Sequence[pa.Table | pd.DataFrame], headers: Sequence[Mapping[str, Any]], cases: Sequence[Sequence[Case]],
+    axis: str = "backend", *, select: Sequence[str] | None = None, complete: Sequence[bool] | None = None,
+    names: Sequence[str] | None = None,
+) -> Comparison:
+    """The same from tables of observations, headers and cases, one of each a run.
+
+    complete: runs that are not complete owe observations of every case in their catalogue.
+    """  # fmt: skip
+    axis = ALIASES.get(axis, axis)
+    seen = Observations(tables)
+    listed = [t for k, h in enumerate(headers) for t in targets_of(h, k, names[k] if names else "")]
+    met = _combinations(seen)
+    targets = match_targets(listed, met)
+    merged: dict[str, Case] = {}
+    for group in cases:
+        for case in group:
+            merged.setdefault(case.id, case)
+    whole = list(complete) if complete is not None else [True] * len(tables)
+    planned = [
+        frozenset() if whole[k] else frozenset((c.id, d) for c in group for d in c.dtypes)
+        for k, group in enumerate(cases)
+    ]
+    joiner = Joiner(seen, targets, planned)
+    if select:
+        joiner.compared &= _selected(seen, select)
+    pairs = joiner.pairs(axis)
+    engine = Engine(Context(joiner, merged), pairs, across_dtypes=axis == "dtype")
+    engine.run()
+    sides = labels(engine, axis)
+    statuses = settle(engine, sides)
+    settle_values(engine)
+    evidence = weigh(engine)
+    frame = build(engine, axis, sides, statuses, evidence, list(merged.values()))
+    apply_expectations(frame, merged, targets)
+    return Comparison(frame.drop(columns=["left_target", "right_target"]))
+
+
+def _combinations(seen: Observations) -> list[tuple[int, str, str, str, str]]:
+    from harness.compare.table import combine
+
+    names = ("backend", "device", "mode", "environment")
+    key = combine([(seen.run, int(seen.run.max(initial=0)) + 1),
+                   *((seen.codes[n], len(seen.words[n])) for n in names)])  # fmt: skip
+    _, first = np.unique(key, return_index=True)
+    out = []
+    for k in first:
+        backend, device, mode, environment = (seen.text(n, int(k)) for n in names)
+        out.append((int(seen.run[k]), backend, device, mode, environment))
+    return out
+
+
+def _selected(seen: Observations, globs: Sequence[str]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Rows of the cases or points that match; a pattern without "@" speaks of whole cases."""
+    from harness.compare.table import combine
+
+    key = combine([(seen.codes[n], len(seen.words[n])) for n in ("case", "point")])
+    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    keep = []
+    for k in first:
+        case, point = seen.text("case", int(k)), seen.text("point", int(k))
+        # Rows that speak of all points of a case stay: they may explain why a point is missing.
+        keep.append(any(
+            fnmatchcase(case, g) if "@" not in g
+            else fnmatchcase(f"{case}@{point}", g) or (point in ("*", "") and fnmatchcase(case, g.partition("@")[0]))
+            for g in globs
+        ))  # fmt: skip
+    return np.array(keep or [False], bool)[inverse.reshape(-1)]

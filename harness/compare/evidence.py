@@ -1,0 +1,180 @@
+"""Differences met with facts: explained by the point, or charged to a side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.compare.batch import VERDICT, judge_batch
+from harness.compare.culprit import accuse, explain, is_pole
+from harness.compare.engine import Engine
+from harness.compare.facts import CUT, FactIndex, Facts
+from harness.compare.form import Array, Form
+from harness.compare.predict import VECTOR_OF, predicted
+
+#: Verdicts that leave open who is wrong.
+OPEN = tuple(VERDICT[v] for v in ("nonfinite", "conjugate", "sign", "factor", "part", "zero", "mismatch"))
+
+
+@dataclass
+class Evidence:
+    """One entry a pair: "", "left", "right" or "both", and the kind of evidence."""
+
+    culprit: Array
+    evidence: Array
+
+
+def weigh(engine: Engine) -> Evidence:
+    """Go through the pairs that differ: revise their verdicts where the point explains them, else name the culprit."""
+    count = engine.pairs.count
+    found = Evidence(np.full(count, "", dtype=object), np.full(count, "", dtype=object))
+    index = FactIndex(engine.context)
+    if not index.any:
+        return found
+    pairs, seen = engine.pairs, engine.seen
+    open_pairs = np.flatnonzero(np.isin(engine.out.verdict, OPEN) & (pairs.left >= 0) & (pairs.right >= 0))
+    rows = np.concatenate([pairs.left[open_pairs], pairs.right[open_pairs]])
+    jays = engine.context.j_row[rows]
+    index.prepare(np.unique(np.concatenate([rows, jays[jays >= 0]])))
+    for group in engine.groups(open_pairs):
+        raw = group.quantity == "raw"
+        if group.quantity not in ("differential", "hessian", "raw"):
+            continue
+        for k, (left, right, floor) in zip(group.pairs, engine.each(group), strict=True):
+            tol = engine.context.tolerances[group.tolerance]
+            ends = int(pairs.left[k]), int(pairs.right[k])
+            if raw:
+                own = tuple(_raw_facts(engine, index, end, group.form, group.kind) for end in ends)
+            else:
+                hessian = group.quantity == "hessian"
+                own = tuple(index.of(end, group.form, hessian) for end in ends)
+                _explain(engine, int(k), group.form, left, right, own[0] or own[1], tol)
+            if engine.out.verdict[k] not in OPEN:
+                continue
+            wrong = accuse(left, right, (own[0], own[1]), tol, floor)
+            if wrong[0] or wrong[1]:
+                found.culprit[k] = "both" if wrong[0] and wrong[1] else "left" if wrong[0] else "right"
+                found.evidence[k] = wrong[2]
+    del seen
+    return found
+
+
+def _explain(
+    engine: Engine, k: int, form: Form, left: Array, right: Array, facts: list[Facts], tol: object
+) -> None:
+    out, context = engine.out, engine.context
+    tols = context.tolerances[int(context.tolerance_id[engine.pairs.left[k]])]
+    known = next((f for f in facts if f.evidence != "finite-differences"), None)
+    if known is None:
+        return
+    said = explain(left, right, known, tols)
+    if said.verdict:
+        rest = np.where(said.mask, left, right)
+        again = judge_batch(form, left[None], rest[None], tols)
+        if again.verdict[0] <= VERDICT["precision"]:
+            out.verdict[k] = VERDICT[said.verdict]
+            out.factor[k] = np.nan
+            out.note[k] = said.note
+        else:
+            out.verdict[k], out.relation[k] = again.verdict[0], again.relation[0]
+            out.factor[k] = again.factor[0]
+            out.note[k] = f"{again.note[0]}; elsewhere {said.note}"
+    elif is_pole(left, right, known, tols):
+        out.note[k] = f"a pole or essential singularity, there is no derivative here; {out.note[k]}"
+
+
+def _raw_facts(engine: Engine, index: FactIndex, row: int, form: Form, kind: str) -> list[Facts]:
+    """Facts about what a native API ought to return, made from the facts about the differential.
+
+    Only where every entry of the differential that it sums is regular.
+    """
+    context = engine.context
+    j = int(context.j_row[row])
+    if j < 0 or kind not in VECTOR_OF:
+        return []
+    j_form = context.j_form(j)
+    if j_form is None:
+        return []
+    shape = engine.seen.shapes[engine.seen.shape[j]]
+    side = VECTOR_OF[kind]
+    vectors = [engine.vector(j, kind, side, shape)] if side else None
+    parts = j_form.out_complex, j_form.in_complex
+    found = []
+    for facts in index.of(j, j_form):
+        if facts.truth is None or not facts.regular.all():
+            continue
+        truth, is_complex = predicted(kind, _matrix(facts.truth, j_form), *parts, vectors)
+        bound, _ = predicted(kind, _matrix(facts.bound, j_form), *parts, vectors, absolute=True)
+        if truth.shape[1] != form.m * form.n * (1 + is_complex):
+            continue
+        blocks = [form.blocks(form.widen(x, is_complex, False))[0] for x in (truth, bound)]
+        found.append(Facts(facts.evidence, blocks[0], blocks[1], np.zeros(blocks[0].shape, np.int64)))
+    return found
+
+
+def _matrix(blocks: Array, form: Form) -> Array:
+    """(m, n, c) blocks back to J as (1, 2m, 2n)."""
+    a, b = 1 + form.out_complex, 1 + form.in_complex
+    cube = blocks.reshape(form.m, form.n, a, b).transpose(2, 0, 3, 1)
+    return np.ascontiguousarray(cube).reshape(1, a * form.m, b * form.n)
+
+
+def settle_values(engine: Engine) -> None:
+    """Where function values differ, derivatives are not judged; on a branch cut they may differ by its two limits."""
+    pairs, out, context = engine.pairs, engine.out, engine.context
+    differing = np.flatnonzero(out.verdict == VERDICT["value"])
+    if differing.size == 0:
+        return
+    index = FactIndex(context)
+    place = _pair_place(engine)
+    if index.any:
+        for k in differing:
+            if _on_cut(engine, index, int(k)):
+                out.verdict[k] = VERDICT["branch"]
+                out.note[k] = "on a branch cut, the values follow different limits; " + out.note[k]
+    blocked = place[out.verdict == VERDICT["value"]]
+    derivatives = np.flatnonzero(out.verdict > VERDICT["value"])
+    hit = derivatives[np.isin(place[derivatives], blocked)]
+    hit = hit[~context.joiner.value[np.maximum(pairs.left[hit], 0)]]
+    out.verdict[hit] = VERDICT["value"]
+    out.factor[hit] = np.nan
+    out.note[hit] = "the function values differ; the derivatives are not judged"
+
+
+def _pair_place(engine: Engine) -> Array:
+    """One code for the two targets, case, point, dtype and output of every pair."""
+    from harness.compare.table import combine
+
+    pairs, joiner = engine.pairs, engine.context.joiner
+    row = np.where(pairs.left >= 0, pairs.left, pairs.right)
+    size = len(engine.context.targets)
+    return combine([
+        (pairs.left_target, size), (pairs.right_target, size), (joiner.where[row], int(joiner.where.max(initial=0)) + 1),
+    ])  # fmt: skip
+
+
+def _on_cut(engine: Engine, index: FactIndex, k: int) -> bool:
+    """Whether every number in which the values differ has an entry of its differential on a branch cut."""
+    context, seen, left = engine.context, engine.seen, int(engine.pairs.left[k])
+    right = int(engine.pairs.right[k])
+    if seen.shape[left] != seen.shape[right] or seen.codes["kind"][left] != seen.codes["kind"][right]:
+        return False
+    a, b = seen.array(left).reshape(-1), seen.array(right).reshape(-1)
+    tol = context.tolerances[int(context.tolerance_id[left])]
+    form = Form(False, a.size, 1, bool(np.iscomplexobj(a)))
+    sides = [form.blocks(seen.components(np.array([r]))) for r in (left, right)]
+    from harness.compare.form import close
+
+    differs = ~close(sides[0], sides[1], tol.coarse, tol.tiny)[0, :, 0].all(axis=-1)
+    cut = np.zeros(a.size, bool)
+    case = context.cases.get(seen.text("case", left))
+    for site in () if case is None else case.inputs:
+        j = context.row_of("differential", left, site.name)
+        j_form = context.j_form(j) if j >= 0 else None
+        if j_form is None or j_form.m != a.size:
+            continue
+        index.prepare(np.array([j]))
+        for facts in index.of(j, j_form):
+            cut |= (facts.kind == CUT).any(axis=(1, 2))
+    return bool((cut | ~differs).all() and differs.any())

@@ -1,0 +1,131 @@
+"""What is known about a derivative at a point: its true entries, how sure that is, and what kind of point it is.
+
+Facts are ordinary rows of a run, written by the reference backend next to its differential, for the same case, point,
+dtype, input and output:
+
+    quantity "bound"          error bound of each entry, shape of J
+    quantity "plus", "minus"  one-sided derivatives along each real direction, shape of J
+    quantity "class"          what each entry is, int8, shape of J (or one code a column): see CLASSES
+
+`api` is that of the row they belong to: "reference" or "closed-form"; the same names with quantity "hessian" have
+"reference-hessian" here.  Finite differences (api "finite-differences", with their "bound") come from a framework's own
+values and are evidence for that framework alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.compare.context import Context
+from harness.compare.form import Array, Form
+from harness.compare.table import lookup
+
+SMOOTH, KINK, CUT, POLE, REMOVABLE, UNKNOWN, GAUGE = range(7)
+CLASSES = ("smooth", "kink", "branch cut", "pole", "removable", "unknown", "gauge")
+
+#: Quantities that are facts and not results.
+FACT_QUANTITIES = ("bound", "plus", "minus", "class", "clarke")
+_HESSIAN = "-hessian"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All (m, n, c), in the blocks of one derivative; NaN and UNKNOWN where nothing is known.
+
+    truth may be None where only the kind of the point is known.  evidence: "closed-form", "reference" or
+    "finite-differences".
+    """
+
+    evidence: str
+    truth: Array | None
+    bound: Array
+    kind: Array
+    plus: Array | None = None
+    minus: Array | None = None
+
+    @property
+    def regular(self) -> Array:
+        """Entries that have one derivative: smooth ones and removable singularities."""
+        return np.asarray((self.kind == SMOOTH) | (self.kind == REMOVABLE))
+
+
+class FactIndex:
+    """Finds the facts for a row of a derivative."""
+
+    def __init__(self, context: Context) -> None:
+        self.context, self.seen = context, context.seen
+        seen, ok = self.seen, context.joiner.ok
+        self._rows: dict[tuple[str, str], Array] = {}
+        wanted = ("differential", "hessian", *FACT_QUANTITIES)
+        for api in ("closed-form", "reference", "finite-differences"):
+            for quantity in wanted:
+                names = (api, api + _HESSIAN) if quantity in FACT_QUANTITIES else (api,)
+                for name in names:
+                    rows = np.flatnonzero(ok & seen.is_word("quantity", quantity) & seen.is_word("api", name))
+                    if rows.size:
+                        self._rows[name, quantity] = rows
+        self.any = bool(self._rows)
+
+    def prepare(self, rows: Array) -> None:
+        """Look up the facts of many rows at once."""
+        self._found: dict[tuple[str, str], Mapping[int, int]] = {}
+        for key, candidates in self._rows.items():
+            own = key[0].startswith("finite-differences")
+            place = self.context.place if own else self.context.spot
+            at = lookup(place[candidates], place[rows])
+            hit = at >= 0
+            self._found[key] = dict(zip(rows[hit].tolist(), candidates[at[hit]].tolist(), strict=True))
+
+    def of(self, row: int, form: Form, hessian: bool = False) -> list[Facts]:
+        """Facts that apply to a row of a derivative with this form, the strongest evidence first."""
+        found = []
+        for evidence in ("closed-form", "reference", "finite-differences"):
+            suffix = _HESSIAN if hessian else ""
+            quantity = "hessian" if hessian else "differential"
+            truth = self._array(evidence, quantity, row, form)
+            name = evidence + suffix
+            kind = self._kind(name, row, form)
+            if kind is None:
+                kind = self._kind("reference" + suffix, row, form)
+            plus, minus = self._array(name, "plus", row, form), self._array(name, "minus", row, form)
+            if truth is None and plus is None and kind is None:
+                continue
+            bound = self._array(name, "bound", row, form)
+            shape = (form.m, form.n, len(form.places))
+            if bound is None:
+                # A closed form is exact up to its own rounding; anything else without a bound proves nothing.
+                bound = np.full(shape, 0.0 if evidence == "closed-form" else np.nan)
+            if kind is None:
+                smooth = evidence == "closed-form"
+                kind = np.full(shape, SMOOTH if smooth else UNKNOWN)
+                if evidence == "finite-differences":
+                    # An estimate that converged from both sides has met a derivative.
+                    kind = np.where(np.isfinite(bound), SMOOTH, UNKNOWN)
+            found.append(Facts(evidence, truth, bound, kind, plus, minus))
+        return found
+
+    def _array(self, api: str, quantity: str, row: int, form: Form) -> Array | None:
+        at = self._found.get((api, quantity), {}).get(row)
+        if at is None:
+            return None
+        components = self.seen.components(np.array([at]))
+        shape = self.seen.shapes[self.seen.shape[at]]
+        return _blocks(components, shape, form)
+
+    def _kind(self, api: str, row: int, form: Form) -> Array | None:
+        found = self._array(api, "class", row, form)
+        return None if found is None else found.astype(np.int64)
+
+
+def _blocks(components: Array, shape: tuple[int, ...], form: Form) -> Array | None:
+    rows, columns = form.m * (1 + form.out_complex), form.n * (1 + form.in_complex)
+    if shape == (columns,) or (shape == (1, columns) and rows != 1):
+        components = np.broadcast_to(components.reshape(1, 1, columns), (1, rows, columns)).reshape(1, -1)
+    elif shape == (form.m, columns) and form.out_complex:  # a real output where a framework's is complex
+        components = form.widen(components, False, form.in_complex)
+    elif shape != (rows, columns):
+        return None
+    return np.asarray(form.blocks(components)[0])
