@@ -1,0 +1,140 @@
+"""The state of an evaluation, exact numbers in, correctly rounded numbers out.
+
+Numbers are balls of python-flint (a midpoint and a rigorous radius): `arb` real, `acb` complex. python-flint was
+chosen over mpmath by measurement: at 256 bits a complex product takes 0.2 against 3.3 microseconds, `exp` 1.5 against
+21, `gamma` 14 against 225; and every operation of it carries its own error bound, which mpmath's do not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from random import Random
+from typing import Any
+
+import numpy as np
+from flint import acb, arb, ctx
+
+Ball = Any  # arb or acb; python-flint ships no types that mypy could use
+
+
+class Undecided(Exception):
+    """A comparison of two balls that overlap: more precision is needed to tell."""
+
+
+class Unsupported(Exception):
+    """The reference cannot evaluate this; the message says what."""
+
+
+@dataclass
+class State:
+    """What an evaluation depends on beyond its inputs. One object a process, as flint's precision is.
+
+    single:  literals of a source are rounded to single precision first, as a framework in single precision reads them
+    ties:    balls that overlap count as equal (the last resort, at the highest precision)
+    gauge:   None, or a source of random phases and bases by which every decomposition is moved
+    freedom: set by a decomposition whose result has a free phase, sign or basis
+    orders:  the order of the eigenvalues of each general eigenproblem in the evaluation at the point itself, by which
+             evaluations near it are ordered too; None: being recorded in `recorded`
+    site:    number of the eigenproblem within the evaluation
+    vectors: the vectors found at (site, precision) last, where the next rotations begin
+    skew:    None, or a list to which functions of Hermitian matrices append x - x^H of their argument
+    """
+
+    single: bool = False
+    ties: bool = False
+    gauge: Random | None = None
+    freedom: bool = False
+    orders: list[Any] | None = None
+    recorded: list[Any] = field(default_factory=list)
+    site: int = 0
+    vectors: dict[Any, Any] = field(default_factory=dict)
+    skew: list[Any] | None = None
+
+    def begin(self) -> None:
+        """Forget what belongs to one evaluation."""
+        self.site, self.freedom = 0, False
+        self.recorded = []
+
+    def forget(self) -> None:
+        """Forget what belongs to one point."""
+        self.begin()
+        self.orders, self.gauge, self.skew = None, None, None
+        self.vectors.clear()
+
+    def note_domain(self, difference: Any) -> None:
+        """Record how far the argument of a function of Hermitian matrices is from being one, where asked to."""
+        if self.skew is not None:
+            self.skew.extend(difference.ravel().tolist())
+
+
+state = State()
+
+
+@contextmanager
+def working(bits: int, *, ties: bool = False) -> Iterator[None]:
+    """Evaluate at `bits` bits of precision."""
+    old_bits, old_ties = ctx.prec, state.ties
+    ctx.prec, state.ties = bits, ties
+    try:
+        yield
+    finally:
+        ctx.prec, state.ties = old_bits, old_ties
+
+
+def real(x: float) -> Ball:
+    """The exact ball of a double."""
+    return arb(float(x))
+
+
+def literal(x: float) -> Ball:
+    """A Python float of a source text, at the precision in which the case reads it."""
+    if state.single and math.isfinite(x):
+        x = float(np.float32(x))
+    return arb(x)
+
+
+@lru_cache(maxsize=4096)
+def power_of_two(exponent: int) -> Ball:
+    """2**exponent, exactly."""
+    return arb((1, exponent))
+
+
+def midpoint(x: Ball) -> Ball:
+    """The exact number in the middle of a ball; NaN stays NaN."""
+    return x.mid()
+
+
+def finite(x: Ball) -> bool:
+    return bool(x.is_finite())
+
+
+def rounded(x: Ball) -> float:
+    """The midpoint rounded to the nearest double (ties to even; beyond the range an infinity; NaN for a ball that
+    tells nothing)."""
+    if not x.is_finite():
+        return math.nan
+    return float(x.mid())
+
+
+def rounded_up(x: Ball) -> float:
+    """A double no smaller than any number of the non-negative ball x; inf where it is not finite."""
+    if not x.is_finite():
+        return math.inf
+    upper = x.upper()
+    out = float(upper)
+    if math.isinf(out) or not upper > arb(out):
+        return max(out, 0.0)
+    return float(np.nextafter(out, math.inf))
+
+
+def magnitude_bits(x: float) -> int:
+    """The binary exponent of a finite non-zero double."""
+    return math.frexp(x)[1]
+
+
+def is_complex(x: Ball) -> bool:
+    return isinstance(x, acb)

@@ -1,0 +1,467 @@
+"""Eigenvalues and singular values: Jacobi's methods at working precision, with radii from residuals.
+
+Jacobi rotations converge whatever the spacing of the eigenvalues, which is what evaluations near a degenerate matrix
+need; general eigenproblems are flint's. Vectors have a free phase (and a free basis where values coincide): the gauge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from flint import acb, acb_mat, arb, ctx
+
+from harness.reference import array as A
+from harness.reference.array import Array, Objects, lift
+from harness.reference.linalg import (
+    _kind,
+    adjoint,
+    batched,
+    hermitian_part,
+    inv,
+    inverse,
+    one,
+    random_phase,
+    to_matrix,
+    unknown,
+)
+from harness.reference.precision import Ball, Unsupported, power_of_two, rounded, state
+from harness.reference.reductions import _total, along, p_norm, square_modulus
+from harness.reference.registry import portable
+
+_SWEEPS = 60
+
+
+def _bar(x: Ball) -> Ball:
+    return x.conjugate() if isinstance(x, acb) else x
+
+
+def _norm(values: Objects) -> Ball:
+    """An upper bound of the Frobenius norm, exact."""
+    return _total([square_modulus(x) for x in values.ravel().tolist()]).upper().sqrt().upper()
+
+
+def _middle(values: Objects) -> Objects:
+    return A.fill([x.mid() for x in values.ravel().tolist()], values.shape, "r")
+
+
+def _widened(values: Objects, radius: Ball) -> Objects:
+    """The numbers with a radius added to each (to each part of a complex one)."""
+    ball = arb(0, radius)
+    return A.fill(
+        [x + acb(ball, ball) if isinstance(x, acb) else x + ball for x in values.ravel().tolist()], values.shape, "r")
+
+
+def _identity(n: int) -> Objects:
+    return A.fill([arb(int(i == j)) for i in range(n) for j in range(n)], (n, n), "r")
+
+
+def _rotation(p: Ball, q: Ball, off: Ball) -> tuple[Ball, Ball]:
+    """(c, s) that diagonalise [[p, off], [conj(off), q]]: new columns are c x - conj(s) y and s x + c y."""
+    size = abs(off).mid()
+    theta = (q - p) / (2 * size)
+    t = 1 / (abs(theta) + (theta * theta + 1).sqrt())
+    t = (-t if theta < 0 else t).mid()
+    c = (1 + t * t).rsqrt().mid()
+    return c, (off / size * (t * c)).mid()
+
+
+def _finite(values: Objects) -> bool:
+    return all(x.is_finite() for x in values.ravel().tolist())
+
+
+def _clusters(values: Sequence[Ball], scale: Ball) -> list[list[int]]:
+    """Runs of consecutive values that coincide at half of the working precision."""
+    width = scale * power_of_two(-ctx.prec // 2)
+    out: list[list[int]] = []
+    for k, v in enumerate(values):
+        if out and abs(v - values[out[-1][-1]]).mid() <= width:
+            out[-1].append(k)
+        else:
+            out.append([k])
+    return out
+
+
+def _gap(values: Sequence[Ball], own: list[int], scale: Ball) -> Ball:
+    """The distance from a cluster to the nearest other value."""
+    others = [abs(values[own[0]] - v).mid() for k, v in enumerate(values) if k not in own]
+    return min(others, default=scale)
+
+
+def random_unitary(n: int, kind: str) -> Objects:
+    """Orthonormal columns from the gauge's source."""
+    assert state.gauge is not None
+    draw = state.gauge.gauss
+    q = A.fill([acb(draw(0, 1), draw(0, 1)) if kind == "c" else arb(draw(0, 1)) for _ in range(n * n)], (n, n), "r")
+    return orthonormal(q)
+
+
+def orthonormal(columns: Objects) -> Objects:
+    """Gram-Schmidt, twice."""
+    out = columns.copy()
+    for j in range(out.shape[1]):
+        for _ in range(2):
+            for k in range(j):
+                overlap = _total([_bar(x) * y for x, y in zip(out[:, k].tolist(), out[:, j].tolist(), strict=True)])
+                out[:, j] = _middle(out[:, j] - out[:, k] * overlap)
+        out[:, j] = _middle(out[:, j] / _total([square_modulus(x) for x in out[:, j].tolist()]).sqrt())
+    return out
+
+
+def completed(columns: Objects, count: int) -> Objects:
+    """Orthonormal columns filled up to `count` with unit vectors, orthonormalised (the worst fitting last)."""
+    out = columns
+    m = columns.shape[0]
+    while out.shape[1] < count:
+        taken = [_total([square_modulus(x) for x in out[i].tolist()]).mid() if out.shape[1] else arb(0)
+                 for i in range(m)]
+        least = min(range(m), key=lambda i: taken[i])
+        unit = A.fill([arb(int(i == least)) for i in range(m)], (m, 1), "r")
+        out = orthonormal(np.concatenate([out, unit], axis=1))
+    return out
+
+
+# --- Hermitian --------------------------------------------------------------------------------------------------------
+
+
+def _start(kind: str, n: int) -> Objects:
+    """Where rotations begin: the vectors found at this place of the source before, at this precision."""
+    found = state.vectors.get((state.site, ctx.prec))
+    return found if found is not None and found.shape == (n, n) else _identity(n)
+
+
+def hermitian_system(a: Objects) -> tuple[list[Ball], Objects, list[list[int]]]:
+    """Ascending eigenvalues, orthonormal columns and the clusters of coinciding eigenvalues."""
+    h, n = hermitian_part(a), a.shape[0]
+    exact = h
+    v = _start(_kind(a), n)
+    state.site += 1
+    work = _middle(A._matmul(A._matmul(adjoint(v), h), v))
+    scale = _norm(work)
+    for _ in range(_SWEEPS):
+        worst = max((abs(work[i, j]).mid() for i in range(n) for j in range(i + 1, n)), default=arb(0))
+        if worst <= scale * power_of_two(8 - ctx.prec):
+            break
+        for i in range(n):
+            for j in range(i + 1, n):
+                if abs(work[i, j]).mid() <= scale * power_of_two(-ctx.prec - 64):
+                    continue
+                c, s = _rotation(work[i, i].real, work[j, j].real, work[i, j])
+                _rotate(work, v, i, j, c, s)
+    order = sorted(range(n), key=lambda k: work[k, k].real.mid())
+    v = _middle(v[:, order])
+    values = [work[k, k].real.mid() for k in order]
+    state.vectors[state.site - 1, ctx.prec] = v
+    residual = _norm(A._matmul(exact, v) - v * A.fill(values, (n,), "r")[None, :])
+    skew = _norm(A._matmul(adjoint(v), v) - _identity(n))
+    radius = (2 * residual + scale * skew).upper()
+    clusters = _clusters(values, scale)
+    columns = v.copy()
+    for own in clusters:
+        gap = _gap(values, own, scale)
+        spread = (4 * residual / gap + skew).upper() if gap > 0 else skew
+        columns[:, own] = _widened(columns[:, own], spread)
+    return [x + arb(0, radius) for x in values], columns, clusters
+
+
+def _rotate(work: Objects, v: Objects, i: int, j: int, c: Ball, s: Ball) -> None:
+    """The similarity transform of the Hermitian `work`, and the columns of v."""
+    s_bar = _bar(s)
+    for m in (work, v):
+        x, y = m[:, i].copy(), m[:, j].copy()
+        m[:, i], m[:, j] = _middle(x * c - y * s_bar), _middle(x * s + y * c)
+    x, y = work[i].copy(), work[j].copy()
+    work[i], work[j] = _middle(x * c - y * s), _middle(x * s_bar + y * c)
+    work[i, j] = work[j, i] = arb(0)
+
+
+def _moved(columns: Objects, clusters: list[list[int]], kind: str) -> Objects:
+    """The columns with another phase each and another basis in every cluster, where a gauge is set."""
+    state.freedom = True
+    if state.gauge is None:
+        return columns
+    out = columns.copy()
+    for own in clusters:
+        if len(own) == 1:
+            out[:, own[0]] = out[:, own[0]] * random_phase(kind)
+        else:
+            out[:, own] = A._matmul(out[:, own], random_unitary(len(own), kind))
+    return out
+
+
+def _row(values: list[Ball]) -> Objects:
+    return A.fill(values, (len(values),), "r")
+
+
+@portable("eigh")
+def eigh(x: Any) -> tuple[Array, ...]:
+    def parts(a: Objects) -> tuple[Objects, Objects]:
+        if not _finite(a):
+            return unknown(a.shape[:1], "r"), unknown(a.shape, _kind(a))
+        values, columns, clusters = hermitian_system(a)
+        return _row(values), _moved(columns, clusters, _kind(a))
+
+    return batched(parts, [lift(x)], [2], "r.")
+
+
+@portable("eigvalsh")
+def eigvalsh(x: Any) -> Array:
+    return one(lambda a: _row(hermitian_system(a)[0]) if _finite(a) else unknown(a.shape[:1], "r"), [lift(x)], [2], "r")
+
+
+# --- singular values --------------------------------------------------------------------------------------------------
+
+
+def singular_system(a: Objects) -> tuple[Objects, list[Ball], Objects, list[list[int]]]:
+    """(U, s, V, clusters) with a = U diag(s) V^H, thin: Jacobi rotations of the columns of a V (M. R. Hestenes)."""
+    if a.shape[0] < a.shape[1]:
+        left, values, right, clusters = singular_system(adjoint(a))
+        return right, values, left, clusters
+    m, n = a.shape
+    v = _start(_kind(a), n)
+    site, state.site = state.site, state.site + 1
+    w = _middle(A._matmul(a, v))
+    scale = _norm(w)
+    for _ in range(_SWEEPS):
+        turned = False
+        for i in range(n):
+            for j in range(i + 1, n):
+                p, q = (_total([square_modulus(x) for x in w[:, k].tolist()]).mid() for k in (i, j))
+                off = _total([_bar(x) * y for x, y in zip(w[:, i].tolist(), w[:, j].tolist(), strict=True)]).mid()
+                size = abs(off).mid()
+                if size <= (p * q).sqrt() * power_of_two(10 - ctx.prec) or (
+                        size <= scale * scale * power_of_two(-3 * ctx.prec)):
+                    continue
+                turned = True
+                c, s = _rotation(p, q, off)
+                s_bar = _bar(s)
+                for block in (w, v):
+                    x, y = block[:, i].copy(), block[:, j].copy()
+                    block[:, i], block[:, j] = _middle(x * c - y * s_bar), _middle(x * s + y * c)
+        if not turned:
+            break
+    lengths = [_total([square_modulus(x) for x in w[:, k].tolist()]).sqrt().mid() for k in range(n)]
+    order = sorted(range(n), key=lambda k: lengths[k], reverse=True)
+    values = [lengths[k] for k in order]
+    v, w = _middle(v[:, order]), w[:, order]
+    state.vectors[site, ctx.prec] = v
+    rank = sum(x > scale * power_of_two(-ctx.prec // 2) for x in values)
+    thin = A.fill([], (m, 0), "r") if not rank else np.stack(
+        [_middle(w[:, k] / values[k]) for k in range(rank)], axis=1)
+    u = completed(thin, n)
+    return _with_radii(a, u, values, v, scale)
+
+
+def _with_radii(
+    a: Objects, u: Objects, values: list[Ball], v: Objects, scale: Ball,
+) -> tuple[Objects, list[Ball], Objects, list[list[int]]]:
+    """Radii from both residuals, a V - U S and a^H U - V S, over the gaps."""
+    s, n = _row(values)[None, :], len(values)
+    residual = _norm(A._matmul(a, v) - u * s) + _norm(A._matmul(adjoint(a), u) - v * s)
+    skew = _norm(A._matmul(adjoint(v), v) - _identity(n)) + _norm(A._matmul(adjoint(u), u) - _identity(n))
+    clusters = _clusters(values, scale)
+    wide_u, wide_v = u.copy(), v.copy()
+    for own in clusters:
+        gap = min(_gap(values, own, scale), 2 * values[own[0]]) if values[own[0]] > 0 else arb(0)
+        spread = (8 * residual / gap + skew).upper() if gap > 0 else skew.upper()
+        wide_u[:, own], wide_v[:, own] = _widened(u[:, own], spread), _widened(v[:, own], spread)
+    radius = (2 * residual + scale * skew).upper()
+    return wide_u, [x + arb(0, radius) for x in values], wide_v, clusters
+
+
+@portable("svd")
+def svd(x: Any, full_matrices: bool = True) -> tuple[Array, ...]:
+    """U, S, V^H. The phase of each pair, the basis of coinciding and of vanishing ones, and that of the complement of
+    a full U or V are the gauge."""
+
+    def parts(a: Objects) -> tuple[Objects, Objects, Objects]:
+        (m, n), kind = a.shape, _kind(a)
+        k = min(m, n)
+        if not _finite(a):
+            return (unknown((m, m if full_matrices else k), kind), unknown((k,), "r"),
+                    unknown((n if full_matrices else k, n), kind))
+        u, values, v, clusters = singular_system(a)
+        state.freedom = True
+        if state.gauge is not None:
+            u, v = u.copy(), v.copy()
+            for own in clusters:
+                turn = random_unitary(len(own), kind) if len(own) > 1 else A.fill([random_phase(kind)], (1, 1), "r")
+                u[:, own] = A._matmul(u[:, own], turn)
+                null = values[own[0]].contains(0)
+                if null:
+                    turn = random_unitary(len(own), kind)
+                v[:, own] = A._matmul(v[:, own], turn)
+        if full_matrices:
+            u, v = _filled(u, m, kind), _filled(v, n, kind)
+        return u, _row(values), adjoint(v)
+
+    return batched(parts, [lift(x)], [2], ".r.")
+
+
+def _filled(columns: Objects, count: int, kind: str) -> Objects:
+    """A full orthonormal basis; the new columns in another basis where a gauge is set."""
+    have = columns.shape[1]
+    if have == count:
+        return columns
+    whole = completed(_middle(columns), count)
+    extra = whole[:, have:]
+    radius = power_of_two(24 - ctx.prec)
+    if state.gauge is not None:
+        extra = A._matmul(extra, random_unitary(count - have, kind))
+    return np.concatenate([columns, _widened(extra, radius)], axis=1)
+
+
+@portable("svdvals")
+def svdvals(x: Any) -> Array:
+    def values(a: Objects) -> Objects:
+        return _row(singular_system(a)[1]) if _finite(a) else unknown((min(a.shape),), "r")
+
+    return one(values, [lift(x)], [2], "r")
+
+
+# --- general ----------------------------------------------------------------------------------------------------------
+
+
+def general_system(a: Objects, vectors: bool) -> tuple[list[Ball], Objects]:
+    """Eigenvalues (and unit eigenvectors as columns) in LAPACK's order at the point itself, followed from there."""
+    n = a.shape[0]
+    nothing = unknown((n, n), "c")
+    try:
+        if vectors:
+            found, right = acb_mat(to_matrix(a)).eig(right=True)
+            columns = A.fill(right.entries(), (n, n), "c")
+        else:
+            found, columns = acb_mat(to_matrix(a)).eig(multiple=True), nothing
+    except ValueError:  # not isolated at this precision, or multiple
+        return [acb(arb("nan"), arb("nan"))] * n, nothing
+    order = _matched(found, a)
+    values = [found[k] for k in order]
+    columns = columns[:, order].copy()
+    if vectors:
+        for k in range(n):
+            columns[:, k] = columns[:, k] / _total([square_modulus(x) for x in columns[:, k].tolist()]).sqrt()
+    return values, columns
+
+
+def _matched(found: Sequence[Ball], a: Objects) -> list[int]:
+    """The order of `found` that follows the eigenvalues of the evaluation at the point itself."""
+    site, state.site = state.site, state.site + 1
+    if state.orders is not None and site < len(state.orders):
+        targets = state.orders[site]
+    else:
+        plain = np.array([[complex(rounded(x.real), rounded(x.imag) if isinstance(x, acb) else 0.0)
+                           for x in row] for row in a.tolist()])
+        if not plain.imag.any():
+            plain = plain.real
+        # LAPACK's order is part of what eig returns; its numbers are used for nothing else.
+        targets = [acb(z.real, z.imag) for z in np.linalg.eigvals(plain)]
+    left, order = list(range(len(found))), []
+    for t in targets:
+        best = min(left, key=lambda k: abs(found[k] - t).mid())
+        left.remove(best)
+        order.append(best)
+    if state.orders is None:
+        state.recorded.append([found[k].mid() for k in order])
+    return order
+
+
+@portable("eig")
+def eig(x: Any) -> tuple[Array, ...]:
+    def parts(a: Objects) -> tuple[Objects, Objects]:
+        if not _finite(a):
+            return unknown(a.shape[:1], "c"), unknown(a.shape, "c")
+        values, columns = general_system(a, True)
+        return _row(values), _moved(columns, [[k] for k in range(len(values))], "c")
+
+    return batched(parts, [lift(x)], [2], "cc")
+
+
+@portable("eigvals")
+def eigvals(x: Any) -> Array:
+    def values(a: Objects) -> Objects:
+        return _row(general_system(a, False)[0]) if _finite(a) else unknown(a.shape[:1], "c")
+
+    return one(values, [lift(x)], [2], "c")
+
+
+# --- what singular values give ----------------------------------------------------------------------------------------
+
+
+def pseudo_inverse(a: Objects, rtol: Ball | None) -> Objects:
+    """By the normal equations where the rank is full; by the singular vectors above the cut-off where it is not."""
+    if not _finite(a):
+        return unknown(a.shape[::-1], _kind(a))
+    u, values, v, _ = singular_system(a)
+    if rtol is None:
+        rtol = arb(max(a.shape)) * power_of_two(-23 if state.single else -52)
+    rank = sum(bool(s.mid() > rtol * values[0].mid()) for s in values)
+    if rank == len(values):
+        other = adjoint(a)
+        if a.shape[0] >= a.shape[1]:
+            return A._matmul(inverse(A._matmul(other, a)), other)
+        return A._matmul(other, inverse(A._matmul(a, other)))
+    if not rank:
+        return A.fill([arb(0)] * a.size, a.shape[::-1], "r")
+    return A._matmul(v[:, :rank] / _row(values[:rank])[None, :], adjoint(u[:, :rank]))
+
+
+@portable("pinv")
+def pinv(x: Any, rtol: Any = None) -> Array:
+    cut = None if rtol is None else lift(rtol).balls().data[()]
+    return one(lambda a: pseudo_inverse(a, cut), [lift(x)], [2])
+
+
+@portable("lstsq")
+def lstsq(a: Any, b: Any) -> Array:
+    """The solution of least squares, of least length where there are many."""
+    return pinv(a) @ lift(b)
+
+
+_SINGULAR_ORDERS = ("nuc", 2, -2)
+
+
+def _matrix_norm(a: Objects, order: Any) -> Ball:
+    if order == "fro":
+        return _total([square_modulus(x) for x in a.ravel().tolist()]).sqrt()
+    if order in _SINGULAR_ORDERS:
+        if not _finite(a):
+            return arb("nan")
+        values = singular_system(a)[1]
+        return _total(values) if order == "nuc" else values[0] if order == 2 else values[-1]
+    if order in (1, -1, float("inf"), float("-inf")):
+        lines = a.T if abs(order) == 1 else a
+        sums = [_total([abs(x) for x in line.tolist()]) for line in lines]
+        return p_norm(sums, float("inf") if order > 0 else float("-inf"))
+    raise Unsupported(f"the matrix norm of order {order!r}")
+
+
+@portable("matrix_norm")
+def matrix_norm(x: Any, ord: Any = "fro", keepdims: bool = False) -> Array:
+    out = one(lambda a: A.boxed(_matrix_norm(a, ord)), [lift(x)], [2], "r")
+    return out.reshape((*out.shape, 1, 1)) if keepdims else out
+
+
+@portable("norm")
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
+    """NumPy's linalg.norm: the 2-norm of everything where no order is given, else a matrix norm of two dimensions."""
+    a = lift(x).balls()
+    if ord is None or isinstance(axis, int) or (axis is None and a.ndim == 1) or (
+            isinstance(axis, (tuple, list)) and len(axis) == 1):
+        return along(a, axis, keepdims, lambda terms: p_norm(terms, 2 if ord is None else ord), "r")
+    axes = (-2, -1) if axis is None else tuple(axis)
+    moved = a.structural(lambda d: np.moveaxis(d, axes, (-2, -1)))
+    out = matrix_norm(moved, ord)
+    if keepdims:
+        out = out.reshape(tuple(1 if k in {ax % a.ndim for ax in axes} else n for k, n in enumerate(a.shape)))
+    return out
+
+
+@portable("cond")
+def cond(x: Any, p: Any = None) -> Array:
+    a = lift(x)
+    if p is None or p in (2, -2):
+        s = svdvals(a)
+        ratio = s[..., 0] / s[..., -1]
+        return 1 / ratio if p == -2 else ratio
+    return matrix_norm(a, p) * matrix_norm(inv(a), p)
