@@ -52,7 +52,8 @@ class Arrays:
         kind, shape = self.layouts[found[0]]
         size = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
         places = self._start[rows][:, None] + np.arange(size, dtype=np.int64)
-        return np.ascontiguousarray(self._bytes[places]).reshape(-1).view(kind).reshape((rows.size, *shape))
+        flat: Array = np.ascontiguousarray(self._bytes[places]).reshape(-1).view(kind)
+        return flat.reshape((rows.size, *shape))
 
     def groups(self) -> Iterator[tuple[np.dtype[Any], tuple[int, ...], Index]]:
         """(dtype, shape, row numbers) for every layout; rows without data are in none."""

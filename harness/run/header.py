@@ -14,7 +14,8 @@ from harness.run.planning import Target, plan_digest
 from harness.run.process import THREADS, Kind
 from harness.run.store import FORMAT, canonical, digest
 
-_HELLO = ("family", "versions", "flags", "apis", "convention", "python", "implementation", "numpy", "platform", "machine")
+_HELLO = ("family", "versions", "flags", "default_mode", "apis", "convention", "python", "implementation", "numpy", "platform",
+          "machine")  # fmt: skip
 _NUMERIC = re.compile(
     r"XLA_\w+|JAX_\w+|TORCH_\w+|TORCHINDUCTOR_\w+|CUBLAS_WORKSPACE_CONFIG|NVIDIA_TF32_OVERRIDE|CUDA_VISIBLE_DEVICES|"
     r"\w+_NUM_THREADS|MKL_\w+|KMP_\w+|OMP_\w+"

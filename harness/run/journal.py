@@ -47,8 +47,8 @@ class Journal:
 def cannot_write(path: Path, error: OSError) -> CannotWrite:
     """The sentence for a disk that does not take what is written to it."""
     return CannotWrite(
-        f"cannot write {path}: {error.strerror or error}. What was observed before is kept in the folder; mend this and "
-        "continue with --resume, or choose another folder with --output"
+        f"cannot write {path}: {error.strerror or error}. What was observed before is kept in the folder; mend this "
+        "and continue with --resume, or choose another folder with --output"
     )
 
 

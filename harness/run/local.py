@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import time
@@ -55,10 +56,8 @@ class _Desk:
 def memory_of_machine() -> int:
     """Bytes of memory that this machine, or the container we run in, may use; 0 where that is not known."""
     found = []
-    try:
+    with contextlib.suppress(OSError, ValueError):
         found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (OSError, ValueError):
-        pass
     for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         try:
             with open(path) as file:
@@ -179,11 +178,11 @@ class LocalExecutor:
                 self._hand(desk, pending.popleft())
         starting = [d for d in self._desks if not d.ready]
         while len(active) + len(starting) < self.jobs:
-            kind = self._worth_starting(active, starting)
-            if kind is None:
+            most = self._worth_starting(active, starting)
+            if most is None:
                 break
             before = len(self._desks)
-            self._start(kind)
+            self._start(most)
             if len(self._desks) == before:
                 break  # it could not be started; the failure counts
             starting.append(self._desks[-1])

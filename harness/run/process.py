@@ -31,7 +31,8 @@ THREADS = {
 
 #: Runs in the worker's interpreter. The current folder is never on its path: it may hold a stranger's numpy.py.
 _BOOT = (
-    "import sys, json; paths = json.loads(sys.argv.pop(1)); own = [p for p in sys.path if p]; "
+    "import sys; own = sys.path[:] = [p for p in sys.path if p]; "
+    "import json; paths = json.loads(sys.argv.pop(1)); "
     "sys.path[:] = paths + [p for p in own if p not in paths]; "
     "from harness.run.worker import main; sys.exit(main())"
 )
@@ -124,30 +125,30 @@ class Worker:
     def receive(self) -> list[Frame]:
         """Every frame that has arrived. After it `silent` says that no more will come, and `corrupt` why, if known."""
         frames: list[Frame] = []
-        if self.corrupt is None and not self.silent:
-            try:
-                data = os.read(self.frames, _READ)
-                self.silent = not data
-                frames.extend(self._reader.feed(data))
-            except BlockingIOError:
-                pass
-            except CorruptFrame as error:
-                self.corrupt = error
+        self._read(frames)
         return frames
 
     def receive_rest(self) -> list[Frame]:
         """Every frame that is in the pipe now; of a worker that is gone, everything it managed to say."""
         frames: list[Frame] = []
-        while self.corrupt is None and not self.silent:
-            try:
-                data = os.read(self.frames, _READ)
-                self.silent = not data
-                frames.extend(self._reader.feed(data))
-            except BlockingIOError:
-                break
-            except CorruptFrame as error:
-                self.corrupt = error
+        while self._read(frames):
+            pass
         return frames
+
+    def _read(self, frames: list[Frame]) -> bool:
+        """Add the frames of one read to `frames`; whether another read may find more."""
+        if self.corrupt is not None or self.silent:
+            return False
+        try:
+            data = os.read(self.frames, _READ)
+            self.silent = not data
+            for frame in self._reader.feed(data):
+                frames.append(frame)  # one by one: those before a corrupt one count
+        except BlockingIOError:
+            return False
+        except CorruptFrame as error:
+            self.corrupt = error
+        return True
 
     def drain(self) -> None:
         """Take what user code printed, keeping the last LOG_BYTES of it."""

@@ -33,7 +33,7 @@ class Run:
         self.path, self.header, self.complete = path, header, complete
         self.notes: list[str] = []
         if not complete:
-            self.notes.append("the run is incomplete: it was interrupted, or is still being made (--resume continues it)")
+            self.notes.append("the run is incomplete: interrupted, or still being made (--resume continues it)")
 
     @classmethod
     def open(cls, path: str | Path) -> Run:
@@ -125,7 +125,8 @@ class Run:
         data = get("data")
         if data is None or not isinstance(data, bytes):
             return None
-        return array_from(str(get("kind")), tuple(get("shape")), data)
+        shape: Any = get("shape")
+        return array_from(str(get("kind")), shape, data)
 
     @cached_property
     def _rows(self) -> tuple[pa.Table, np.ndarray[Any, np.dtype[np.float64]]]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -20,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harness.run.errors import DamagedRun, FolderInUse, NotARun
+from harness.run.errors import CannotWrite, DamagedRun, FolderInUse, NotARun
 from harness.run.journal import Journal, cannot_write, read
 from harness.run.lock import Lock
 from harness.run.protocol import CorruptFrame
@@ -146,11 +147,25 @@ class Folder:
                 ledgers[number].absorb(frame.header)
         for sentence in lost:
             report(sentence)
+        if lost:
+            self._compact()
         for ledger in ledgers:
             ledger.step = None
-            if lost:
-                ledger.complete.clear()
-        return {number for number, rows in done.items() if len(ledgers[number].seen) >= rows}
+            short = len(ledger.seen) < done.get(ledger.number, 0)
+            if short:
+                del done[ledger.number]
+            ledger.complete = set() if lost or short else ledger.complete & {key[0] for key in ledger.seen}
+        return set(done)
+
+    def _compact(self) -> None:
+        """Drop from the journal what cannot be read, so that what is appended follows an intact frame."""
+
+        def write(draft: Path) -> None:
+            with open(draft, "wb") as file:
+                for frame in read(self.path / "journal.bin", lambda sentence: None):
+                    file.write(frame.raw)
+
+        replace_file(self.path / "journal.bin", write)
 
     def finish(self, header: Mapping[str, Any]) -> None:
         """Write the Parquet files from the journal, and the closing mark. Raises DamagedRun, CannotWrite."""
@@ -171,12 +186,11 @@ class Folder:
 
     def release(self) -> None:
         """Close the journal and give the lock back."""
-        try:
-            if self._journal is not None:
+        if self._journal is not None:
+            with contextlib.suppress(CannotWrite):  # why we stop is said already
                 self._journal.close()
-        finally:
             self._journal = None
-            self._lock.release()
+        self._lock.release()
 
     def discard(self) -> None:
         """Remove the folder again if this invocation made it and nothing was written."""
@@ -194,7 +208,7 @@ def gather(
     notes: list[str] = []
     collector = Collector(header["targets"])
     keys: dict[int, set[tuple[str, ...]]] = {}
-    lost: list[str] = []
+    short: dict[int, int] = {}  # tasks that are done and have fewer rows than they had then
     for frame in read(path / "journal.bin", notes.append):
         kind = frame.header["m"]
         try:
@@ -203,13 +217,19 @@ def gather(
                 keys.setdefault(frame.header["task"], set()).update(tuple(r[:5]) for r in frame.header["rows"])
                 frame.header["rows"] = None
             elif kind == "done":
-                have = len(keys.pop(frame.header["task"], ()))
-                if have < frame.header["rows"]:
-                    lost.append(f"{frame.header['rows'] - have} observations of task {frame.header['task']} are lost")
+                number = frame.header["task"]
+                missing = frame.header["rows"] - len(keys.get(number, ()))
+                if missing > 0:
+                    short[number] = missing
+                else:
+                    short.pop(number, None)
+                    keys.pop(number, None)
         except (CorruptFrame, LookupError, TypeError) as error:
             notes.append(f"journal.bin: a frame makes no sense and was skipped ({error!r})")
     table, seconds = collector.finish()
-    return table, seconds, notes + lost
+    if short:
+        notes.append(f"journal.bin: {sum(short.values())} observations of {len(short)} tasks that were done are lost")
+    return table, seconds, notes
 
 
 def now() -> str:

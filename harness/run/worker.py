@@ -68,7 +68,8 @@ def serve(backend: Any, frame: Frame, send: Any) -> None:
     number, target = frame.header["task"], frame.header["target"]
     send(protocol.pack({"m": "start", "task": number}))
     held: list[Observation] = []
-    since = time.monotonic()
+    said: set[tuple[str, ...]] = set()
+    since, announced = time.monotonic(), False
 
     def flush(then: bytes = b"") -> None:
         nonlocal since
@@ -83,12 +84,13 @@ def serve(backend: Any, frame: Frame, send: Any) -> None:
         sys.path.extend(p for p in task.path if p not in sys.path)  # at the end: nothing of the user's hides a module
         for item in backend.observe(task):
             if isinstance(item, Observation):
-                held.append(_checked(item, task))
-                if len(held) >= _ROWS or time.monotonic() - since > _WAIT:
+                held.append(_checked(item, task, said))
+                if not announced or len(held) >= _ROWS or time.monotonic() - since > _WAIT:
                     flush()
             elif item.api == DONE:
                 flush(protocol.pack({"m": "point", "task": number, "point": item.point}))
             else:
+                announced = True
                 flush(protocol.pack({"m": "step", "task": number, "point": item.point, "api": item.api}))
         flush(protocol.pack({"m": "done", "task": number}))
     except (BrokenPipeError, GeneratorExit):
@@ -169,15 +171,23 @@ def _hello(backend: Any) -> dict[str, Any]:
     }
 
 
-def _checked(seen: Observation, task: Task) -> Observation:
-    """The observation as it can be recorded: about this task, its data numbers, no memory addresses in its text."""
+class WrongObservation(Exception):
+    """A backend spoke of something that it was not asked about, or said the same thing twice."""
+
+
+def _checked(seen: Observation, task: Task, said: set[tuple[str, ...]]) -> Observation:
+    """The observation as it can be recorded: about this task, its data numbers, no memory addresses in its text.
+
+    said: keys of the task's observations so far. Raises WrongObservation: such a row would be lost among others.
+    """
     who = (seen.case, seen.dtype, seen.backend, seen.device, seen.mode)
     if who != task.key or seen.point not in {p.name for p in task.points}:
-        problem = f"the backend spoke of {who} at {seen.point!r} while it was asked about {task.key}"
-        seen = replace(
-            seen, point=task.points[0].name, status="error", data=None, error="WrongTask", message=problem
-        )
-    elif seen.data is not None:
+        raise WrongObservation(f"the backend spoke of {who} at {seen.point!r}; it was asked about {task.key}")
+    key = (seen.point, seen.api, seen.quantity, seen.input, seen.output)
+    if key in said:
+        raise WrongObservation(f"the backend returned two observations for {key}")
+    said.add(key)
+    if seen.data is not None:
         try:
             protocol.array_bytes(seen.data)
         except TypeError as error:
