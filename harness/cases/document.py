@@ -21,7 +21,7 @@ from harness.model import CaseError, Place
 
 MAX_BYTES = 4 * 2**20
 MAX_DEPTH = 40
-MAX_NODES = 500_000
+MAX_NODES = 200_000
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -172,45 +172,47 @@ def _build(events: Iterable[yaml.Event], lines: list[str], shown: str) -> Node:
     root: Node | None = None
     nodes = documents = 0
     for event in events:
-        mark = event.start_mark
-        place = Place(shown, mark.line + 1, mark.column + 1) if mark else Place(shown, 1, 1)
-        if isinstance(event, yaml.DocumentStartEvent):
+        if isinstance(event, yaml.CollectionEndEvent):
+            done: Node = stack.pop().node
+        elif isinstance(event, yaml.NodeEvent):
+            place = _place(event, shown)
+            _refuse_decoration(event, place)
+            nodes += 1
+            if nodes > MAX_NODES:
+                raise CaseError(
+                    f"more than {MAX_NODES} values in one file", place, "split the file, or use a .npz file"
+                )
+            if not isinstance(event, yaml.ScalarEvent):
+                if len(stack) >= MAX_DEPTH:
+                    raise CaseError(f"nested more than {MAX_DEPTH} levels deep", place, "a case needs fewer than ten")
+                mapping = isinstance(event, yaml.MappingStartEvent)
+                stack.append(_Open(Table({}, {}, place) if mapping else Items([], place)))
+                continue
+            done = _scalar(event, place, lines)
+        elif isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:
-                raise CaseError("a second YAML document (---) in one file", place, "one document a file")
+                raise CaseError("a second YAML document (---) in one file", _place(event, shown), "one document a file")
             continue
-        if isinstance(event, yaml.AliasEvent):
-            raise CaseError(f"aliases (*{event.anchor}) are not supported", place, "write the value out")
-        if not isinstance(event, (yaml.NodeEvent, yaml.CollectionEndEvent)):
+        else:
             continue
-        if isinstance(event, yaml.CollectionEndEvent):
-            done = stack.pop().node
-            if stack:
-                stack[-1].add(done)
-            else:
-                root = done
-            continue
-        _refuse_decoration(event, place)
-        nodes += 1
-        if nodes > MAX_NODES:
-            raise CaseError(f"more than {MAX_NODES} values in one file", place, "split the file, or use a .npz file")
-        if isinstance(event, yaml.ScalarEvent):
-            leaf = _scalar(event, place, lines)
-            if stack:
-                stack[-1].add(leaf)
-            else:
-                root = leaf
-            continue
-        if len(stack) >= MAX_DEPTH:
-            raise CaseError(f"nested more than {MAX_DEPTH} levels deep", place, "a case needs fewer than ten")
-        mapping = isinstance(event, yaml.MappingStartEvent)
-        stack.append(_Open(Table({}, {}, place) if mapping else Items([], place)))
+        if stack:
+            stack[-1].add(done)
+        else:
+            root = done
     if root is None:
         raise CaseError("the file is empty", Place(shown, 1, 1), "write `cases:` and a list of cases")
     return root
 
 
+def _place(event: yaml.Event, shown: str) -> Place:
+    mark = event.start_mark
+    return Place(shown, mark.line + 1, mark.column + 1) if mark else Place(shown, 1, 1)
+
+
 def _refuse_decoration(event: yaml.NodeEvent, place: Place) -> None:
+    if isinstance(event, yaml.AliasEvent):
+        raise CaseError(f"aliases (*{event.anchor}) are not supported", place, "write the value out")
     if event.anchor is not None:
         raise CaseError(f"anchors (&{event.anchor}) are not supported", place, "write the value out where it is used")
     tag = getattr(event, "tag", None)

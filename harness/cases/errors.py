@@ -69,6 +69,7 @@ def suggestion(word: str, known: Iterable[str], *, listing: int = 12) -> str:
     """A hint for a word that is not known: the nearest one, or all of them where they are few."""
     options = list(known)
     near = difflib.get_close_matches(word, options, n=1, cutoff=0.6)
+    near = near or [option for option in options if len(word) > 2 and option.startswith(word)]
     if near:
         return f"did you mean {near[0]!r}?"
     shown = ", ".join(options[:listing]) + (", ..." if len(options) > listing else "")

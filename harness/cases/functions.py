@@ -97,7 +97,7 @@ def derivatives(
     if len(outputs) > 1:
         raise CaseError("a closed form needs a function with one output", node.place)
     forms: dict[str, Node]
-    if table.entries and all(key in _DERIVATIVE_KEYS for key in table.entries) and "dz" not in {i.name for i in active}:
+    if any(key in _DERIVATIVE_KEYS and key not in {i.name for i in active} for key in table.entries):
         if len(active) != 1:
             names = ", ".join(i.name for i in active)
             raise CaseError(

@@ -68,7 +68,7 @@ def _one(name: str, node: Node, seen: dict[str, Place], problems: Problems) -> P
     table = document.table(node, f"the point set {name!r}", SET_KEYS, node.place)
     kind = document.text(table.get("kind"), "kind", table.place)
     if kind not in ("complex", "real"):
-        raise CaseError(f"the kind of a point set cannot be {kind!r}", table.where("kind"), "complex or real")
+        raise CaseError(f"the kind of a point set cannot be {kind!r}", table.entries["kind"].place, "complex or real")
     description = document.text(table.get("description"), "description", table.place)
     points: dict[str, Array | Table] = {}
     listed = document.table(table.get("points"), "points", None, table.place)
