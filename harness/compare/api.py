@@ -12,12 +12,12 @@ import pyarrow as pa
 
 from harness.compare.context import Context
 from harness.compare.engine import Engine
-from harness.compare.evidence import settle_values, weigh
+from harness.compare.evidence import inherit, settle_values, weigh
 from harness.compare.expect import apply_expectations
 from harness.compare.frame import Comparison, build, labels
 from harness.compare.pairs import ALIASES, Joiner
 from harness.compare.statuses import settle
-from harness.compare.table import Observations
+from harness.compare.table import Observations, combine
 from harness.compare.targets import match_targets, targets_of
 from harness.model import Case
 
@@ -75,14 +75,13 @@ def compare_tables(
     statuses = settle(engine, sides)
     settle_values(engine)
     evidence = weigh(engine)
+    inherit(engine)
     frame = build(engine, axis, sides, statuses, evidence, list(merged.values()))
     apply_expectations(frame, merged, targets)
     return Comparison(frame.drop(columns=["left_target", "right_target"]))
 
 
 def _combinations(seen: Observations) -> list[tuple[int, str, str, str, str]]:
-    from harness.compare.table import combine
-
     names = ("backend", "device", "mode", "environment")
     key = combine([(seen.run, int(seen.run.max(initial=0)) + 1),
                    *((seen.codes[n], len(seen.words[n])) for n in names)])  # fmt: skip
@@ -96,8 +95,6 @@ def _combinations(seen: Observations) -> list[tuple[int, str, str, str, str]]:
 
 def _selected(seen: Observations, globs: Sequence[str]) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Rows of the cases or points that match; a pattern without "@" speaks of whole cases."""
-    from harness.compare.table import combine
-
     key = combine([(seen.codes[n], len(seen.words[n])) for n in ("case", "point")])
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
     keep = []

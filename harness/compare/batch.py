@@ -30,7 +30,7 @@ _PLAIN_RATIOS = tuple(sorted({s * r for s in (1.0, -1.0) for r in (0.25, 1 / 3, 
 
 @dataclass
 class Judged:
-    """One entry a pair.  max_rel and ulp are in units of the scale and of its last place; NaN where nothing is finite."""
+    """One entry a pair.  max_rel, ulp: in units of the scale and of its last place; NaN where nothing is finite."""
 
     verdict: Array  # int8, index into VERDICTS
     relation: Array  # int8, index into RELATIONS
@@ -114,8 +114,9 @@ class _Rest:
         self.factor = np.full(count, np.nan)
         self.note = [""] * count
         self.agree = agree
-        self.differs = ~agree.all(axis=-1)  # (P, m, n)
-        rows, cols = self.differs.any(axis=2), self.differs.any(axis=1)
+        self.differs: Array = np.asarray(~agree.all(axis=-1))  # (P, m, n)
+        rows: Array = np.asarray(self.differs.any(axis=2))
+        cols: Array = np.asarray(self.differs.any(axis=1))
         if whole:
             rows, cols = np.ones_like(rows), np.ones_like(cols)
         self.scopes = (
@@ -132,13 +133,17 @@ class _Rest:
         return held
 
     def _equal(self, left: Array, right: Array) -> Array:
-        return close(left, right, self.tol.coarse, self.tol.tiny, self.floor).all(axis=-1)
+        return np.asarray(close(left, right, self.tol.coarse, self.tol.tiny, self.floor).all(axis=-1))
 
-    def _settle(self, held: Array, verdict: str, relation: str, words: str) -> None:
-        for p in np.flatnonzero(held & self.open):
-            self.verdict[p], self.relation[p] = VERDICT[verdict], RELATION[relation]
-            self.note[p] = words + self._where(int(p))
-            self.open[p] = False
+    def _settle(self, held: Array, verdict: str, relation: str, words: str | list[str]) -> None:
+        """Close the pairs for which a hypothesis holds and that are still open."""
+        chosen = np.flatnonzero(held & self.open)
+        if chosen.size == 0:
+            return
+        self.verdict[chosen], self.relation[chosen] = VERDICT[verdict], RELATION[relation]
+        for p, where in zip(chosen, self._where(chosen), strict=True):
+            self.note[p] = (words if isinstance(words, str) else words[p]) + where
+        self.open[chosen] = False
 
     def explain(self) -> None:
         left, right = self.left, self.right
@@ -165,16 +170,15 @@ class _Rest:
         none = np.zeros_like(self.left)
         for side, here, there in (("left", self.left, self.right), ("right", self.right, self.left)):
             # Exactly zero, or underflowed: a lost derivative is not merely small.
-            gone = (np.abs(here) < self.tol.tiny).all(axis=-1)
+            gone = np.asarray((np.abs(here) < self.tol.tiny).all(axis=-1))
             present = (~self._equal(there, none) & self.differs).any(axis=(1, 2))
-            relation = "none"
-            self._settle(self._holds(gone) & present, "zero", relation, f"{side} is zero")
+            self._settle(self._holds(gone) & present, "zero", "none", f"{side} is zero")
 
     def _part(self) -> None:
         for relation, lost, keep in self.form.parts:
             for side, here, there in (("left", self.left, self.right), ("right", self.right, self.left)):
-                gone = (np.abs(here[..., ~keep]) < self.tol.tiny).all(axis=-1)
-                rest = close(here * keep, there * keep, self.tol.coarse, self.tol.tiny, self.floor).all(axis=-1)
+                gone = np.asarray((np.abs(here[..., ~keep]) < self.tol.tiny).all(axis=-1))
+                rest = self._equal(here * keep, there * keep)
                 self._settle(self._holds(gone & rest), "part", relation, f"{side} lacks {lost}")
 
     def _factor(self, signs: Array | None, words: str) -> None:
@@ -197,30 +201,33 @@ class _Rest:
         weight = (np.abs(right) > self.tol.coarse * flat.max(axis=1)[:, None, None, None]) & inside
         plain = np.array([min(abs(r / q - 1) for q in _PLAIN_RATIOS) <= self.tol.coarse for r in ratio], bool)
         held &= (weight.sum(axis=(1, 2, 3)) >= 2) | plain
-        for p in np.flatnonzero(held & self.open):
-            value = float(ratio[p])
-            self.factor[p] = value
-            one = np.zeros(count, bool)
-            one[p] = True
-            if signs is None:
-                self._settle(one, "factor", "factor", f"left is {value:.6g} times right")
-            else:
-                spoken = f" {words}" if words else ""
-                self._settle(one, "conjugate", "none", f"conjugated{spoken} and {value:.6g} times right")
+        held &= self.open
+        if signs is None:
+            self.factor[held] = ratio[held]
+            self._settle(held, "factor", "factor", [f"left is {r:.6g} times right" for r in ratio])
+        else:
+            spoken = f" {words}" if words else ""
+            self._settle(held, "conjugate", "none", [f"conjugated{spoken} and {r:.6g} times right" for r in ratio])
 
-    def _where(self, p: int) -> str:
-        """ "" if everything that could show it differs, else ", in 2 of 3 elements"."""
-        present = (magnitudes(self.left[p : p + 1]) + magnitudes(self.right[p : p + 1]) > 0)[0]
-        differs = self.differs[p]
-        if int(differs.sum()) >= int(present.sum()):
-            return ""
-        if is_diagonal(present):
-            return f", in {int(differs.sum())} of {int(present.sum())} elements"
-        for name, axis in (("row", 1), ("column", 0)):
-            some, every = int(differs.any(axis=axis).sum()), int(present.any(axis=axis).sum())
-            if some < every:
-                return f", in {some} of {every} {name}s"
-        return f", in {int(differs.sum())} of {int(present.sum())} entries"
+    def _where(self, chosen: Array) -> list[str]:
+        """For each of the pairs "" if everything that could show the difference does, else ", in 2 of 3 elements"."""
+        left, right = self.left[chosen], self.right[chosen]
+        present = np.maximum(magnitudes(left), magnitudes(right)) > 0
+        differs = self.differs[chosen]
+        some, every = differs.sum(axis=(1, 2)), present.sum(axis=(1, 2))
+        diagonal = are_diagonal(present)
+        lines = [(name, differs.any(axis=axis).sum(axis=1), present.any(axis=axis).sum(axis=1))
+                 for name, axis in (("rows", 2), ("columns", 1))]  # fmt: skip
+        out = []
+        for k in range(chosen.size):
+            if some[k] >= every[k]:
+                out.append("")
+            elif diagonal[k]:
+                out.append(f", in {some[k]} of {every[k]} elements")
+            else:
+                word = next((f", in {a[k]} of {b[k]} {name}" for name, a, b in lines if a[k] < b[k]), None)
+                out.append(word or f", in {some[k]} of {every[k]} entries")
+        return out
 
     def _first(self, p: int) -> str:
         bad = ~self.agree[p]
@@ -243,11 +250,14 @@ class _Rest:
         return ""
 
 
-def is_diagonal(present: Array) -> bool:
-    """Whether a (m, n) mask of non-zero blocks is that of an elementwise function."""
-    if present.shape[1] == 1:  # an array, not a matrix: its entries are its elements
-        return True
-    return present.shape[0] == present.shape[1] and not (present & ~np.eye(present.shape[0], dtype=bool)).any()
+def are_diagonal(present: Array) -> Array:
+    """(P,) whether masks (P, m, n) of non-zero blocks are those of elementwise functions."""
+    count, m, n = present.shape
+    if n == 1:  # arrays, not matrices: their entries are their elements
+        return np.ones(count, bool)
+    if m != n:
+        return np.zeros(count, bool)
+    return np.asarray(~(present & ~np.eye(m, dtype=bool)).any(axis=(1, 2)))
 
 
 def _pattern_note(form: Form, left: Array, right: Array, same: Array) -> str:
@@ -265,7 +275,7 @@ def _pattern_note(form: Form, left: Array, right: Array, same: Array) -> str:
 
 
 def transposition(form: Form, shape: Sequence[int], side: str) -> Array | None:
-    """Order of blocks after swapping the last two axes of the input (side "n") or output (side "m"); None if not square."""
+    """Order of blocks with the last two axes of the input (side "n") or output ("m") swapped; None if not square."""
     shape = tuple(shape)
     size = form.n if side == "n" else form.m
     if len(shape) < 2 or shape[-1] != shape[-2] or shape[-1] < 2 or int(np.prod(shape)) != size:

@@ -27,7 +27,7 @@ def blindness(form: Form, blocks: Array, tol: Tolerances) -> list[str]:
     count = blocks.shape[0]
 
     def unseen(signs: Array | float) -> Array:
-        return close(blocks, blocks * signs, tol.coarse, tol.tiny).all(axis=(1, 2, 3))
+        return np.asarray(close(blocks, blocks * signs, tol.coarse, tol.tiny).all(axis=(1, 2, 3)))
 
     zero = unseen(-1.0)
     hidden = [(words, unseen(signs)) for words, signs in form.conjugations]

@@ -32,7 +32,7 @@ class Context:
         """in_complex, row_complex: of the column and the row variable of a derivative by `input` ("a" or "a,b")."""
         seen = self.seen
         key = combine([(seen.codes["case"], len(seen.words["case"])), (seen.codes["input"], len(seen.words["input"]))])
-        unique, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+        _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
         self.sites: list[tuple[Input | None, Input | None]] = []
         for row in first:
             case = self.cases.get(seen.text("case", int(row)))
@@ -56,7 +56,10 @@ class Context:
     def _read_values(self) -> None:
         """out_complex of every row, from the value that its target returned; value_row: that value at that point."""
         seen, target = self.seen, (self.joiner.target, len(self.targets))
-        columns = lambda *names: [(seen.codes[n], len(seen.words[n])) for n in names]  # noqa: E731
+
+        def columns(*names: str) -> list[tuple[Array, int]]:
+            return [(seen.codes[n], len(seen.words[n])) for n in names]
+
         values = np.flatnonzero(self.joiner.value & self.joiner.ok)
         kinds = np.array([k is not None and k.kind == "c" for k in seen.kinds] or [False])[seen.codes["kind"]]
         self.out_complex = np.zeros(seen.count, bool)
@@ -80,7 +83,7 @@ class Context:
         """tolerance_id: index into `tolerances` of every row, by its dtype and its case's own tolerances."""
         seen = self.seen
         key = combine([(seen.codes["case"], len(seen.words["case"])), (seen.codes["dtype"], len(seen.words["dtype"]))])
-        unique, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+        _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
         found: dict[Tolerances, int] = {}
         numbers = []
         for row in first:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.compare.facts import CUT, GAUGE, KINK, POLE, Facts
+from harness.compare.facts import CLASSES, CUT, DOMAIN, GAUGE, KINK, POLE, UNKNOWN, Facts
 from harness.compare.form import Array, close, differences, same_pattern, scale
 from harness.compare.tolerance import Tolerances
 
 
 @dataclass(frozen=True)
 class Explained:
-    """verdict: "branch", "choice" or "gauge", or "" where nothing is explained; mask: (m, n, c) explained entries."""
+    """verdict: what the explained entries (m, n, c) in `mask` amount to; "" where nothing is explained."""
 
     verdict: str
     mask: Array
@@ -28,33 +28,68 @@ class Explained:
 def explain(left: Array, right: Array, facts: Facts, tol: Tolerances) -> Explained:
     """Differences that the kind of the point accounts for; left, right are (m, n, c)."""
     differs = ~close(left[None], right[None], tol.coarse, tol.tiny)[0]
-    mask = np.zeros(differs.shape, bool)
-    words: list[str] = []
-    notes: list[str] = []
-    if facts.plus is not None and facts.minus is not None:
-        at_cut = (differs & (facts.kind == CUT)).any(axis=-1)
-        limits = [_is_limit(side, facts.plus, facts.minus, tol) for side in (left, right)]
-        cut = (at_cut & limits[0] & limits[1])[..., None] & differs
-        kink = differs & (facts.kind == KINK)
-        kink &= _between(left, facts.plus, facts.minus, tol) & _between(right, facts.plus, facts.minus, tol)
-        for found, word, note in (
-            (cut, "branch", "on a branch cut, each side follows one of its limits"),
-            (kink, "choice", "a kink, each side is between the one-sided derivatives"),
-        ):
-            if found.any():
-                mask |= found
-                words.append(word)
-                notes.append(note)
+    both = [_admissible(side, facts, tol) for side in (left, right)]
+    gauge = facts.kind == GAUGE
+    found = []
+    for mask, word, note in (
+        (both[0][0] & both[1][0], "branch", "on a branch cut, each side follows one of its limits"),
+        (both[0][1] & both[1][1], "choice", "a kink, each side is between the one-sided derivatives"),
+        (gauge, "gauge", "depends on a free phase, sign or basis"),
+    ):
+        if (differs & mask).any():
+            found.append((differs & mask, word, note))
+    if not found:
+        return Explained("", np.zeros(differs.shape, bool), "")
+    return Explained(found[0][1], np.logical_or.reduce([f[0] for f in found]), "; ".join(f[2] for f in found))
+
+
+def explain_reference(left: Array, right: Array, facts: Facts, tol: Tolerances) -> Explained:
+    """The same where the right side is the reference, whose answer at a singular point is a set or nothing.
+
+    A derivative inside that set agrees with it ("agree"); where there is nothing to compare with, or its bound is not
+    far below what is judged, the reference refuses ("unsupported").
+    """
+    differs = ~close(left[None], right[None], tol.coarse, tol.tiny)[0]
+    cut, kink = _admissible(left, facts, tol)
     gauge = differs & (facts.kind == GAUGE)
     if gauge.any():
-        mask |= gauge
-        words.append("gauge")
-        notes.append("depends on a free phase, sign or basis")
-    return Explained(words[0] if words else "", mask, "; ".join(notes))
+        return Explained("gauge", differs, "depends on a free phase, sign or basis")
+    inside = differs & (cut | kink)
+    nothing = differs & np.isin(facts.kind, (POLE, UNKNOWN, DOMAIN))
+    unsure = differs & facts.regular & ~sure(facts, right, tol)
+    notes = [note for mask, note in (
+        (inside & cut, "on a branch cut, one of its limits"),
+        (inside & kink, "a kink, between the one-sided derivatives"),
+        (nothing, "there is no derivative here to compare with: " + ", ".join(
+            CLASSES[k] for k in np.unique(facts.kind[nothing]))),
+        (unsure, "the reference is not sure enough here"),
+    ) if mask.any()]  # fmt: skip
+    if not notes:
+        return Explained("", np.zeros(differs.shape, bool), "")
+    word = "unsupported" if (nothing | unsure).any() else "agree"
+    return Explained(word, inside | nothing | unsure, "; ".join(notes))
+
+
+def sure(facts: Facts, truth: Array, tol: Tolerances, floor: Array | None = None) -> Array:
+    """(m, n, c): entries known far below the last place of what is judged."""
+    size = scale(truth[None], truth[None], _one(floor))[0][..., None]
+    # A bound on something of size zero has underflow for its measure.
+    return np.asarray(facts.bound <= 0.01 * tol.eps * np.maximum(size, tol.tiny))
+
+
+def _admissible(side: Array, facts: Facts, tol: Tolerances) -> tuple[Array, Array]:
+    """(m, n, c) masks: a limit at a branch cut; within the set of one-sided derivatives at a kink."""
+    nowhere = np.zeros(side.shape, bool)
+    cut, kink = nowhere, nowhere
+    if facts.plus is not None and facts.minus is not None:
+        cut = (facts.kind == CUT) & _is_limit(side, facts.plus, facts.minus, tol)[..., None]
+    if facts.low is not None and facts.high is not None:
+        kink = (facts.kind == KINK) & _between(side, facts.low, facts.high, tol)
+    return np.asarray(cut), np.asarray(kink)
 
 
 def is_pole(left: Array, right: Array, facts: Facts, tol: Tolerances) -> bool:
-    """Whether the sides differ at a pole or an essential singularity, where there is no derivative to be right about."""
+    """Whether the sides differ at a pole or an essential singularity: there is no derivative to be right about."""
     differs = ~close(left[None], right[None], tol.coarse, tol.tiny)[0]
     return bool((differs & (facts.kind == POLE)).any())
 
@@ -65,9 +100,8 @@ def _is_limit(side: Array, plus: Array, minus: Array, tol: Tolerances) -> Array:
     return np.asarray(near[0] | near[1])
 
 
-def _between(side: Array, plus: Array, minus: Array, tol: Tolerances) -> Array:
-    """(m, n, c): within the interval of the one-sided derivatives (along one real direction, the Clarke set)."""
-    low, high = np.fmin(plus, minus), np.fmax(plus, minus)
+def _between(side: Array, low: Array, high: Array, tol: Tolerances) -> Array:
+    """(m, n, c): within the box of the limiting derivatives."""
     with np.errstate(all="ignore"):
         room = tol.coarse * np.maximum(np.abs(low), np.abs(high))
         return np.asarray((side >= low - room) & (side <= high + room))
@@ -107,10 +141,7 @@ def _by_truth(
     if facts is None or facts.truth is None:
         return False, False
     truth = facts.truth
-    size = scale(truth[None], truth[None], _one(floor))[0][..., None]
-    # Far below the last place of what is judged; a bound on something of size zero has underflow for its measure.
-    sure = facts.bound <= 0.01 * tol.eps * np.maximum(size, tol.tiny)
-    usable = facts.regular & np.isfinite(truth) & sure & _differs(left, right, tol, floor)
+    usable = facts.regular & np.isfinite(truth) & sure(facts, truth, tol, floor) & _differs(left, right, tol, floor)
     wrong = [usable & ~close(side[None], truth[None], tol.coarse, tol.tiny, _one(floor))[0] for side in (left, right)]
     return bool(wrong[0].any()), bool(wrong[1].any())
 

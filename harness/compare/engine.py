@@ -11,7 +11,7 @@ import numpy as np
 from harness.compare.batch import RELATION, VERDICT, Judged, judge_batch
 from harness.compare.blind import blindness
 from harness.compare.context import Context, matrix_form
-from harness.compare.form import Array, Form
+from harness.compare.form import Array, Form, close
 from harness.compare.pairs import Pairs
 from harness.compare.predict import VECTOR_OF, predicted, salt, vector_components
 from harness.compare.relation import relations, turned
@@ -37,9 +37,9 @@ class Results:
 
     @classmethod
     def empty(cls, count: int) -> Results:
-        nan = lambda: np.full(count, np.nan)  # noqa: E731
-        text = lambda: np.full(count, "", dtype=object)  # noqa: E731
-        return cls(np.full(count, -1, np.int8), np.zeros(count, np.int8), nan(), nan(), nan(), nan(), text(), text())
+        sizes = [np.full(count, np.nan) for _ in range(4)]
+        texts = [np.full(count, "", dtype=object) for _ in range(2)]
+        return cls(np.full(count, -1, np.int8), np.zeros(count, np.int8), *sizes, *texts)
 
     def put(self, at: Array, judged: Judged) -> None:
         self.verdict[at], self.relation[at] = judged.verdict, judged.relation
@@ -109,8 +109,13 @@ class Engine:
         c, seen, p = self.context, self.seen, self.pairs
         left, right = p.left[chosen], p.right[chosen]
         raw = c.joiner.raw[left]
-        flag = lambda mask: (mask.astype(np.int64), 2)  # noqa: E731
-        count = lambda name: len(seen.words[name])  # noqa: E731
+
+        def flag(mask: Array) -> tuple[Array, int]:
+            return mask.astype(np.int64), 2
+
+        def count(name: str) -> int:
+            return len(seen.words[name])
+
         columns = [
             (seen.codes["quantity"][left], count("quantity")), flag(p.predicted[chosen]),
             (seen.shape[left], len(seen.shapes)), (seen.shape[right], len(seen.shapes)),
@@ -150,14 +155,16 @@ class Engine:
             forms = [matrix_form(s, o, inner) if len(s) == 2 else None for s, o in zip(shapes, outs, strict=True)]
             a, b = forms
             if a is None or b is None or (a.m, a.n) != (b.m, b.n):
-                return self._refuse(members, quantity, shapes)
+                self._refuse(members, quantity, shapes)
+                return None
             form = Form(True, a.m, a.n, a.out_complex or b.out_complex, inner)
             note = _real_note(outs[0], outs[1], "the output")
             return Group(members, quantity, form, (outs[0], inner), (outs[1], inner), 1, 1, "", tol, note)
         kinds = [seen.kinds[seen.codes["kind"][r]] for r in (left, right)]
         sizes = [int(np.prod(s, dtype=np.int64)) for s in shapes]
         if sizes[0] != sizes[1]:
-            return self._refuse(members, quantity, shapes)
+            self._refuse(members, quantity, shapes)
+            return None
         complexes = [x is not None and x.kind == "c" for x in kinds]
         raw = quantity == "raw"
         kind = self.kinds[self.kind[left]] if raw and self.kind[left] >= 0 else ""
@@ -179,12 +186,14 @@ class Engine:
         kind = self.kinds[self.kind[left]]
         j_form = matrix_form(shapes[1], bool(c.out_complex[right]), bool(c.in_complex[right]))
         if len(shapes[1]) != 2 or j_form is None:
-            return self._refuse(members, "raw", shapes)
+            self._refuse(members, "raw", shapes)
+            return None
         width = {
             "gradient": j_form.n, "batched-gradient": 2 * j_form.n, "pullback": j_form.n, "pushforward": j_form.m,
         }.get(kind, j_form.m * j_form.n)  # fmt: skip
         if int(np.prod(shapes[0], dtype=np.int64)) != width:
-            return self._refuse(members, "raw", [shapes[0], (width,)])
+            self._refuse(members, "raw", [shapes[0], (width,)])
+            return None
         returned = seen.kinds[seen.codes["kind"][left]]
         is_complex = returned is not None and returned.kind == "c"
         forward = kind in ("pushforward", "jacobian-forward")
@@ -317,8 +326,8 @@ class Engine:
             out[same] = RELATION["conjugate"]
             pick = np.flatnonzero(same)
             if pick.size:
-                plain = judge_batch(group.form, left[pick], right[pick], tol, whole=True)
-                out[pick[plain.relation == RELATION["equal"]]] = RELATION["equal"]
+                plain = close(left[pick], right[pick], tol.coarse, tol.tiny).all(axis=(1, 2, 3))
+                out[pick[plain]] = RELATION["equal"]
         other = np.flatnonzero(~same)
         if other.size:
             floor = self._floors(group, other)

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.compare.batch import VERDICT, judge_batch
-from harness.compare.culprit import accuse, explain, is_pole
+from harness.compare.batch import RELATION, VERDICT, judge_batch
+from harness.compare.culprit import accuse, explain, explain_reference, is_pole
 from harness.compare.engine import Engine
-from harness.compare.facts import CUT, FactIndex, Facts
-from harness.compare.form import Array, Form
+from harness.compare.facts import CUT, GAUGE, FactIndex, Facts
+from harness.compare.form import Array, Form, close
 from harness.compare.predict import VECTOR_OF, predicted
+from harness.compare.table import combine, lookup
+from harness.compare.targets import REFERENCE
+from harness.compare.tolerance import Tolerances
 
 #: Verdicts that leave open who is wrong.
 OPEN = tuple(VERDICT[v] for v in ("nonfinite", "conjugate", "sign", "factor", "part", "zero", "mismatch"))
@@ -32,7 +35,7 @@ def weigh(engine: Engine) -> Evidence:
     index = FactIndex(engine.context)
     if not index.any:
         return found
-    pairs, seen = engine.pairs, engine.seen
+    pairs = engine.pairs
     open_pairs = np.flatnonzero(np.isin(engine.out.verdict, OPEN) & (pairs.left >= 0) & (pairs.right >= 0))
     rows = np.concatenate([pairs.left[open_pairs], pairs.right[open_pairs]])
     jays = engine.context.j_row[rows]
@@ -45,10 +48,10 @@ def weigh(engine: Engine) -> Evidence:
             tol = engine.context.tolerances[group.tolerance]
             ends = int(pairs.left[k]), int(pairs.right[k])
             if raw:
-                own = tuple(_raw_facts(engine, index, end, group.form, group.kind) for end in ends)
+                own = [_raw_facts(engine, index, end, group.form, group.kind) for end in ends]
             else:
                 hessian = group.quantity == "hessian"
-                own = tuple(index.of(end, group.form, hessian) for end in ends)
+                own = [index.of(end, group.form, hessian) for end in ends]
                 _explain(engine, int(k), group.form, left, right, own[0] or own[1], tol)
             if engine.out.verdict[k] not in OPEN:
                 continue
@@ -56,31 +59,32 @@ def weigh(engine: Engine) -> Evidence:
             if wrong[0] or wrong[1]:
                 found.culprit[k] = "both" if wrong[0] and wrong[1] else "left" if wrong[0] else "right"
                 found.evidence[k] = wrong[2]
-    del seen
     return found
 
 
 def _explain(
-    engine: Engine, k: int, form: Form, left: Array, right: Array, facts: list[Facts], tol: object
+    engine: Engine, k: int, form: Form, left: Array, right: Array, facts: list[Facts], tol: Tolerances
 ) -> None:
-    out, context = engine.out, engine.context
-    tols = context.tolerances[int(context.tolerance_id[engine.pairs.left[k]])]
+    """Revise the verdict of one pair where the kind of the point accounts for some or all of the difference."""
+    out = engine.out
     known = next((f for f in facts if f.evidence != "finite-differences"), None)
     if known is None:
         return
-    said = explain(left, right, known, tols)
+    reference = engine.context.targets[int(engine.pairs.right_target[k])].backend == REFERENCE
+    said = (explain_reference if reference else explain)(left, right, known, tol)
     if said.verdict:
         rest = np.where(said.mask, left, right)
-        again = judge_batch(form, left[None], rest[None], tols)
+        again = judge_batch(form, left[None], rest[None], tol)
         if again.verdict[0] <= VERDICT["precision"]:
             out.verdict[k] = VERDICT[said.verdict]
             out.factor[k] = np.nan
+            out.relation[k] = RELATION["equal" if said.verdict == "agree" else "none"]
             out.note[k] = said.note
         else:
             out.verdict[k], out.relation[k] = again.verdict[0], again.relation[0]
             out.factor[k] = again.factor[0]
             out.note[k] = f"{again.note[0]}; elsewhere {said.note}"
-    elif is_pole(left, right, known, tols):
+    elif is_pole(left, right, known, tol):
         out.note[k] = f"a pole or essential singularity, there is no derivative here; {out.note[k]}"
 
 
@@ -120,8 +124,30 @@ def _matrix(blocks: Array, form: Form) -> Array:
     return np.ascontiguousarray(cube).reshape(1, a * form.m, b * form.n)
 
 
+def inherit(engine: Engine) -> None:
+    """Raw results that differ because their differentials do, at a branch cut, a kink or in a gauge, say so too."""
+    pairs, out, context = engine.pairs, engine.out, engine.context
+    if pairs.count == 0:
+        return
+    row = np.where(pairs.left >= 0, pairs.left, pairs.right)
+    raw = context.joiner.raw[row]
+    forward = np.array([k in ("pushforward", "jacobian-forward") for k in engine.kinds] + [False])[engine.kind]
+    pushed = np.where(raw, forward[row], engine.seen.is_word("api", "pushforward")[row])
+    size = len(context.targets)
+    key = combine([(pairs.left_target, size), (pairs.right_target, size), (pushed.astype(np.int64), 2),
+                   (context.spot[row], int(context.spot.max(initial=0)) + 1)])  # fmt: skip
+    explained = np.isin(out.verdict, [VERDICT[v] for v in ("branch", "choice", "gauge")])
+    sources = np.flatnonzero(explained & engine.seen.is_word("quantity", "differential")[row])
+    heirs = np.flatnonzero(raw & np.isin(out.verdict, OPEN) & ~pairs.predicted)
+    at = lookup(key[sources], key[heirs])
+    heirs, sources = heirs[at >= 0], sources[at[at >= 0]]
+    out.verdict[heirs] = out.verdict[sources]
+    out.factor[heirs] = np.nan
+    out.note[heirs] = out.note[sources]
+
+
 def settle_values(engine: Engine) -> None:
-    """Where function values differ, derivatives are not judged; on a branch cut they may differ by its two limits."""
+    """Where function values differ, derivatives are not judged; on a branch cut or with a free phase they may differ."""
     pairs, out, context = engine.pairs, engine.out, engine.context
     differing = np.flatnonzero(out.verdict == VERDICT["value"])
     if differing.size == 0:
@@ -130,9 +156,13 @@ def settle_values(engine: Engine) -> None:
     place = _pair_place(engine)
     if index.any:
         for k in differing:
-            if _on_cut(engine, index, int(k)):
-                out.verdict[k] = VERDICT["branch"]
-                out.note[k] = "on a branch cut, the values follow different limits; " + out.note[k]
+            for kind, word, told in (
+                (CUT, "branch", "on a branch cut, the values follow different limits"),
+                (GAUGE, "gauge", "depends on a free phase, sign or basis"),
+            ):
+                if _of_kind(engine, index, int(k), kind):
+                    out.verdict[k] = VERDICT[word]
+                    out.note[k] = f"{told}; {out.note[k]}"
     blocked = place[out.verdict == VERDICT["value"]]
     derivatives = np.flatnonzero(out.verdict > VERDICT["value"])
     hit = derivatives[np.isin(place[derivatives], blocked)]
@@ -144,30 +174,27 @@ def settle_values(engine: Engine) -> None:
 
 def _pair_place(engine: Engine) -> Array:
     """One code for the two targets, case, point, dtype and output of every pair."""
-    from harness.compare.table import combine
-
     pairs, joiner = engine.pairs, engine.context.joiner
     row = np.where(pairs.left >= 0, pairs.left, pairs.right)
     size = len(engine.context.targets)
     return combine([
-        (pairs.left_target, size), (pairs.right_target, size), (joiner.where[row], int(joiner.where.max(initial=0)) + 1),
+        (pairs.left_target, size), (pairs.right_target, size),
+        (joiner.where[row], int(joiner.where.max(initial=0)) + 1),
     ])  # fmt: skip
 
 
-def _on_cut(engine: Engine, index: FactIndex, k: int) -> bool:
-    """Whether every number in which the values differ has an entry of its differential on a branch cut."""
+def _of_kind(engine: Engine, index: FactIndex, k: int, kind: int) -> bool:
+    """Whether every number in which the values differ has an entry of its differential of this kind."""
     context, seen, left = engine.context, engine.seen, int(engine.pairs.left[k])
     right = int(engine.pairs.right[k])
     if seen.shape[left] != seen.shape[right] or seen.codes["kind"][left] != seen.codes["kind"][right]:
         return False
-    a, b = seen.array(left).reshape(-1), seen.array(right).reshape(-1)
+    a = seen.array(left).reshape(-1)
     tol = context.tolerances[int(context.tolerance_id[left])]
     form = Form(False, a.size, 1, bool(np.iscomplexobj(a)))
     sides = [form.blocks(seen.components(np.array([r]))) for r in (left, right)]
-    from harness.compare.form import close
-
     differs = ~close(sides[0], sides[1], tol.coarse, tol.tiny)[0, :, 0].all(axis=-1)
-    cut = np.zeros(a.size, bool)
+    there = np.zeros(a.size, bool)
     case = context.cases.get(seen.text("case", left))
     for site in () if case is None else case.inputs:
         j = context.row_of("differential", left, site.name)
@@ -176,5 +203,5 @@ def _on_cut(engine: Engine, index: FactIndex, k: int) -> bool:
             continue
         index.prepare(np.array([j]))
         for facts in index.of(j, j_form):
-            cut |= (facts.kind == CUT).any(axis=(1, 2))
-    return bool((cut | ~differs).all() and differs.any())
+            there |= (facts.kind == kind).any(axis=(1, 2))
+    return bool((there | ~differs).all() and differs.any())

@@ -6,6 +6,7 @@ dtype, input and output:
     quantity "bound"          error bound of each entry, shape of J
     quantity "plus", "minus"  one-sided derivatives along each real direction, shape of J
     quantity "class"          what each entry is, int8, shape of J (or one code a column): see CLASSES
+    quantity "clarke"         at a kink, limits of the derivative from several directions, shape (k, *shape of J)
 
 `api` is that of the row they belong to: "reference" or "closed-form"; the same names with quantity "hessian" have
 "reference-hessian" here.  Finite differences (api "finite-differences", with their "bound") come from a framework's own
@@ -23,8 +24,8 @@ from harness.compare.context import Context
 from harness.compare.form import Array, Form
 from harness.compare.table import lookup
 
-SMOOTH, KINK, CUT, POLE, REMOVABLE, UNKNOWN, GAUGE = range(7)
-CLASSES = ("smooth", "kink", "branch cut", "pole", "removable", "unknown", "gauge")
+SMOOTH, KINK, CUT, POLE, REMOVABLE, UNKNOWN, GAUGE, DOMAIN = range(8)
+CLASSES = ("smooth", "kink", "branch cut", "pole", "removable", "unknown", "gauge", "edge of the domain")
 
 #: Quantities that are facts and not results.
 FACT_QUANTITIES = ("bound", "plus", "minus", "class", "clarke")
@@ -36,7 +37,8 @@ class Facts:
     """All (m, n, c), in the blocks of one derivative; NaN and UNKNOWN where nothing is known.
 
     truth may be None where only the kind of the point is known.  evidence: "closed-form", "reference" or
-    "finite-differences".
+    "finite-differences".  low, high: the smallest box around the limits of the derivative (along one real direction
+    that is the Clarke set itself).
     """
 
     evidence: str
@@ -45,6 +47,8 @@ class Facts:
     kind: Array
     plus: Array | None = None
     minus: Array | None = None
+    low: Array | None = None
+    high: Array | None = None
 
     @property
     def regular(self) -> Array:
@@ -104,7 +108,8 @@ class FactIndex:
                 if evidence == "finite-differences":
                     # An estimate that converged from both sides has met a derivative.
                     kind = np.where(np.isfinite(bound), SMOOTH, UNKNOWN)
-            found.append(Facts(evidence, truth, bound, kind, plus, minus))
+            low, high = self._box(name, row, form, plus, minus)
+            found.append(Facts(evidence, truth, bound, kind, plus, minus, low, high))
         return found
 
     def _array(self, api: str, quantity: str, row: int, form: Form) -> Array | None:
@@ -114,6 +119,20 @@ class FactIndex:
         components = self.seen.components(np.array([at]))
         shape = self.seen.shapes[self.seen.shape[at]]
         return _blocks(components, shape, form)
+
+    def _box(
+        self, api: str, row: int, form: Form, plus: Array | None, minus: Array | None
+    ) -> tuple[Array | None, Array | None]:
+        limits = [x for x in (plus, minus) if x is not None]
+        at = self._found.get((api, "clarke"), {}).get(row)
+        if at is not None:
+            samples = self.seen.array(at).astype(np.float64)
+            found = [_blocks(s.reshape(1, -1), s.shape, form) for s in samples] if samples.ndim > 1 else []
+            limits += [x for x in found if x is not None]
+        if len(limits) < 2:
+            return None, None
+        stack = np.stack(limits)
+        return np.fmin.reduce(stack), np.fmax.reduce(stack)
 
     def _kind(self, api: str, row: int, form: Form) -> Array | None:
         found = self._array(api, "class", row, form)

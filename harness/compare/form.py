@@ -119,10 +119,20 @@ class Form:
 
 
 def magnitudes(blocks: Array) -> Array:
-    """(P, m, n) largest finite component of a block; infinities and NaN count as 0 here and are compared as patterns."""
+    """(P, m, n) largest finite component of a block; infinities and NaN count as 0, they are compared as patterns."""
     if blocks.shape[-1] == 0:
         return np.zeros(blocks.shape[:3])
-    return np.where(np.isfinite(blocks), np.abs(blocks), 0.0).max(axis=-1)
+    size = np.abs(blocks)
+    size[~np.isfinite(size)] = 0.0
+    return _largest(size)
+
+
+def _largest(size: Array) -> Array:
+    """Maximum over the last axis; that axis is short, and a reduction over it would be slow."""
+    out = size[..., 0]
+    for k in range(1, size.shape[-1]):
+        out = np.maximum(out, size[..., k])
+    return np.asarray(out)
 
 
 def scale(left: Array, right: Array, floor: Array | None = None) -> Array:
@@ -138,25 +148,25 @@ def scale(left: Array, right: Array, floor: Array | None = None) -> Array:
     if size.size == 0:
         return size
     out = np.minimum(size.max(axis=2, keepdims=True), size.max(axis=1, keepdims=True))
-    return out if floor is None else np.maximum(out, floor)
+    return np.asarray(out if floor is None else np.maximum(out, floor))
 
 
 def same_pattern(left: Array, right: Array) -> Array:
     """(P, m, n, c): both finite, or both NaN, or the same infinity.  NaN never equals a number."""
     finite = np.isfinite(left) & np.isfinite(right)
     both_nan = np.isnan(left) & np.isnan(right)
-    return finite | both_nan | (np.isinf(left) & (left == right))
+    return np.asarray(finite | both_nan | (np.isinf(left) & (left == right)))
 
 
 def differences(left: Array, right: Array) -> Array:
     """|left - right| where both are finite, 0 elsewhere (patterns are judged apart; inf - inf must not make a NaN)."""
     finite = np.isfinite(left) & np.isfinite(right)
     with np.errstate(over="ignore"):
-        return np.abs(np.where(finite, left, 0.0) - np.where(finite, right, 0.0))
+        return np.asarray(np.abs(np.where(finite, left, 0.0) - np.where(finite, right, 0.0)))
 
 
 def close(left: Array, right: Array, relative: float, tiny: float, floor: Array | None = None) -> Array:
     """(P, m, n, c): equal to the relative tolerance, or apart by less than the smallest normal number `tiny`."""
     delta = differences(left, right)
     limit = relative * scale(left, right, floor)[..., None]
-    return same_pattern(left, right) & ((delta <= limit) | (delta < tiny))
+    return np.asarray(same_pattern(left, right) & ((delta <= limit) | (delta < tiny)))

@@ -24,8 +24,8 @@ COLUMNS = (
     "culprit", "evidence", "max_abs", "max_rel", "ulp", "blind", "expected", "surprising", "note",
 )  # fmt: skip
 #: What else is in a frame. factor: left / right, where that is the verdict. *_version: of the framework.
-EXTRA = ("factor", *(f"{s}_{w}" for s in ("left", "right")
-                     for w in ("backend", "device", "mode", "environment", "version", "run", "api", "status", "dtype")))  # fmt: skip
+_SIDE = ("backend", "device", "mode", "environment", "version", "run", "api", "status", "dtype")
+EXTRA = ("factor", *(f"{side}_{word}" for side in ("left", "right") for word in _SIDE))
 QUANTITIES = ("value", "differential", "hessian", "raw")
 EVIDENCE = ("", "closed-form", "reference", "finite-differences")
 _FIXED: Mapping[str, tuple[str, ...]] = {
@@ -85,8 +85,8 @@ def labels(engine: Engine, axis: str) -> tuple[Array, Array]:
             out.append(names[where * len(words) + seen.codes["dtype"][row]] if row.size else np.zeros(0, object))
         return out[0], out[1]
     used = sorted({*pairs.left_target.tolist(), *pairs.right_target.tolist()})
-    name = {k: _target_label(targets[k], [targets[u] for u in used], axis) for k in used}
-    table = np.array([name.get(k, "") for k in range(len(targets))] or [""], dtype=object)
+    known = {k: _target_label(targets[k], [targets[u] for u in used], axis) for k in used}
+    table = np.array([known.get(k, "") for k in range(len(targets))] or [""], dtype=object)
     return table[pairs.left_target], table[pairs.right_target]
 
 
@@ -137,7 +137,7 @@ def build(
 
     def coded(name: str, source: str | None = None) -> None:
         words = seen.words[source or name]
-        columns[name] = pd.Categorical.from_codes(seen.codes[source or name][row][order], words)
+        columns[name] = _categorical(seen.codes[source or name][row][order], words)
 
     for name in ("case", "point", "dtype"):
         coded(name)
@@ -169,18 +169,22 @@ def build(
         for name in ("backend", "device", "mode", "environment", "version", "run_name"):
             words = sorted({str(getattr(t, name)) for t in engine.context.targets} | {""})
             table = np.array([words.index(str(getattr(t, name))) for t in engine.context.targets] or [0], np.int32)
-            columns[f"{side}_{name.removesuffix('_name')}"] = pd.Categorical.from_codes(table[where][order], words)
+            columns[f"{side}_{name.removesuffix('_name')}"] = _categorical(table[where][order], words)
         columns[f"{side}_api"] = pd.Categorical(apis[order])
         columns[f"{side}_status"] = pd.Categorical(status[order])
         own = np.where(rows >= 0, rows, row)
-        columns[f"{side}_dtype"] = pd.Categorical.from_codes(seen.codes["dtype"][own][order], seen.words["dtype"])
+        columns[f"{side}_dtype"] = _categorical(seen.codes["dtype"][own][order], seen.words["dtype"])
         columns[f"{side}_target"] = where[order]
     frame = Comparison(columns)
     return Comparison(frame[[*COLUMNS, *EXTRA, "left_target", "right_target"]])
 
 
-def _fixed(name: str, codes: Array) -> pd.Categorical:
-    return pd.Categorical.from_codes(codes.astype(np.int8), list(_FIXED[name]))
+def _categorical(codes: Array, words: Sequence[str]) -> Any:
+    return pd.Categorical.from_codes(codes, list(words))  # type: ignore[call-overload]
+
+
+def _fixed(name: str, codes: Array) -> Any:
+    return _categorical(codes.astype(np.int8), _FIXED[name])
 
 
 def _apis(engine: Engine, row: Array) -> tuple[Array, Array, Array]:
@@ -208,7 +212,7 @@ def _order(engine: Engine, row: Array, cases: Sequence[Case], names: tuple[Array
     case_rank = np.array([rank.get(w, len(rank) + k) for k, w in enumerate(seen.words["case"])] or [0], np.int64)
     known = {case.id: {p.name: k for k, p in enumerate(case.points)} for case in cases}
     spots = combine([(seen.codes[n], len(seen.words[n])) for n in ("case", "point")])
-    unique, first, inverse = np.unique(spots, return_index=True, return_inverse=True)
+    _, first, inverse = np.unique(spots, return_index=True, return_inverse=True)
     point_rank = np.array(
         [known.get(seen.text("case", int(k)), {}).get(seen.text("point", int(k)), 1 << 20) for k in first] or [0]
     )[inverse.reshape(-1)]

@@ -67,7 +67,10 @@ class Joiner:
         names = ("backend", "device", "mode", "environment")
         coded = combine([(seen.run, int(seen.run.max(initial=0)) + 1), *self._columns(*names)])
         unique, first, inverse = np.unique(coded, return_index=True, return_inverse=True)
-        numbers = [index[(int(seen.run[k]), *(seen.text(n, int(k)) for n in names))] for k in first]
+        numbers = []
+        for k in first.tolist():
+            backend, device, mode, environment = (seen.text(n, k) for n in names)
+            numbers.append(index[(int(seen.run[k]), backend, device, mode, environment)])
         self.target = np.array(numbers or [0], np.int32)[inverse.reshape(-1)] if unique.size else np.zeros(0, np.int32)
         self.question, self.questions = self._questions()
         self.raw = seen.is_word("quantity", "raw")
@@ -356,7 +359,7 @@ def _matches(left: Array, right: Array) -> tuple[Array, Array]:
 
 def _backend_order(target: Target) -> tuple[tuple[int, ...], str, str, str, int, str]:
     """Families in reverse alphabetical order (torch before jax), the rest in alphabetical order."""
-    family = tuple(-ord(c) for c in target.backend.partition(".")[0]) + (1,)
+    family = (*(-ord(c) for c in target.backend.partition(".")[0]), 1)
     return family, target.backend, target.device, target.mode, target.run, target.environment
 
 

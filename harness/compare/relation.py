@@ -54,5 +54,6 @@ def turned(
             return "transposed", f"left is right with {what} transposed"
         for words, signs in form.conjugations:
             if close(left, other * signs, tol.coarse, tol.tiny).all():
-                return "adjoint", f"left is right with {what} transposed and conjugated" + (f" {words}" if words else "")
+                spoken = f" {words}" if words else ""
+                return "adjoint", f"left is right with {what} transposed and conjugated{spoken}"
     return "", ""

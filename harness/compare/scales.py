@@ -22,7 +22,7 @@ def _extent(blocks: Array) -> Array:
     """(m, n): min(largest of the row, largest of the column) of (1, m, n, c)."""
     size = magnitudes(blocks)[0]
     if size.size == 0:
-        return size
+        return np.asarray(size)
     return np.asarray(np.minimum(size.max(axis=1, keepdims=True), size.max(axis=0, keepdims=True)))
 
 

@@ -44,10 +44,10 @@ def settle(engine: Engine, labels: tuple[Array, Array]) -> tuple[Array, Array]:
         said = tuple(tuple(int(c[r]) for c in codes) if r >= 0 else () for r in rows)
         key = (left[k], right[k], labels[0][k], labels[1][k], *said)
         if key not in cache:
-            sides = [
-                (str(label[k]), str(status[k]), *(("", "") if r < 0 else (seen.text("error", r), seen.text("message", r))))
-                for label, status, r in ((labels[0], left, rows[0]), (labels[1], right, rows[1]))
-            ]
+            sides = []
+            for label, status, r in ((labels[0], left, rows[0]), (labels[1], right, rows[1])):
+                error, message = ("", "") if r < 0 else (seen.text("error", r), seen.text("message", r))
+                sides.append((str(label[k]), str(status[k]), error, message))
             cache[key] = _decide(sides)
         out.verdict[k], out.note[k] = cache[key]
     return left, right

@@ -52,10 +52,10 @@ class Observations:
     def is_word(self, column: str, *words: str) -> Array:
         """(N,) rows whose column is one of the words."""
         table = np.array([w in words for w in self.words[column]] or [False], bool)
-        return table[self.codes[column]]
+        return np.asarray(table[self.codes[column]])
 
     def text(self, column: str, row: int) -> str:
-        return self.words[column][self.codes[column][row]]
+        return self.words[column][int(self.codes[column][row])]
 
     def components(self, rows: Array) -> Array:
         """(P, real components) as float64 of rows that share kind and shape: real parts, then imaginary parts."""
@@ -64,8 +64,8 @@ class Observations:
         count = int(np.prod(self.shapes[self.shape[rows[0]]], dtype=np.int64))
         values = self._gather(rows, kind, count)
         if kind.kind == "c":
-            return np.concatenate([values.real, values.imag], axis=1).astype(np.float64, copy=False)
-        return values.astype(np.float64)
+            return np.concatenate([values.real, values.imag], axis=1, dtype=np.float64)
+        return np.asarray(values, np.float64)
 
     def array(self, row: int) -> Array:
         """One row's array as it was recorded."""
@@ -73,7 +73,7 @@ class Observations:
         assert kind is not None
         shape = self.shapes[self.shape[row]]
         count = int(np.prod(shape, dtype=np.int64))
-        return self._gather(np.array([row]), kind, count)[0].reshape(shape)
+        return np.asarray(self._gather(np.array([row]), kind, count)[0].reshape(shape))
 
     def _gather(self, rows: Array, kind: np.dtype[Any], count: int) -> Array:
         """(P, count) of dtype kind: the bytes are collected in the widest unit that all offsets allow."""
@@ -95,13 +95,16 @@ class Observations:
         return picked.view(kind.newbyteorder("<") if kind.itemsize > 1 else kind)
 
 
-def _arrow(given: pa.Table | pd.DataFrame) -> pa.Table:
+def _arrow(table: pa.Table | pd.DataFrame) -> pa.Table:
+    given: Any = table
     if isinstance(given, pd.DataFrame):
         absent = [c for c in COLUMNS if c not in given.columns]
         if not absent:
             part = given[list(COLUMNS)].copy()
-            part["shape"] = [None if _missing(s) else [int(x) for x in s] for s in part["shape"]]
-            part["data"] = [None if _missing(d) else bytes(d) for d in part["data"]]
+            part["shape"] = pd.Series([None if _missing(s) else [int(x) for x in s] for s in part["shape"]],
+                                      index=part.index, dtype=object)  # fmt: skip
+            part["data"] = pd.Series([None if _missing(d) else bytes(d) for d in part["data"]],
+                                     index=part.index, dtype=object)  # fmt: skip
             for column in TEXT_COLUMNS:
                 part[column] = part[column].astype(object)
             given = pa.Table.from_pandas(part, preserve_index=False)
@@ -126,7 +129,8 @@ def _arrow(given: pa.Table | pd.DataFrame) -> pa.Table:
 
 def _empty() -> pa.Table:
     words = {c: pa.array([], pa.dictionary(pa.int32(), pa.string())) for c in TEXT_COLUMNS}
-    return pa.table({**words, "shape": pa.array([], pa.large_list(pa.int64())), "data": pa.array([], pa.large_binary())})
+    shape, data = pa.array([], pa.large_list(pa.int64())), pa.array([], pa.large_binary())
+    return pa.table({**words, "shape": shape, "data": data})
 
 
 def _missing(value: Any) -> bool:

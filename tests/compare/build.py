@@ -24,7 +24,9 @@ JAX_APIS = [
 ]  # fmt: skip
 
 
-def header(*backends: str, versions: Mapping[str, str] | None = None, modes: Sequence[str] = ("eager",)) -> dict[str, Any]:
+def header(
+    *backends: str, versions: Mapping[str, str] | None = None, modes: Sequence[str] = ("eager",)
+) -> dict[str, Any]:
     """A run's header with one target for each backend and mode."""
     versions = versions or {"torch": "2.13.0+cpu", "jax": "0.10.2"}
     out = []
