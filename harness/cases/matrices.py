@@ -78,15 +78,15 @@ def _orthogonal(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Arra
 
 
 @sampler(
-    "triangular", "triangular with a diagonal of modulus at least 1/2",
+    "triangular", "triangular, well away from singular",
     Parameter("side", "word", "lower", "which triangle is filled", ("lower", "upper")),
-    Parameter("unit", "word", "no", "whether the diagonal is 1", ("no", "yes")), axes=2,
+    Parameter("diagonal", "word", "free", "ones, or free: of modulus at least 1/2", ("free", "ones")), axes=2,
 )  # fmt: skip
 def _triangular(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Array:
     a = d.normal(shape, is_complex)
     rows, columns = np.indices(shape[-2:])
     on = rows == columns
-    if p["unit"] == "yes":
+    if p["diagonal"] == "ones":
         a = np.where(on, np.ones_like(a), a)
     else:
         push = np.where(a.real < 0, -0.5, 0.5)
@@ -152,7 +152,7 @@ def _ill(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Array:
     return _with_singular_values(d, shape, is_complex, tidy(values))
 
 
-@sampler("invertible", "normal, plus its size on the diagonal", axes=2, square=True)
+@sampler("invertible", "normal, plus 2n on the diagonal of an n by n matrix", axes=2, square=True)
 def _invertible(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Array:
     return tidy(d.normal(shape, is_complex) + 2.0 * shape[-1] * np.eye(shape[-1]))
 

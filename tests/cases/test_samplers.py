@@ -148,7 +148,7 @@ def test_permutation_and_bernoulli() -> None:
 
 def test_parameters() -> None:
     assert np.array_equal(draw("triangular", side="upper"), np.triu(draw("triangular", side="upper")))
-    assert np.array_equal(np.einsum("bii->bi", draw("triangular", unit="yes")), np.ones((2, 5)))
+    assert np.array_equal(np.einsum("bii->bi", draw("triangular", diagonal="ones")), np.ones((2, 5)))
     assert np.linalg.matrix_rank(draw("low-rank", shape=(2, 5, 4), rank=3)).tolist() == [3, 3]
     assert np.linalg.matrix_rank(draw("low-rank", rank=3).astype(np.complex64)).tolist() == [3, 3]
     assert np.allclose(np.linalg.cond(draw("ill-conditioned", cond=1e3)), 1e3)
