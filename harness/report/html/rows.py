@@ -1,0 +1,108 @@
+"""The comparison frame as the page holds it: worst first, columns encoded, advice attached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.report.headline import function_outcomes
+from harness.report.html.pack import Array, codes
+from harness.report.verdict_style import OUTCOMES, severity
+
+TEXT = (
+    "case", "point", "dtype", "api", "quantity", "input", "output", "axis", "left", "right", "verdict", "relation",
+    "culprit", "evidence", "blind", "expected", "note",
+)  # fmt: skip
+NUMBERS = ("max_abs", "max_rel", "ulp")
+_LONGEST = 4000  # characters of a note that are kept; ids are never cut
+
+Advice = Callable[[Mapping[str, Any]], str]
+
+
+def normalised(frame: pd.DataFrame) -> pd.DataFrame:
+    """A copy with every contract column present, text as str, flags as bool, numbers as float; worst rows first.
+
+    Raises ValueError where the frame lacks the columns without which a row means nothing.
+    """
+    absent = [c for c in ("case", "point", "left", "right", "verdict") if c not in frame.columns]
+    if absent:
+        raise ValueError(f"not a comparison frame: it lacks the columns {', '.join(absent)}")
+    out: dict[str, Any] = {}
+    for column in TEXT:
+        out[column] = _text(frame[column]) if column in frame.columns else [""] * len(frame)
+    for column in NUMBERS:
+        given = frame[column] if column in frame.columns else np.full(len(frame), np.nan)
+        out[column] = pd.to_numeric(pd.Series(np.asarray(given)), errors="coerce").to_numpy(np.float64)
+    surprising = frame["surprising"] if "surprising" in frame.columns else np.zeros(len(frame))
+    out["surprising"] = pd.Series(np.asarray(surprising, dtype=object)).fillna(False).astype(bool).to_numpy()
+    made = pd.DataFrame(out)
+    rank = made["verdict"].map({v: severity(v) for v in made["verdict"].unique()})
+    accused, size = made["culprit"] != "", made["max_rel"].fillna(-1.0)
+    order = np.lexsort((made["case"], -size, -rank, ~accused, ~made["surprising"]))
+    return made.iloc[order].reset_index(drop=True)
+
+
+def _text(column: pd.Series) -> list[str]:
+    """Text of a column; flags become "" and "True", and what is missing becomes ""."""
+    words: dict[Any, str] = {}
+    out = []
+    for value in column.tolist():
+        key = value if isinstance(value, str | bool | type(None)) else str(value)
+        if key not in words:
+            missing = key is None or key is False or (not isinstance(value, str) and key in ("nan", "<NA>", "None"))
+            words[key] = "" if missing else str(key)
+        out.append(words[key])
+    return out
+
+
+def columns(frame: pd.DataFrame, families: Mapping[str, str], advice: Advice | None) -> tuple[
+        dict[str, Any], dict[str, Array], dict[str, Array], dict[str, Array], dict[str, list[str]]]:
+    """(meta, text, numbers, flags, dictionaries) for harness.report.html.pack.pack, from a `normalised` frame.
+
+    families: case id -> family. advice: a sentence for a row, asked once for each kind of row.
+    """
+    text: dict[str, Array] = {}
+    words: dict[str, list[str]] = {}
+    for column in TEXT:
+        values = frame[column].str.slice(0, _LONGEST) if column in ("note", "expected") else frame[column]
+        text[column], words[column] = codes(values)
+    several = len(words["axis"]) > 1
+    pair = frame["left"] + " ↔ " + frame["right"]
+    if several:  # the same two names along two axes are two different pairs
+        pair = pair + np.where(frame["axis"] == "backend", "", " (" + frame["axis"] + ")")
+    text["pair"], words["pair"] = codes(pair)
+    text["advice"], words["advice"] = codes(_advice(frame, advice))
+    numbers = {c: frame[c].to_numpy(np.float32) for c in NUMBERS}
+    flags = {"surprising": frame["surprising"].to_numpy()}
+    ids = words["case"]
+    names = sorted({families.get(c, "") for c in ids})
+    outcome = function_outcomes(frame)
+    order = list(OUTCOMES)
+    meta = {
+        "rows": len(frame),
+        "families": names,
+        "caseFamily": [names.index(families.get(c, "")) for c in ids],
+        "caseOutcome": [order.index(outcome[c]) for c in ids],
+    }
+    return meta, text, numbers, flags, words
+
+
+def _advice(frame: pd.DataFrame, advice: Advice | None) -> list[str]:
+    if advice is None:
+        return [""] * len(frame)
+    keys = ["verdict", "relation", "left", "right", "api", "quantity", "axis", "culprit", "evidence", "blind"]
+    distinct = frame[[*keys, "note"]].drop_duplicates(keys)
+    said: dict[tuple[str, ...], str] = {}
+    for row in distinct.to_dict("records"):
+        said[tuple(row[k] for k in keys)] = _one(advice, {str(k): v for k, v in row.items()})
+    return [said[k] for k in frame[keys].itertuples(index=False, name=None)]
+
+
+def _one(advice: Advice, row: Mapping[str, Any]) -> str:
+    try:
+        return advice(row)
+    except (KeyError, IndexError):  # a verdict that the advice does not know yet must not cost the report
+        return ""
