@@ -43,11 +43,12 @@ class Namespace:
             return self.roots[dotted]
         parent, _, name = dotted.rpartition(".")
         package = self._module(parent)
-        try:
-            # A submodule that has not been imported yet is found by the import system of the framework's own package.
-            module = importlib.import_module(f"{package.__name__}.{name}")
-        except ImportError:
-            module = getattr(package, name)
+        module = getattr(package, name, None)
+        if module is None:  # a submodule that nobody has imported yet, such as jax.scipy.special
+            try:
+                module = importlib.import_module(f"{package.__name__}.{name}")
+            except ImportError:
+                raise AttributeError(dotted) from None
         self.roots[dotted] = module
         return module
 
@@ -86,7 +87,7 @@ class Namespace:
             scope = self.bind(cell)
         except Unsupported as missing:
             raise Unsupported(name, self.family, f"{missing.name} is not in the installed release") from None
-        return define(ast.fix_missing_locations(module), scope), hidden
+        return self.define(ast.fix_missing_locations(module), scope), hidden
 
     def hidden_of(self, name: str, row: int) -> tuple[str, ...]:
         """Which hidden values a portable function wants; raises Unsupported."""
@@ -123,7 +124,11 @@ class Namespace:
             targets = [ast.Name(f"_{hidden}", ast.Store()) for hidden in HIDDEN]
             call = ast.Call(ast.Name("_context", ast.Load()), list[ast.expr](names), [])
             body.insert(0, ast.Assign([ast.Tuple(list[ast.expr](targets), ast.Store())], call))
-        return define(build("_f", arguments, body), scope)
+        return self.define(build("_f", arguments, body), scope)
+
+    def define(self, module: ast.Module, scope: Mapping[str, Any]) -> Function:
+        """Run a definition."""
+        return define(module, scope, all_builtins=self.family == "torch")
 
 
 _NAMESPACES: dict[tuple[str, tuple[int, ...]], Namespace] = {}
@@ -161,7 +166,10 @@ def import_callable(source: Source, arguments: Sequence[str], modules: Sequence[
         raise CaseError(
             f"code of {module} is not allowed to run", NOWHERE, f"allow it by name: --allow {module.partition('.')[0]}"
         )
-    found = getattr(importlib.import_module(module), name, None)
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ModuleNotFoundError as error:
+        raise CaseError(f"{module} cannot be imported: {error}", NOWHERE, "is its folder on the path?") from error
     if not callable(found):
         raise CaseError(f"{module} has no function {name}", NOWHERE)
     order = tuple(arguments)

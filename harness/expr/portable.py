@@ -10,6 +10,7 @@ from harness.expr import kinds, limits
 from harness.expr.grammar import Text, suggest, words
 from harness.expr.kinds import ARRAY, FRESH, NUMBER, Kind, Refused
 from harness.expr.spelling import CONSTANTS, canonical, lookup
+from harness.expr.toolkit import numbers
 from harness.expr.translate import Translator, Typed, index_array
 
 #: Attributes of an array that are another way to write a function.
@@ -106,9 +107,12 @@ class Portable(Translator):
         limits.check_call(name, given)
         self.used.add(name)
         numeric = bool(given) and all(kind.is_python_number for kind in given)
-        if numeric and spelling.group.partition(" ")[0] != "Creation":
+        if numeric and not spelling.group.startswith("Creation"):
             if name not in SCALAR:
                 raise Refused(f"{name} needs an array", f"write {name}(array(...))")
+            if self.scalars and all(kind.known for kind in given) and not keywords:
+                value = numbers(name)(*(kind.value for kind in given))
+                return ast.Constant(value), kinds.constant(value)
             result = NUMBER
         else:
             parts = spelling.rows[row].signature.parts

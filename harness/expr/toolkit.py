@@ -5,6 +5,8 @@ No framework is imported: each helper set is made from the roots that the backen
 
 from __future__ import annotations
 
+import cmath
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -125,11 +127,29 @@ def jax_context(jnp: Any) -> Callable[..., tuple[Any, Any, Any]]:
     return context
 
 
+#: NumPy's names of functions that the standard library has for real and complex numbers.
+_STANDARD = {
+    "arccos": "acos", "arccosh": "acosh", "arcsin": "asin", "arcsinh": "asinh", "arctan": "atan", "arctanh": "atanh",
+    **{name: name for name in ("cos", "cosh", "exp", "log", "log10", "sin", "sinh", "sqrt", "tan", "tanh")},
+}  # fmt: skip
+
+
 def numbers(name: str) -> Callable[..., Any]:
-    """NumPy's function of Python numbers, answering a Python number, so that array dtypes are not widened by it."""
+    """A function of Python numbers, answering a Python number, so that array dtypes are not widened by it.
+
+    It is NumPy's, or the standard library's inside its domain, which compilers of array programs see through.
+    """
     function = getattr(np, name)
+    real = getattr(math, _STANDARD.get(name, ""), None)
+    other = getattr(cmath, _STANDARD.get(name, ""), None)
 
     def scalar(*values: Any) -> Any:
+        standard = other if isinstance(values[0], complex) else real
+        if standard is not None:
+            try:
+                return standard(*values)
+            except (ValueError, OverflowError):
+                pass
         with np.errstate(all="ignore"):
             return function(*values).item()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -265,18 +265,34 @@ def build(name: str, arguments: Sequence[str], body: list[ast.stmt]) -> ast.Modu
     return ast.fix_missing_locations(module)
 
 
-def define(module: ast.Module, namespace: dict[str, Any]) -> Callable[..., Any]:
-    """Run the definition and return the function.
+def define(module: ast.Module, namespace: Mapping[str, Any], *, all_builtins: bool = False) -> Callable[..., Any]:
+    """Run the definition and return the function, after a last look at every name in it.
 
     Its only builtin is `__import__`, which no text can name: C code of a framework that imports lazily looks for it
-    in the frame that called, and would fail without.
+    in the frame that called, and would fail without. `all_builtins` is for torch, whose compiler looks for more there.
     """
     function = module.body[0]
     assert isinstance(function, ast.FunctionDef)
-    scope: dict[str, Any] = {"__builtins__": {"__import__": builtins.__import__}, **namespace}
+    _last_look(function, namespace)
+    found = vars(builtins) if all_builtins else {"__import__": builtins.__import__}
+    scope: dict[str, Any] = {"__builtins__": found, **namespace}
     exec(compile(module, "<expression>", "exec"), scope)
     defined: Callable[..., Any] = scope.pop(function.name)
     return defined
+
+
+def _last_look(function: ast.FunctionDef, namespace: Mapping[str, Any]) -> None:
+    """Every name is bound here and no attribute is private: independent of how the tree came about."""
+    arguments = function.args
+    bound = {a.arg for a in (*arguments.args, *arguments.kwonlyargs)} | set(namespace)
+    bound |= {arguments.vararg.arg} if arguments.vararg else set()
+    nodes = [node for statement in function.body for node in ast.walk(statement)]
+    bound |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    for node in nodes:
+        if isinstance(node, ast.Name) and node.id not in bound:
+            raise AssertionError(f"{node.id} is not bound in a generated function")
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+            raise AssertionError(f"{node.attr} is private")
 
 
 def refuse_argument(problem: str, text: Text) -> NoReturn:
