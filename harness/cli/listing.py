@@ -15,10 +15,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     import pandas as pd
 
-    from harness.cases import load, select
+    from harness.cases import load
+    from harness.run.planning import chosen
 
     paths, allow = catalogue_paths(args)
-    cases = select(load(paths, allow=allow), args.select)
+    cases = chosen(load(paths, allow=allow), args.select)
     rows = []
     for case in cases:
         spelled = case.function.get("portable") or "; ".join(f"{k}: {v}" for k, v in case.function.items())

@@ -3,6 +3,7 @@
 NumPy, pandas and Arrow only; nothing here imports a framework or computes a derivative.
 """
 
+from harness._callable import make_callable
 from harness.compare.api import compare, compare_tables
 from harness.compare.batch import RELATIONS, VERDICTS
 from harness.compare.errors import CompareError
@@ -15,3 +16,5 @@ __all__ = [
     "AXES", "COLUMNS", "RELATIONS", "VERDICTS", "CompareError", "Comparison", "Judgement", "Tolerances", "compare",
     "compare_tables", "judge", "tolerances",
 ]  # fmt: skip
+
+make_callable(__name__)

@@ -109,7 +109,7 @@ def _some(words: Mapping[str, None], most: int) -> str:
 def summary(run: Any, frame: pd.DataFrame, *, size: int | None = None) -> str:
     """All of it. run: a harness Run; frame: its comparisons (several axes may be concatenated)."""
     cases = run.cases
-    parts = [headline(run.header, len(cases), sum(len(c.points) for c in cases), run.count, run.complete)]
+    parts = [headline(run.header, len(cases), sum(len(c.points) for c in cases), len(run.observations()), run.complete)]
     titles = {"backend": "Between backends", "api": "Within a backend (forward against reverse, each API)"}
     for axis in frame["axis"].astype(str).unique() if len(frame) else ["backend"]:
         parts.append(f"{titles.get(axis, f'Along {axis}')}\n{counts(frame[frame['axis'] == axis], size)}\n")

@@ -5,9 +5,9 @@ Names are loaded on first use: a worker imports `harness.run.protocol` alone, wi
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from harness._callable import make_callable
 
 if TYPE_CHECKING:
     from harness.run.api import run
@@ -44,16 +44,6 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _Callable(ModuleType):
-    """`harness.run` is this package and also the function `harness.run(...)`: once the package is imported, its name
-    hides the function, so the package itself can be called."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        from harness.run.api import run
-
-        return run(*args, **kwargs)
-
-
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         from importlib import import_module
@@ -62,4 +52,4 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'harness.run' has no attribute {name!r}")
 
 
-sys.modules[__name__].__class__ = _Callable
+make_callable(__name__)
