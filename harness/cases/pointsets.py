@@ -7,6 +7,7 @@ two inputs do not hold the same array.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ class PointSet:
         values = self.points[point]
         if isinstance(values, Table):
             return sample(values, kind, shape, what, stream).astype(KINDS[kind][1], copy=False)
-        count = int(np.prod(shape, dtype=np.int64))
+        count = math.prod(shape)
         return values[(np.arange(count) + stream) % values.size].reshape(shape).astype(KINDS[kind][1])
 
 

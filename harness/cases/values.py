@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ class Reading:
 
     def charge(self, shape: Shape, place: Place) -> None:
         """Count an array against the limit of the file."""
-        self.left -= int(np.prod(shape, dtype=np.int64)) + 1
+        self.left -= math.prod(shape) + 1
         if self.left < 0:
             raise CaseError(
                 f"the points of this file hold more than {MAX_FILE_ELEMENTS} elements", place, "split the file"

@@ -71,7 +71,7 @@ def checked_input(word: str, place: Place) -> str:
 
 def input_type(node: Node, what: str) -> tuple[str, tuple[int, ...], bool]:
     """`const real[3, 4]` -> ("real", (3, 4), True): kind, shape, whether it is marked const. Raises CaseError."""
-    text = document.text(node, f"the type of {what}", node.place).strip()
+    text = document.text(node, f"the type of {what}", node.place).strip(" ")
     parts = _TYPE_PARTS.fullmatch(text)
     if parts is None:
         raise CaseError(
@@ -83,8 +83,8 @@ def input_type(node: Node, what: str) -> tuple[str, tuple[int, ...], bool]:
         meant = _MEANT.get(word.lower())
         hint = f"write {meant}; `dtype` gives the precision" if meant else suggestion(word, KIND_ALIASES)
         raise CaseError(f"{word!r} is not a kind of input", node.place, hint)
-    sides = (parts["sides"] or "").strip()
-    fields = [field.strip() for field in sides.split(",")] if sides else []
+    sides = (parts["sides"] or "").strip(" ")
+    fields = [field.strip(" ") for field in sides.split(",")] if sides else []
     for field in fields:
         if not re.fullmatch(r"[0-9]{1,18}", field, re.ASCII):
             raise CaseError(

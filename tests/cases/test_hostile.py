@@ -84,15 +84,16 @@ def test_refused(hostile: Hostile, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     load_path = path.parent if any(name.endswith("other.yaml") for name in hostile.extra) else path
     import harness.expr  # noqa: F401 - so that reading its tables is not counted
 
-    _watching, started = [], time.perf_counter()
+    _watching, started, busy = [], time.perf_counter(), time.process_time()
     try:
         errors = _errors([load_path])
     finally:
-        noted, _watching, seconds = _watching, None, time.perf_counter() - started
+        noted, _watching = _watching, None
+        seconds, busy = time.perf_counter() - started, time.process_time() - busy
     assert errors, "it was accepted"
     assert noted == []
     assert _tree(tmp_path) == before
-    assert seconds < 5
+    assert busy < 5 and seconds < 30  # of the processor, and of waiting: the machine may be doing other things
     wanted = f"{path.parent / hostile.file}:{hostile.line}:{hostile.column}: "
     matching = [e for e in errors if str(e).startswith(wanted) and hostile.expected in str(e)]
     assert matching, f"expected {wanted}... {hostile.expected} ..., got\n" + "\n".join(map(str, errors))
@@ -113,7 +114,8 @@ def test_lint_reports_everything_at_once(tmp_path: Path) -> None:
     path.write_text(
         "cases:\n"
         "  - id: a/b\n    function: exp(z)\n    inputs: {z: complex}\n    points: {p: {z: 1}}\n"
-        "  - id: c\n    function: exq(z)\n    inputs: {z: complex}\n    points: {p: {z: oops}, q: {y: 1}}\n    order: 7\n"
+        "  - id: c\n    function: exq(z)\n    inputs: {z: complex}\n    points: {p: {z: oops}, q: {y: 1}}\n"
+        "    order: 7\n"
         "  - id: d\n    function: exp(z)\n    inputs: {z: complex}\n    points: {p: {z: 1}}\n"
     )
     places = [(e.place.line, e.place.column) for e in lint([path]) if e.place]
