@@ -33,6 +33,7 @@ DONE = "done"
 class Step:
     """Announced before work that could take the process down, so that a death is charged to the right row.
 
+    (point, "*") is everything of one point at once.
     ("*", "compile") is work shared by every point; a task whose `skip` contains it must be observed without sharing.
     (point, DONE) may follow the last row of a point where a point does not depend on the others (nothing is batched
     across points): a redo or a resume then leaves that point out.

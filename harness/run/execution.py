@@ -79,10 +79,10 @@ def execute(
             failed = {k for k, entry in enumerate(header["targets"]) if entry["failed"]}
             todo = [x for x in ledgers if x.number not in done and x.target not in failed]
         if todo or not header:
-            kinds = Counter(kind_of(ledger.task) for ledger in todo)
+            kinds = Counter(Kind.of(ledger.task) for ledger in todo)
             progress.say(f"starting {', '.join(sorted({k.spec for k in kinds}))}")
             hellos = executor.open(kinds)
-            known = [k for k, target in enumerate(targets) if _kind(target) in hellos]
+            known = [k for k, target in enumerate(targets) if Kind.of(target) in hellos]
             entries = describe([targets[k] for k in known], hellos)
             if header:
                 check_targets(header["targets"], [e for e, k in zip(entries, known, strict=True) if k not in failed])
@@ -128,12 +128,3 @@ def _observe(
             if event.kind == "log":
                 store.log(event.header["text"])
             progress.event(event, by_number.get(event.number))
-
-
-def kind_of(task: Task) -> Kind:
-    """The kind of worker that a task needs."""
-    return Kind(task.spec or task.backend, task.python)
-
-
-def _kind(target: Target) -> Kind:
-    return Kind(target.spec or target.backend, target.python)

@@ -11,11 +11,13 @@ import harness
 from harness.model import Case, Task
 from harness.run.errors import PlanChanged, WorkerFailed
 from harness.run.planning import Target, plan_digest
-from harness.run.process import THREADS, Kind
+from harness.run.process import SETTINGS, Kind
 from harness.run.store import FORMAT, canonical, digest
 
-_HELLO = ("family", "versions", "flags", "default_mode", "apis", "convention", "python", "implementation", "numpy", "platform",
-          "machine")  # fmt: skip
+_HELLO = (
+    "family", "versions", "flags", "default_mode", "apis", "convention", "python", "implementation", "numpy",
+    "platform", "machine",
+)  # fmt: skip
 _NUMERIC = re.compile(
     r"XLA_\w+|JAX_\w+|TORCH_\w+|TORCHINDUCTOR_\w+|CUBLAS_WORKSPACE_CONFIG|NVIDIA_TF32_OVERRIDE|CUDA_VISIBLE_DEVICES|"
     r"\w+_NUM_THREADS|MKL_\w+|KMP_\w+|OMP_\w+"
@@ -48,7 +50,7 @@ def question(catalogue: Mapping[str, Any], cases: Sequence[Case], tasks: Sequenc
 
 def _process() -> dict[str, str]:
     """Environment variables that frameworks read and that may change numbers (folders and caches do not)."""
-    values = {**THREADS, **os.environ}
+    values = {**SETTINGS, **os.environ}
     wanted = (n for n in sorted(values) if _NUMERIC.fullmatch(n) and not n.endswith(("_DIR", "_PATH", "_HOME")))
     return {name: values[name] for name in wanted}
 
@@ -56,9 +58,9 @@ def _process() -> dict[str, str]:
 def describe(targets: Sequence[Target], hellos: Mapping[Kind, Hello]) -> list[dict[str, Any]]:
     """One entry a target: what it is, its exact versions and flags; `failed` says why it cannot be run, or nothing."""
     entries: list[dict[str, Any]] = []
-    names: dict[tuple[str, str], Kind] = {}
+    names: dict[tuple[str, str], str] = {}  # (backend, environment) -> the interpreter that holds it
     for target in targets:
-        kind = Kind(target.spec or target.backend, target.python)
+        kind = Kind.of(target)
         hello = hellos[kind]
         entry: dict[str, Any] = {
             "name": str(target), "backend": target.backend, "spec": kind.spec, "device": target.device,
@@ -72,7 +74,7 @@ def describe(targets: Sequence[Target], hellos: Mapping[Kind, Hello]) -> list[di
             label = _environment(hello)
             # Two environments of one backend may hold the same release of the framework.
             for more in ("", f", python {hello['python']}", f", {target.python}"):
-                if names.setdefault((target.backend, label + more), kind) == kind:
+                if names.setdefault((target.backend, label + more), target.python) == target.python:
                     entry["environment"] = label + more
                     break
         entries.append(entry)

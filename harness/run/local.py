@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from harness.model import Task
 from harness.run.errors import WorkerFailed
 from harness.run.process import Kind, Paths, Worker
 from harness.run.protocol import CorruptFrame, Frame, rows_from, task_frame
@@ -22,6 +21,7 @@ _START = 60.0  # seconds from handing over a task until the worker takes it up
 _TICK = 0.1  # seconds between looks at clocks and memory
 _AHEAD = 2  # tasks a worker holds: the one it observes and the next
 _PATIENCE = 3  # workers of one kind that may fail in a row without finishing a task
+_PER_DEVICE = 4  # workers at a time on one accelerator: each holds a context and memory there
 _GIB = 1 << 30
 
 
@@ -120,7 +120,7 @@ class LocalExecutor:
     def run(self, ledgers: Sequence[Ledger]) -> Iterator[list[Event]]:
         """Observe every task; what happens comes in batches, and every task ends in an event "done"."""
         for ledger in ledgers:
-            self._pending.setdefault(_kind(ledger.task), deque()).append(ledger)
+            self._pending.setdefault(Kind.of(ledger.task), deque()).append(ledger)
         for kind in self._pending:
             self._failures[kind] = []
         while True:
@@ -169,7 +169,7 @@ class LocalExecutor:
             if desk.leaving or desk.tired:
                 continue
             if not desk.queue:
-                if len(active) >= self.jobs:
+                if len(active) >= self.jobs or _crowded(desk.worker.kind, active):
                     continue  # waits, its framework imported, until another kind is through
                 active.append(desk)
                 self._hand(desk, pending.popleft())
@@ -193,7 +193,7 @@ class LocalExecutor:
         for kind, pending in self._pending.items():
             have = sum(d.worker.kind == kind for d in (*active, *starting))
             parked = any(d.worker.kind == kind and d.ready and not d.queue and not d.leaving for d in self._desks)
-            if not pending or parked or any(d.worker.kind == kind for d in starting):
+            if not pending or parked or _crowded(kind, active) or any(d.worker.kind == kind for d in starting):
                 continue
             done, seconds = self._pace.get(kind, (0, 0.0))
             if have and (not done or seconds / done * len(pending) / (have + 1) < self._import.get(kind, 1.0)):
@@ -400,7 +400,7 @@ class LocalExecutor:
         if frames:
             self._events.append(Event("death", ledger.number, frames, {"status": failure.status}))
         if again and ledger.remaining() is not None:
-            self._pending.setdefault(_kind(ledger.task), deque()).appendleft(ledger)
+            self._pending.setdefault(Kind.of(ledger.task), deque()).appendleft(ledger)
         else:
             self._close_task(ledger)
 
@@ -414,8 +414,9 @@ class LocalExecutor:
         self._events.append(Event("done", ledger.number, ledger.finish(), {}))
 
 
-def _kind(task: Task) -> Kind:
-    return Kind(task.spec or task.backend, task.python)
+def _crowded(kind: Kind, active: Sequence[_Desk]) -> bool:
+    """Whether the accelerator of this kind has as many workers as it should."""
+    return kind.device != "cpu" and sum(d.worker.kind.device == kind.device for d in active) >= _PER_DEVICE
 
 
 def _ended_soon(worker: Worker) -> bool:

@@ -90,6 +90,7 @@ def plan(
                         seconds=case.seconds if seconds is None else seconds,
                         spec=target.spec or target.backend,
                         python=target.python,
+                        derivative=case.derivative if target.family == "reference" else (),
                     )
                 )
     return tuple(tasks)

@@ -16,17 +16,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import harness
+from harness.model import Task
+from harness.run.planning import Target
 from harness.run.protocol import CorruptFrame, Frame, FrameReader, pack
 
 LOG_BYTES = 1 << 14  # of a worker's standard output and error that are kept
 _READ = 1 << 18
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
-#: One thread per worker unless the user says otherwise: workers are the parallelism, and sums do not depend on it.
-THREADS = {
+#: Set for workers unless the user says otherwise. One thread each: workers are the parallelism, and sums do not depend
+#: on how many there are.
+SETTINGS = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # several workers share one accelerator
 }
 
 #: Runs in the worker's interpreter. The current folder is never on its path: it may hold a stranger's numpy.py.
@@ -39,7 +43,7 @@ _BOOT = (
 
 
 def _environment(kind: Kind) -> dict[str, str]:
-    values = {**THREADS, **os.environ, "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"}
+    values = {**SETTINGS, **os.environ, "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"}
     if kind.python:
         values.pop("PYTHONPATH", None)  # meant for our interpreter
     return values
@@ -47,10 +51,20 @@ def _environment(kind: Kind) -> dict[str, str]:
 
 @dataclass(frozen=True, order=True)
 class Kind:
-    """What a worker is made for: one backend in one environment. python: its interpreter, empty for our own."""
+    """What a worker is made for: one backend on one device in one environment.
+
+    python: its interpreter, empty for our own. A process for each device: some frameworks choose theirs when they are
+    imported, and what one device does to memory is not to be charged to another.
+    """
 
     spec: str
     python: str = ""
+    device: str = "cpu"
+
+    @classmethod
+    def of(cls, asked: Task | Target) -> Kind:
+        """The kind of worker that a task, or a target, needs."""
+        return cls(asked.spec or asked.backend, asked.python, asked.device)
 
 
 class Worker:
@@ -71,7 +85,7 @@ class Worker:
         frame_r, frame_w = os.pipe()
         log_r, log_w = os.pipe()
         self.inbox, self.frames, self.log = task_w, frame_r, log_r
-        words = ["--backend", kind.spec, "--in", str(task_r), "--out", str(frame_w)]
+        words = ["--backend", kind.spec, "--device", kind.device, "--in", str(task_r), "--out", str(frame_w)]
         try:
             self.process = subprocess.Popen(
                 [kind.python or sys.executable, "-c", _BOOT, json.dumps(paths), *words],

@@ -22,7 +22,7 @@ from zlib import crc32
 
 import numpy as np
 
-from harness.model import Input, Observation, Point, Source, Task
+from harness.model import Derivative, Input, Observation, Point, Source, Task
 from harness.wirtinger import Array
 
 MAGIC = b"WHf1"
@@ -78,7 +78,7 @@ def unpack(buffer: bytes | bytearray | memoryview, at: int = 0) -> tuple[Frame, 
         raise CorruptFrame(f"checksum mismatch in a frame of {length} bytes")
     (size,) = _LENGTH.unpack_from(payload)
     try:
-        header = json.loads(bytes(payload[_LENGTH.size : _LENGTH.size + size]))
+        header = json.loads(str(payload[_LENGTH.size : _LENGTH.size + size], "ascii"))
     except ValueError as error:
         raise CorruptFrame(f"the header of a frame is not JSON: {error}") from error
     if not isinstance(header, dict) or not isinstance(header.get("m"), str):
@@ -161,6 +161,7 @@ def task_frame(number: int, task: Task, target: int = 0) -> bytes:
         "seconds": task.seconds,
         "spec": task.spec,
         "python": task.python,
+        "derivative": [[d.input, d.dz, d.dzbar] for d in task.derivative],
     }
     return pack(header, body)
 
@@ -193,6 +194,7 @@ def task_from(frame: Frame) -> Task:
             seconds=head["seconds"],
             spec=head["spec"],
             python=head["python"],
+            derivative=tuple(Derivative(*d) for d in head["derivative"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptFrame(f"a task frame is incomplete: {error!r}") from error

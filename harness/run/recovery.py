@@ -25,6 +25,8 @@ def place_of(api: str) -> tuple[str, str]:
     """(api, quantity) under which rows of a step are recorded."""
     if api in ("", "value"):
         return "", "value"
+    if api == "*":  # everything of one point at once
+        return "all", "raw"
     if api in _DIFFERENTIAL:
         return api, "differential"
     if api in _HESSIAN:

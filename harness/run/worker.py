@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import ctypes
 import faulthandler
+import inspect
 import os
 import platform
 import queue
@@ -40,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Serve tasks until told to stop. The exit status is 0 unless the process was made to die."""
     parser = argparse.ArgumentParser(prog="harness.run.worker")
     parser.add_argument("--backend", required=True)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--in", dest="source", type=int, required=True)
     parser.add_argument("--out", dest="sink", type=int, required=True)
     args = parser.parse_args(argv)
@@ -50,7 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         from harness import backends
 
-        backend: Any = backends.load(args.backend)()
+        cls: Any = backends.load(args.backend)
+        choosy = "device" in inspect.signature(cls).parameters
+        backend = cls(device=args.device) if choosy else cls()
         hello = _hello(backend)
     except BaseException as error:
         send(protocol.pack({"m": "absent", "error": type(error).__name__, "message": _plain(error)}))
