@@ -194,6 +194,7 @@ class Task:
     seconds: float = 60.0
     spec: str = ""  # what loads the backend: its name or "package.module:Class"; empty: its name
     python: str = ""  # interpreter of the environment it runs in; empty: the coordinator's own
+    derivative: tuple[Derivative, ...] = ()  # closed forms, for the reference alone
 
     @property
     def key(self) -> tuple[str, str, str, str, str]:

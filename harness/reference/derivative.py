@@ -126,7 +126,7 @@ class Differences:
                 break
         return out
 
-    # --- one precision -------------------------------------------------------------------------------------------------
+    # --- one precision -----------------------------------------------------------------------------------------------
 
     def _attempt(self, out: Differential, step_bits: int) -> None:
         out.values = centre = self.at({})

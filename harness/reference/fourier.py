@@ -39,13 +39,13 @@ def _sized(terms: list[Ball], n: int) -> list[Ball]:
     return terms[:n] + [acb(0)] * (n - len(terms))
 
 
-def transformed(terms: list[Ball], norm: str | None, inverse: bool, scaled_as_inverse: bool | None = None) -> list[Ball]:
+def transformed(terms: list[Ball], norm: str | None, inverse: bool) -> list[Ball]:
     """The transform of a list by its definition."""
     n = len(terms)
     w = roots(n)
     if inverse:
         w = [z.conjugate() for z in w]
-    factor = _scale(n, norm, inverse if scaled_as_inverse is None else scaled_as_inverse)
+    factor = _scale(n, norm, inverse)
     return [sum((terms[j] * w[j * k % n] for j in range(1, n)), terms[0]) * factor for k in range(n)]
 
 

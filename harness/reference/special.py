@@ -28,7 +28,7 @@ def _through_complex(function: Callable[[Ball], Ball]) -> Callable[[Ball], Ball]
     return rule
 
 
-# --- error functions --------------------------------------------------------------------------------------------------
+# --- error functions -------------------------------------------------------------------------------------------------
 
 unary("erf", arb.erf, acb.erf)
 unary("erfc", arb.erfc, acb.erfc)
@@ -39,7 +39,7 @@ unary("log_ndtr", lambda x: ((-_half(x)).erfc() / 2).log(), lambda z: ((-_half(z
 unary("ndtri", lambda p: -(2 * p).erfcinv() * arb(2).sqrt(), None)
 
 
-# --- gamma functions --------------------------------------------------------------------------------------------------
+# --- gamma functions -------------------------------------------------------------------------------------------------
 
 
 def log_abs_gamma(x: Ball) -> Ball:
@@ -97,7 +97,7 @@ def zeta(x: Any, q: Any) -> Array:
     return elements(rule, [s, a], kind)
 
 
-# --- Bessel functions, exponential integrals, dilogarithm ---------------------------------------------------------------
+# --- Bessel functions, exponential integrals, dilogarithm ------------------------------------------------------------
 
 unary("i0", lambda x: x.bessel_i(arb(0)), lambda z: z.bessel_i(acb(0)))
 unary("i1", lambda x: x.bessel_i(arb(1)), lambda z: z.bessel_i(acb(1)))
@@ -114,7 +114,7 @@ def expn(n: Any, x: Any) -> Array:
     return elements(lambda s, z: z.expint(s), [order, a], kind)
 
 
-# --- logistic and entropy ---------------------------------------------------------------------------------------------
+# --- logistic and entropy --------------------------------------------------------------------------------------------
 
 
 def logistic(x: Ball) -> Ball:

@@ -1,0 +1,159 @@
+"""Real Hessians of losses by second differences in ball arithmetic, with a bound for every entry.
+
+The loss of an output is the sum of its elements, as the frameworks' `.sum()` makes one. For columns k and l,
+
+    forward   (f(x + h e_k + h e_l) - f(x + h e_k) - f(x + h e_l) + f(x)) / h_k h_l
+    backward  the same with -h
+
+The entry is their mean (error of order h**2); the bound is half their distance (order h) and the rigorous radius.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flint import arb
+
+from harness.reference.derivative import Differences
+from harness.reference.function import Problem
+from harness.reference.precision import Ball, Undecided, power_of_two, working
+from harness.reference.singular import KINK, POLE, SMOOTH, UNKNOWN
+
+_ATTEMPTS = ((100, 200), (100, 900), (500, 1000), (1200, 3000))
+_FAR_BELOW, _NEGLIGIBLE, _NOTHING = power_of_two(-62), power_of_two(-90), power_of_two(-350)
+
+
+@dataclass
+class Second:
+    """An entry of a Hessian: mean, bound, the two one-sided values, whether it is evidence, and its class."""
+
+    value: Ball
+    bound: Ball
+    plus: Ball
+    minus: Ball
+    settled: bool = False
+    kind: int = UNKNOWN
+
+
+class Hessians:
+    """The Hessians of the losses of all real outputs of a problem: output -> (k, l) with k <= l -> Second."""
+
+    def __init__(self, problem: Problem, outputs: set[int]) -> None:
+        self.problem, self.structure = problem, problem.structure
+        self.outputs = outputs
+        self.near = Differences(problem)
+        self.by_row: list[dict[int, int]] = [{} for _ in self.structure.rows]  # row -> group -> column
+        for g, pairs in enumerate(self.structure.entries):
+            for r, k in pairs:
+                if self.structure.rows[r].output in outputs:
+                    self.by_row[r][g] = k
+
+    def entries(self) -> dict[int, dict[tuple[int, int], Second]]:
+        found: dict[int, dict[tuple[int, int], Second]] = {o: {} for o in self.outputs}
+        before: dict[int, dict[tuple[int, int], Second]] = {}
+        for number, (step_bits, spare) in enumerate(_ATTEMPTS):
+            last = number == len(_ATTEMPTS) - 1
+            bits = 4 * step_bits + spare + 2 * self.near.span
+            with working(bits, ties=last):
+                try:
+                    now = self._attempt(step_bits)
+                except Undecided:
+                    continue
+            for o, own in now.items():
+                for key, e in own.items():
+                    old = found[o].get(key)
+                    if old is None or not old.settled:
+                        found[o][key] = e
+            self._settle(found, step_bits)
+            if all(e.settled for own in found.values() for e in own.values()):
+                break
+            if number >= 1:
+                self._classify(found, before)
+            if number >= 2 and not any(_too_wide(e) for own in found.values() for e in own.values()):
+                break
+            before = now
+        return found
+
+    def _attempt(self, step_bits: int) -> dict[int, dict[tuple[int, int], Second]]:
+        columns, groups = self.problem.columns, self.structure.groups
+        used = sorted({g for row in self.by_row for g in row})
+        step = {k: self.near.step(columns[k], step_bits) for g in used for k in groups[g]}
+        at = self.problem.rows_at
+        centre = at({})
+
+        def moved(*gs: int, sign: int) -> list[Ball]:
+            total: dict[int, Ball] = {}
+            for g in gs:
+                for k in groups[g]:
+                    total[k] = total.get(k, 0) + sign * step[k]
+            return at(total)
+
+        single = {(g, s): moved(g, sign=s) for g in used for s in (1, -1)}
+        out: dict[int, dict[tuple[int, int], list[Ball]]] = {o: {} for o in self.outputs}
+        for i, g in enumerate(used):
+            for other in used[i:]:
+                rows = [r for r, met in enumerate(self.by_row) if g in met and other in met]
+                if not rows:
+                    continue
+                forth, back = moved(g, other, sign=1), moved(g, other, sign=-1)
+                for r in rows:
+                    k, m = self.by_row[r][g], self.by_row[r][other]
+                    area = step[k] * step[m]
+                    plus = (forth[r] - single[g, 1][r] - single[other, 1][r] + centre[r]) / area
+                    minus = (back[r] - single[g, -1][r] - single[other, -1][r] + centre[r]) / area
+                    key = (min(k, m), max(k, m))
+                    kept = out[self.structure.rows[r].output].get(key)
+                    out[self.structure.rows[r].output][key] = (
+                        [plus, minus] if kept is None else [kept[0] + plus, kept[1] + minus])
+        return {o: {key: _second(p, m) for key, (p, m) in own.items()} for o, own in out.items()}
+
+    def _settle(self, found: Mapping[int, dict[tuple[int, int], Second]], step_bits: int) -> None:
+        columns = self.problem.columns
+        for own in found.values():
+            largest: dict[tuple[int, int], Ball] = {}
+            for (k, m), e in own.items():
+                if e.value.is_finite():
+                    block = columns[k].element, columns[m].element
+                    largest[block] = max(largest.get(block, arb(0)), abs(e.value).lower())
+            for (k, m), e in own.items():
+                if e.settled or not (e.value.is_finite() and e.bound.is_finite()):
+                    continue
+                size = largest[columns[k].element, columns[m].element]
+                e.settled = bool(
+                    e.bound <= abs(e.value).mid() * _FAR_BELOW or e.bound <= size * _NEGLIGIBLE
+                    or (step_bits >= 500 and e.bound <= _NOTHING))
+                if e.settled:
+                    e.kind = SMOOTH
+
+    @staticmethod
+    def _classify(
+        found: Mapping[int, dict[tuple[int, int], Second]], before: Mapping[int, dict[tuple[int, int], Second]],
+    ) -> None:
+        """A kink of the gradient: both one-sided second derivatives stay where they are as the step shrinks."""
+        for o, own in found.items():
+            for key, e in own.items():
+                old = before.get(o, {}).get(key)
+                if e.settled or old is None or not (e.plus.is_finite() and e.minus.is_finite()):
+                    continue
+                if _same(e.plus, old.plus) and _same(e.minus, old.minus):
+                    e.kind = KINK
+                elif any(abs(a).mid() > abs(b).mid() * power_of_two(20)
+                         for a, b in ((e.plus, old.plus), (e.minus, old.minus))):
+                    e.kind = POLE
+
+
+def _same(x: Ball, y: Ball) -> bool:
+    return bool(abs(x - y).mid() <= max(abs(x).mid(), abs(y).mid()) * power_of_two(-30) + 2 * (x.rad() + y.rad()))
+
+
+def _second(plus: Ball, minus: Ball) -> Second:
+    value = (plus + minus) / 2
+    gap = plus - minus
+    bound = (abs(gap) / 2).upper() + value.rad() if gap.is_finite() else arb("nan")
+    return Second(value, bound, plus, minus)
+
+
+def _too_wide(e: Second) -> bool:
+    """Whether more precision would help: the radius, not the step, is what the bound consists of."""
+    return not e.settled and e.value.is_finite() and bool(e.value.rad() > abs(e.plus - e.minus).mid())

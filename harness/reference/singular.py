@@ -1,0 +1,354 @@
+"""What a point is where the differential does not settle: looking at the function and its derivative from nearby.
+
+The function is evaluated at x + delta d for shrinking delta along both sides of every coordinate and along random
+directions d, and so is its differential. What has a limit, and whether the limits agree, says what the point is:
+
+    values diverge, or the derivative does, or has no limit along a direction     pole (or essential singularity)
+    values have different limits                                                 branch cut (or jump)
+    values agree, derivatives have different limits                              kink
+    both agree and the function itself is undefined at x                         removable
+    both agree with the function                                                 smooth after all
+
+No class is inferred from a function's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from flint import arb
+
+from harness.reference.derivative import Differences, Differential
+from harness.reference.function import Problem
+from harness.reference.precision import Ball, Undecided, power_of_two, working
+
+SMOOTH, KINK, CUT, POLE, REMOVABLE, UNKNOWN, GAUGE, DOMAIN = range(8)
+
+#: delta is 2**-(STEP * level) of the local scale.
+STEP = 60
+#: Bits of precision for values near the point, tried in order.
+_BITS = (800, 1600, 3600)
+#: Steps and precision for differentials near the point (see derivative.ATTEMPTS).
+_NEAR = ((100, 300), (100, 1500))
+_RANDOM_DIRECTIONS = 6
+_MANY_GROUPS = 8
+
+_NAN = arb("nan")
+Direction = dict[int, Ball]
+
+
+@dataclass
+class Limit:
+    """The limit of a sequence at shrinking distances: "finite", "infinite", or "none"; and how sure the value is."""
+
+    kind: str
+    value: Ball = _NAN
+    error: Ball = _NAN
+
+
+@dataclass
+class Found:
+    """What was found in one row. By column: class, derivative with its bound, one-sided derivatives."""
+
+    kind: dict[int, int] = field(default_factory=dict)
+    entries: dict[int, tuple[Ball, Ball]] = field(default_factory=dict)
+    plus: dict[int, Ball] = field(default_factory=dict)
+    minus: dict[int, Ball] = field(default_factory=dict)
+    value: Ball | None = None  # where it differs from the value at the point itself
+    value_plus: Ball | None = None
+    value_minus: Ball | None = None
+    samples: list[dict[int, Ball] | None] = field(default_factory=list)  # limiting derivatives, one a direction
+    sides: tuple[int, int, int] | None = None  # random direction, its sign for "plus", the side of the point (or 0)
+
+
+def limit(sequence: Sequence[Ball]) -> Limit:
+    """The limit of values at three distances that shrink by 2**-STEP each."""
+    if not all(v.is_finite() for v in sequence):
+        return Limit("none")
+    first, second, third = sequence
+    early, late = abs(first - second).upper(), abs(second - third).upper()
+    if late <= early * power_of_two(-18) or late <= abs(third).upper() * power_of_two(-STEP - 30):
+        return Limit("finite", third, late)
+    if abs(third).lower() > abs(second).upper() and early <= late * 4:
+        return Limit("infinite", third)
+    return Limit("none")
+
+
+class Neighbourhood:
+    """A problem seen from around its point, for the rows in question."""
+
+    def __init__(self, problem: Problem, centre: Differential, rows: set[int], signed: bool) -> None:
+        self.problem, self.centre, self.rows, self.signed = problem, centre, rows, signed
+        self.structure = problem.structure
+        near = Differences(problem)
+        self.scales, self.span = near.scales, near.span
+        self._by_row = {r: [k for k, c in enumerate(problem.columns) if self.structure.seen[r] >> c.element & 1]
+                        for r in rows}
+        wanted = {k for ks in self._by_row.values() for k in ks}
+        groups = [[k for k in g if k in wanted] for g in self.structure.groups]
+        self.groups = [g for g in groups if g]
+        self.axes = [{k: arb(1) for k in g} for g in self.groups]
+        self.random = [self._random(n, sorted(wanted)) for n in range(
+            _RANDOM_DIRECTIONS if len(self.groups) <= _MANY_GROUPS else 3)]
+
+    @staticmethod
+    def _random(number: int, columns: Sequence[int]) -> Direction:
+        """Weights of both signs, away from zero; the first direction has the first coordinates positive."""
+        source = Random(1000 + number)
+        return {k: arb(source.choice((-1, 1)) * source.randint(40, 128)) / 128 for k in columns}
+
+    def _moved(self, direction: Direction, sign: int, level: int) -> Direction:
+        columns = self.problem.columns
+        return {k: sign * w * power_of_two(self.scales[columns[k].element] - STEP * level)
+                for k, w in direction.items()}
+
+    # --- values ------------------------------------------------------------------------------------------------------
+
+    def values(self, direction: Direction, sign: int) -> dict[int, list[Ball]]:
+        """For every row the values at three distances."""
+        for number, bits in enumerate(_BITS):
+            last = number == len(_BITS) - 1
+            with working(bits + self.span, ties=last):
+                try:
+                    found = [self.problem.rows_at(self._moved(direction, sign, level)) for level in (1, 2, 3)]
+                except Undecided:
+                    continue
+            if last or all(f[r].is_finite() for f in found for r in self.rows):
+                return {r: [f[r] for f in found] for r in self.rows}
+        return {r: [_NAN] * 3 for r in self.rows}
+
+    # --- differentials -----------------------------------------------------------------------------------------------
+
+    def derivative(self, direction: Direction, sign: int, level: int) -> Differential | None:
+        base = self._moved(direction, sign, level)
+        try:
+            return Differences(self.problem, base, -STEP * level, self.rows).differential(_NEAR, 0)
+        except Undecided:
+            return None
+
+    def limits_along(self, direction: Direction, sign: int) -> dict[tuple[int, int], Limit]:
+        """For every entry the limit of the derivative along a direction, from two distances."""
+        far, close = self.derivative(direction, sign, 1), self.derivative(direction, sign, 2)
+        out: dict[tuple[int, int], Limit] = {}
+        for r in self.rows:
+            for k in self._by_row[r]:
+                sizes = self._block(far, r, k), self._block(close, r, k)
+                if sizes[0] is None or sizes[1] is None or far is None or close is None:
+                    out[r, k] = Limit("none")
+                else:
+                    out[r, k] = _settling(far.entries[r, k].value, close.entries[r, k].value, sizes[0], sizes[1])
+        return out
+
+    def _block(self, found: Differential | None, r: int, k: int) -> Ball | None:
+        """The largest of the entries of one complex derivative; None unless all of them are settled."""
+        if found is None:
+            return None
+        own, column = self.structure.rows[r], self.problem.columns[k]
+        largest = arb(0)
+        for (i, j), e in found.entries.items():
+            row = self.structure.rows[i]
+            if self.problem.columns[j].element == column.element and (row.output, row.index) == (own.output, own.index):
+                if not e.settled:
+                    return None
+                largest = max(largest, abs(e.value).upper())
+        return largest
+
+    # --- the point ---------------------------------------------------------------------------------------------------
+
+    def look(self) -> dict[int, Found]:
+        seen = {("axis", n, s): self.values(d, s) for n, d in enumerate(self.axes) for s in (1, -1)}
+        seen |= {("random", n, s): self.values(d, s) for n, d in enumerate(self.random) for s in (1, -1)}
+        limits = {key: {r: limit(v[r]) for r in self.rows} for key, v in seen.items()}
+        slopes = {("random", n, s): self.limits_along(d, s) for n, d in enumerate(self.random) for s in (1, -1)}
+        if len(self.groups) <= _MANY_GROUPS:
+            slopes |= {("axis", n, s): self.limits_along(d, s) for n, d in enumerate(self.axes) for s in (1, -1)}
+        out = {r: self._row(r, seen, limits, slopes) for r in self.rows}
+        self._join(out, limits, slopes)
+        return out
+
+    def _join(
+        self, out: Mapping[int, Found], limits: Mapping[Key, Mapping[int, Limit]],
+        slopes: Mapping[Key, Mapping[tuple[int, int], Limit]],
+    ) -> None:
+        """A complex number is on a cut where either of its parts is: both then have the same two sides."""
+        for r, found in out.items():
+            own = self.structure.rows[r]
+            for other in self.rows - {r}:
+                row = self.structure.rows[other]
+                if (row.output, row.index) != (own.output, own.index) or found.sides is None:
+                    continue
+                partner = out[other]
+                if partner.sides is None and CUT not in partner.kind.values() and POLE not in partner.kind.values():
+                    partner.kind = dict.fromkeys(partner.kind, CUT)
+                    partner.samples = []
+                    self._take_sides(partner, other, {key: m[other] for key, m in limits.items()}, slopes, found.sides)
+
+    def _row(
+        self, r: int, seen: Mapping[Key, Mapping[int, list[Ball]]], limits: Mapping[Key, Mapping[int, Limit]],
+        slopes: Mapping[Key, Mapping[tuple[int, int], Limit]],
+    ) -> Found:
+        out, columns = Found(), self._by_row[r]
+        at_point = self.centre.values[r]
+        met = {key: found[r] for key, found in limits.items()}
+        self._one_sided(out, r, seen, at_point)
+        if any(m.kind == "infinite" for m in met.values()):
+            out.kind = dict.fromkeys(columns, POLE)
+            out.value = _common_infinity(met)
+            return out
+        if any(m.kind == "none" for m in met.values()):
+            # Undefined on one side (the edge of a real domain), or values that oscillate.
+            steep = any(_steep(seen[key][r], at_point) for key in met)
+            out.kind = dict.fromkeys(columns, POLE if steep else UNKNOWN)
+            return out
+        continuous = _agree(list(met.values()))
+        common = min(met.values(), key=lambda m: m.error).value
+        same = at_point.is_finite() and _near(at_point, list(met.values()))
+        for k in columns:
+            along = [s[r, k] for key, s in slopes.items() if not (key[0] == "axis" and s[r, k].kind == "none")]
+            if any(s.kind != "finite" for s in along):
+                out.kind[k] = POLE
+            elif not continuous:
+                out.kind[k] = CUT
+            elif not _agree(along):
+                out.kind[k] = KINK
+            else:
+                out.kind[k] = SMOOTH if same else POLE if at_point.is_finite() else REMOVABLE
+                out.entries[k] = _best(along)
+        if continuous and not at_point.is_finite():
+            out.value = common
+        if not continuous:
+            self._sides(out, r, met, slopes, at_point)
+        if KINK in out.kind.values():
+            out.samples = [_sample(s, r, columns) for s in slopes.values()]
+        return out
+
+    def _one_sided(self, out: Found, r: int, seen: Mapping[Key, Mapping[int, list[Ball]]], at_point: Ball) -> None:
+        """Quotients along each coordinate from each side, where they converge."""
+        for n, group in enumerate(self.groups):
+            for k in group:
+                if k not in self._by_row[r]:
+                    continue
+                for sign, into in ((1, out.plus), (-1, out.minus)):
+                    values = seen["axis", n, sign][r]
+                    into[k] = _quotient(values, at_point, [
+                        self._moved({k: arb(1)}, sign, level)[k] for level in (1, 2, 3)])
+
+    def _sides(
+        self, out: Found, r: int, met: Mapping[Key, Limit], slopes: Mapping[Key, Mapping[tuple[int, int], Limit]],
+        at_point: Ball,
+    ) -> None:
+        """The limits of value and derivative on both sides of the jump, and the side on which the point lies."""
+        columns = self._by_row[r]
+        crossing = next((k for n, g in enumerate(self.groups) for k in g if k in columns and not _agree(
+            [met["axis", n, 1], met["axis", n, -1]])), None)
+        number = next((n for n in range(len(self.random)) if not _agree([met["random", n, 1], met["random", n, -1]])),
+                      None)
+        if number is None:
+            return
+        up = 1 if crossing is None or self.random[number][crossing] > 0 else -1
+        ends = met["random", number, up], met["random", number, -up]
+        own = [at_point.is_finite() and _near(at_point, [end]) for end in ends]
+        side = 1 if own[0] else -1 if own[1] else 0
+        if crossing is not None and self._has_side(crossing) and (side or not at_point.is_finite()):
+            side = -1 if self.problem.negative_zero(self.problem.columns[crossing]) else 1
+        out.sides = number, up, side
+        self._take_sides(out, r, met, slopes, out.sides)
+
+    def _take_sides(
+        self, out: Found, r: int, met: Mapping[Key, Limit], slopes: Mapping[Key, Mapping[tuple[int, int], Limit]],
+        sides: tuple[int, int, int],
+    ) -> None:
+        number, up, side = sides
+        out.value_plus, out.value_minus = met["random", number, up].value, met["random", number, -up].value
+        for k in self._by_row[r]:
+            out.plus[k] = slopes["random", number, up][r, k].value
+            out.minus[k] = slopes["random", number, -up][r, k].value
+        ends = [("random", number, up * s) for s in ((side,) if side else (1, -1))]
+        at_point = self.centre.values[r]
+        if side and not (at_point.is_finite() and _near(at_point, [met[ends[0]]])):
+            out.value = met[ends[0]].value
+        for k in self._by_row[r]:
+            found = [slopes[end][r, k] for end in ends]
+            if all(f.kind == "finite" for f in found) and _agree(found):  # one side, or both with the same derivative
+                out.entries[k] = _best(found)
+
+    def _has_side(self, k: int) -> bool:
+        """Whether the sign of a zero tells the side: parts of complex numbers, and real ones where `signed`."""
+        column = self.problem.columns[k]
+        complex_leaf = self.problem.leaves[column.leaf].kind == "c"
+        return bool(self.problem.coordinate(column) == 0) and (complex_leaf or self.signed)
+
+
+Key = tuple[str, int, int]
+
+
+def _settling(far: Ball, close: Ball, far_size: Ball, close_size: Ball) -> Limit:
+    """The limit of a derivative from two distances; the error falls at least as the square root of the distance."""
+    move = abs(far - close).upper()
+    size = max(far_size, close_size)
+    if close_size > far_size * 1024:
+        return Limit("infinite", close)
+    if move <= size * power_of_two(-18) or close_size <= far_size * power_of_two(-18):
+        # at half the STEP (a square root) or faster the next move would be this much smaller
+        return Limit("finite", close, move * power_of_two(-STEP // 2 + 4))
+    return Limit("none")
+
+
+def _agree(found: Sequence[Limit]) -> bool:
+    """Whether finite limits are one and the same."""
+    kept = [f for f in found if f.kind == "finite"]
+    if not kept:
+        return True
+    largest = max(abs(f.value).upper() for f in kept)
+    room = largest * power_of_two(-20) + 4 * max(f.error for f in kept)
+    first = kept[0].value
+    return all(abs(f.value - first).mid() <= room for f in kept[1:])
+
+
+def _near(value: Ball, found: Sequence[Limit]) -> bool:
+    return _agree([Limit("finite", value, value.rad()), *found])
+
+
+def _best(found: Sequence[Limit]) -> tuple[Ball, Ball]:
+    """The limit with the smallest error; its bound also covers how far the directions are apart."""
+    kept = [f for f in found if f.kind == "finite"]
+    best = min(kept, key=lambda f: f.error)
+    spread = max(abs(f.value - best.value).upper() for f in kept)
+    return best.value, best.error + spread
+
+
+def _quotient(values: Sequence[Ball], at_point: Ball, steps: Sequence[Ball]) -> Ball:
+    """The one-sided derivative, or NaN where the quotients do not converge."""
+    if not at_point.is_finite():
+        return _NAN
+    q = [(v - at_point) / h for v, h in zip(values, steps, strict=True)]
+    if not all(x.is_finite() for x in q):
+        return _NAN
+    late, size = abs(q[1] - q[2]).mid(), max(abs(q[1]).mid(), abs(q[2]).mid())
+    settled = late <= size * power_of_two(-18) or abs(q[2]).mid() <= abs(q[1]).mid() * power_of_two(-18)
+    return q[2] if settled else _NAN
+
+
+def _steep(values: Sequence[Ball], at_point: Ball) -> bool:
+    """Whether the quotients grow without bound towards the point."""
+    if not (at_point.is_finite() and all(v.is_finite() for v in values)):
+        return False
+    moves = [abs(v - at_point).mid() for v in values]
+    return moves[2] > 0 and bool(moves[2] > moves[1] * power_of_two(10 - STEP))
+
+
+def _common_infinity(met: Mapping[Key, Limit]) -> Ball | None:
+    """An infinity that every direction along which the function is defined leads to."""
+    kept = [m for m in met.values() if m.kind != "none"]
+    signs = {bool(m.value > 0) for m in kept}
+    if len(signs) == 1 and all(m.kind == "infinite" for m in kept):
+        return arb.pos_inf() if signs.pop() else arb.neg_inf()
+    return None
+
+
+def _sample(slopes: Mapping[tuple[int, int], Limit], r: int, columns: Sequence[int]) -> dict[int, Ball] | None:
+    if any(slopes[r, k].kind != "finite" for k in columns):
+        return None
+    return {k: slopes[r, k].value for k in columns}

@@ -1,0 +1,338 @@
+"""Everything the reference knows about one function at one point, as plain NumPy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from flint import acb, arb
+
+from harness.reference.array import Array
+from harness.reference.derivative import Differences, Differential
+from harness.reference.function import Compiled, Problem, flattened
+from harness.reference.hessian import Hessians
+from harness.reference.precision import Ball, Undecided, power_of_two, rounded, rounded_up, state, working
+from harness.reference.singular import DOMAIN, GAUGE, KINK, SMOOTH, UNKNOWN, Found, Neighbourhood
+
+Floats = np.ndarray[Any, np.dtype[Any]]
+
+#: Functions by which a real zero's sign tells on which side of a jump the point lies.
+_SIGNED = ("arctan2", "atan2", "copysign", "signbit", "angle")
+
+
+@dataclass
+class Solution:
+    """kinds, shapes: of the outputs ("r", "c", "i", "b"). values: rounded to double precision; NaN where unknown.
+
+    Matrices are over all rows (outputs in order, real parts then imaginary parts) and all columns (differentiated
+    inputs in order, likewise): `j`, its `bound`, `kind` (classes of `singular`), one-sided `plus` and `minus`;
+    `samples` (K, rows, columns) of limiting derivatives or None; `domain` (columns, columns), the projection on the
+    directions along which arguments of functions of Hermitian matrices stay Hermitian, or None.
+    hessians: output -> (matrix, bound, kind, plus, minus) over columns.
+    note: why there is no differential (too large for the time allowed), or empty. complete: worth keeping.
+    """
+
+    kinds: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    values: list[Floats]
+    value_plus: list[Floats | None]
+    value_minus: list[Floats | None]
+    j: Floats
+    bound: Floats
+    kind: Floats
+    plus: Floats
+    minus: Floats
+    samples: Floats | None = None
+    domain: Floats | None = None
+    hessians: dict[int, tuple[Floats, ...]] = field(default_factory=dict)
+    note: str = ""
+
+    @property
+    def complete(self) -> bool:
+        return not self.note
+
+
+def solve(
+    function: Compiled, arrays: Mapping[str, Floats], *, single: bool, order: int = 1, seconds: float = 30.0,
+) -> Solution:
+    """Evaluate, differentiate, and look closer where that does not settle.
+
+    seconds: about how long it may take; a problem that would take longer has its values alone.
+    """
+    state.forget()
+    state.single = single
+    try:
+        return _solve(function, arrays, order, seconds)
+    finally:
+        state.forget()
+        state.single = False
+
+
+def _solve(function: Compiled, arrays: Mapping[str, Floats], order: int, seconds: float) -> Solution:
+    problem = Problem(function, arrays)
+    begin = perf_counter()
+    with working(400, ties=True):
+        structure = problem.structure
+    outputs, freedom, hermitian = _outputs(problem)
+    state.orders = state.recorded or None
+    once, count = perf_counter() - begin, 2 * len(structure.groups) + 5
+    count += len(structure.groups) ** 2 if order >= 2 else 0
+    if once * count / 3 > seconds:  # the first evaluation also traced the structure
+        return _values_alone(problem, outputs, f"{count} evaluations would take about {once * count / 3:.0f} s")
+    gauge = _gauge_rows(problem) if freedom else set()
+    skew = _domain(problem) if hermitian else None
+    rows = set(range(len(structure.rows))) - gauge
+    state.vectors.clear()
+    special = _special(problem)
+    found = Differences(problem, rows=rows).differential(directions=3 if special else 1)
+    closer: dict[int, Found] = {}
+    if found.suspects:
+        signed = any(word in function.text for word in _SIGNED)
+        closer = Neighbourhood(problem, found, _whole(problem, found.suspects), signed).look()
+    out = _assembled(problem, outputs, found, closer, gauge)
+    if skew is not None:
+        out.domain = skew
+        sees = np.array([[mask >> c.element & 1 for c in problem.columns] for mask in structure.seen], bool)
+        out.kind[(out.kind == SMOOTH) & _touched(skew)[None, :] & sees] = DOMAIN
+    if order >= 2:
+        _hessians(problem, out, gauge)
+    return out
+
+
+def _values_alone(problem: Problem, outputs: tuple[Array, ...], note: str) -> Solution:
+    with working(500, ties=True):
+        rows = flattened(outputs)
+    empty = np.zeros((0, 0))
+    nothing: list[Floats | None] = [None] * len(outputs)
+    return Solution(tuple(o.kind for o in outputs), tuple(o.shape for o in outputs), _packed(outputs, rows, {}),
+                    nothing, list(nothing), empty, empty, empty.astype(np.int8), empty, empty, note=note)
+
+
+def _outputs(problem: Problem) -> tuple[tuple[Array, ...], bool, bool]:
+    """The outputs at the point, whether a decomposition left a freedom, and whether a function of Hermitian matrices
+    was used; more bits where a comparison needs them.
+
+    state.orders stays None: the order of general eigenvalues is recorded here.
+    """
+    for bits in (500, 2000, 6000):
+        with working(bits, ties=bits == 6000):
+            state.skew = []
+            try:
+                out = problem.outputs({})
+                return out, state.freedom, bool(state.skew)
+            except Undecided:
+                continue
+            finally:
+                state.skew = None
+    raise Undecided  # not reached: the last attempt decides ties
+
+
+def _gauge_rows(problem: Problem) -> set[int]:
+    """Rows that change when every decomposition is moved along its gauge group."""
+    out: set[int] = set()
+    with working(500, ties=True):
+        state.gauge = None
+        before = problem.rows_at({})
+        for seed in (1, 2, 3):
+            state.vectors.clear()
+            state.gauge = Random(seed)
+            after = problem.rows_at({})
+            for r, (x, y) in enumerate(zip(before, after, strict=True)):
+                if x.is_finite() and y.is_finite() and not x.overlaps(y):
+                    size = max(abs(x).mid(), abs(y).mid(), _SMALL)
+                    if abs(x - y).mid() > size * power_of_two(-120):
+                        out.add(r)
+        state.gauge = None
+    return _whole(problem, out)
+
+
+_SMALL = power_of_two(-200)
+
+
+def _whole(problem: Problem, rows: set[int]) -> set[int]:
+    """With a part of a complex number the other part as well."""
+    own = problem.structure.rows
+    places = {(own[r].output, own[r].index) for r in rows}
+    return {r for r, row in enumerate(own) if (row.output, row.index) in places}
+
+
+def _special(problem: Problem) -> bool:
+    """A point with zeros, ties or other coincidences, where functions are apt to be singular."""
+    seen = [problem.coordinate(c) for c in problem.columns]
+    plain = [float(x.mid()) for x in seen if x.is_finite()]
+    return len(plain) < len(seen) or 0.0 in plain or len({abs(x) for x in plain}) < len(plain)
+
+
+def _domain(problem: Problem) -> Floats | None:
+    """The projection on directions that keep the arguments of functions of Hermitian matrices Hermitian.
+
+    None where every direction does.
+    """
+    with working(300, ties=True):
+        changes = []
+        near = Differences(problem)
+        for k, c in enumerate(problem.columns):
+            parts = []
+            for sign in (1, -1):
+                state.skew = []
+                h = near.step(c, 60)
+                problem.rows_at({k: sign * h})
+                parts.append([p for x in state.skew for p in ((x.real, x.imag) if isinstance(x, acb) else (x, arb(0)))])
+            changes.append([rounded((a - b) / (2 * h)) for a, b in zip(*parts, strict=True)])
+        state.skew = None
+    d = np.array(changes).T
+    d[np.abs(d) < 1e-9 * np.abs(d).max(initial=1e-300)] = 0
+    if not d.any() or not np.isfinite(d).all():
+        return None
+    n = d.shape[1]
+    return np.asarray(np.eye(n) - np.linalg.pinv(d, rcond=1e-9) @ d)
+
+
+def _touched(projection: Floats) -> Floats:
+    """Columns that leave the domain."""
+    n = len(projection)
+    return np.asarray(np.abs(projection - np.eye(n)).max(axis=0) > 1e-9)
+
+
+# --- assembling -------------------------------------------------------------------------------------------------------
+
+
+def _assembled(
+    problem: Problem, outputs: tuple[Array, ...], found: Differential, closer: Mapping[int, Found], gauge: set[int],
+) -> Solution:
+    structure, columns = problem.structure, problem.columns
+    m, n = len(structure.rows), len(columns)
+    j, bound = np.zeros((m, n)), np.zeros((m, n))
+    kind = np.zeros((m, n), np.int8)
+    for (r, k), e in found.entries.items():
+        if e.settled:
+            j[r, k], bound[r, k] = rounded(e.value), rounded_up(e.bound)
+        else:
+            j[r, k], bound[r, k], kind[r, k] = np.nan, np.inf, UNKNOWN
+    one_sided = {True: j.copy(), False: j.copy()}
+    values: list[Ball] = list(found.values) if found.values else [arb("nan")] * m
+    sides: tuple[dict[int, Ball], dict[int, Ball]] = ({}, {})
+    for r, f in closer.items():
+        for k, code in f.kind.items():
+            kind[r, k] = code
+            known = f.entries.get(k)
+            j[r, k] = np.nan if known is None else rounded(known[0])
+            bound[r, k] = np.inf if known is None else rounded_up(known[1])
+            for up, own in ((True, f.plus), (False, f.minus)):
+                x = own.get(k)
+                value = np.nan if x is None else rounded(x)
+                one_sided[up][r, k] = j[r, k] if np.isnan(value) else value
+        if f.value is not None:
+            values[r] = f.value
+        for into, side in zip(sides, (f.value_plus, f.value_minus), strict=True):
+            if side is not None:
+                into[r] = side
+    for r in gauge:
+        touched = [k for k, c in enumerate(columns) if structure.seen[r] >> c.element & 1]
+        kind[r, touched], j[r, touched], bound[r, touched] = GAUGE, np.nan, np.inf
+        for own_side in one_sided.values():
+            own_side[r, touched] = np.nan
+        values[r] = arb("nan")
+    return Solution(
+        kinds=tuple(o.kind for o in outputs), shapes=tuple(o.shape for o in outputs),
+        values=_packed(outputs, values, {}), j=j, bound=bound, kind=kind, plus=one_sided[True],
+        minus=one_sided[False],
+        value_plus=_sided(outputs, values, sides[0]), value_minus=_sided(outputs, values, sides[1]),
+        samples=_samples(closer, j, kind),
+    )
+
+
+def _packed(outputs: tuple[Array, ...], rows: list[Ball], instead: Mapping[int, Ball]) -> list[Floats]:
+    """Rows of balls as one NumPy array an output, in double precision."""
+    out, at = [], 0
+    for o in outputs:
+        if o.kind not in "rc":
+            out.append(np.asarray(o.data))
+            continue
+        parts = []
+        for _ in range(2 if o.kind == "c" else 1):
+            parts.append(np.array([rounded_or_infinite(instead.get(at + i, rows[at + i])) for i in range(o.size)]))
+            at += o.size
+        if o.kind == "c":
+            packed = np.empty(o.size, np.complex128)
+            packed.real, packed.imag = parts
+            out.append(packed.reshape(o.shape))
+        else:
+            out.append(parts[0].reshape(o.shape))
+    return out
+
+
+def rounded_or_infinite(x: Ball) -> float:
+    """As `rounded`, and an exact infinity (a limit) stays one."""
+    if x.is_finite() or x.is_nan():
+        return rounded(x)
+    return float("inf") if x > 0 else float("-inf") if x < 0 else float("nan")
+
+
+def _sided(outputs: tuple[Array, ...], rows: list[Ball], side: Mapping[int, Ball]) -> list[Floats | None]:
+    if not side:
+        return [None] * len(outputs)
+    return list(_packed(outputs, rows, side))
+
+
+def _samples(closer: Mapping[int, Found], j: Floats, kind: Floats) -> Floats | None:
+    """Limiting derivatives at nearby generic points, (K, rows, columns): every direction that gave one for all rows
+    with a kink."""
+    rows = [r for r, f in closer.items() if KINK in f.kind.values()]
+    if not rows:
+        return None
+    count = min(len(closer[r].samples) for r in rows)
+    out = []
+    for n in range(count):
+        drawn = [closer[r].samples[n] for r in rows]
+        if any(s is None for s in drawn):
+            continue
+        matrix = j.copy()
+        for r, s in zip(rows, drawn, strict=True):
+            assert s is not None
+            for k, x in s.items():
+                matrix[r, k] = rounded(x)
+        out.append(matrix)
+    return np.stack(out) if out else None
+
+
+def _hessians(problem: Problem, out: Solution, gauge: set[int]) -> None:
+    rows, n = problem.structure.rows, len(problem.columns)
+    free = {rows[r].output for r in gauge}
+    real = {o for o, kind in enumerate(out.kinds) if kind == "r"}
+    found = Hessians(problem, real - free).entries() if real - free else {}
+    for o in real:
+        matrix, bound = np.zeros((n, n)), np.zeros((n, n))
+        kind, plus, minus = np.zeros((n, n), np.int8), np.zeros((n, n)), np.zeros((n, n))
+        if o in free:
+            matrix[:], bound[:], kind[:], plus[:], minus[:] = np.nan, np.inf, GAUGE, np.nan, np.nan
+        for (k, m), e in found.get(o, {}).items():
+            value = rounded(e.value) if e.settled else np.nan
+            limit = rounded_up(e.bound) if e.settled else np.inf
+            for a, b in ((k, m), (m, k)):
+                matrix[a, b], bound[a, b], kind[a, b] = value, limit, e.kind
+                plus[a, b], minus[a, b] = rounded(e.plus), rounded(e.minus)
+        out.hessians[o] = (matrix, bound, kind, plus, minus)
+
+
+def digits_of(function: Compiled, arrays: Mapping[str, Floats], count: int = 30) -> list[Any]:
+    """For every output a nested list of decimal texts, `count` digits each."""
+    state.forget()
+    problem = Problem(function, arrays)
+    with working(max(int(count * 3.4) + 200, 400), ties=True):
+        outputs = problem.outputs({})
+    return [_texts(o, count) for o in outputs]
+
+
+def _texts(o: Array, count: int) -> Any:
+    if o.kind in "ib":
+        return np.asarray(o.data).tolist()
+    flat = [x.str(count, radius=False) for x in o.data.ravel().tolist()]
+    return np.array(flat, dtype=object).reshape(o.shape).tolist()
+
+
+__all__ = ["Solution", "digits_of", "flattened", "solve"]
