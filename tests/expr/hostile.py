@@ -272,6 +272,8 @@ TORCH: list[tuple[str, str]] = [
     ("z.sum.func", "attribute"),
     ("z.conj.im_self", "attribute"),
     ("z.sum", "call it"),
+    ("z.max", "call it"),
+    ("z.values", "attribute values"),
     ("z.mul_(2)", "write into an input"),
     ("z.real.mul_(2)", "write into an input"),
     ("(+z).mul_(2)", "write into an input"),
