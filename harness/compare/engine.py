@@ -247,7 +247,7 @@ class Engine:
     def _prediction(self, group: Group, rows: Array) -> Array:
         c, seen = self.context, self.seen
         shape = seen.shapes[seen.shape[rows[0]]]
-        j = seen.components(rows).reshape(-1, *shape)
+        j = seen.components(rows).reshape(len(rows), *shape)
         vectors: list[Array] | None = None
         side = VECTOR_OF[group.kind]
         if side:

@@ -67,7 +67,7 @@ def _explain(
 ) -> None:
     """Revise the verdict of one pair where the kind of the point accounts for some or all of the difference."""
     out = engine.out
-    known = next((f for f in facts if f.evidence != "finite-differences"), None)
+    known = next((f for word in ("reference", "closed-form") for f in facts if f.evidence == word), None)
     if known is None:
         return
     reference = engine.context.targets[int(engine.pairs.right_target[k])].backend == REFERENCE
@@ -147,7 +147,7 @@ def inherit(engine: Engine) -> None:
 
 
 def settle_values(engine: Engine) -> None:
-    """Where function values differ, derivatives are not judged; on a branch cut or with a free phase they may differ."""
+    """Where values differ, derivatives are not judged; on a branch cut or with a free phase values may differ."""
     pairs, out, context = engine.pairs, engine.out, engine.context
     differing = np.flatnonzero(out.verdict == VERDICT["value"])
     if differing.size == 0:

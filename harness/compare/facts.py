@@ -92,11 +92,11 @@ class FactIndex:
             truth = self._array(evidence, quantity, row, form)
             name = evidence + suffix
             kind = self._kind(name, row, form)
-            if kind is None:
-                kind = self._kind("reference" + suffix, row, form)
             plus, minus = self._array(name, "plus", row, form), self._array(name, "minus", row, form)
             if truth is None and plus is None and kind is None:
                 continue
+            if kind is None:
+                kind = self._kind("reference" + suffix, row, form)
             bound = self._array(name, "bound", row, form)
             shape = (form.m, form.n, len(form.places))
             if bound is None:

@@ -17,8 +17,6 @@ from harness.compare.targets import REFERENCE, Target
 AXES = ("backend", "api", "mode", "device", "dtype", "version")
 #: The version axis, said differently.
 ALIASES = {"environment": "version"}
-#: Apis whose differentials are evidence; they are never a side.
-TRUTH_APIS = ("closed-form", "finite-differences")
 COMPARED = ("value", "differential", "hessian", "raw")
 _DOUBLE = {"complex64": "complex128", "float32": "float64"}
 
@@ -76,7 +74,9 @@ class Joiner:
         self.raw = seen.is_word("quantity", "raw")
         self.value = seen.is_word("quantity", "value")
         self.ok = seen.is_word("status", "ok")
-        self.compared = seen.is_word("quantity", *COMPARED) & ~seen.is_word("api", *TRUTH_APIS)
+        referee = np.array([t.backend == REFERENCE for t in self.targets] or [False])[self.target]
+        evidence = seen.is_word("api", "finite-differences") | (seen.is_word("api", "closed-form") & ~referee)
+        self.compared = seen.is_word("quantity", *COMPARED) & ~evidence
         self._place = combine(self._columns("case", "point", "dtype"))
         #: Case, point, dtype and output of every row, as one code.
         self.where = combine([(self._place, _size(self._place)), *self._columns("output")])

@@ -96,24 +96,12 @@ class Observations:
 
 
 def _arrow(table: pa.Table | pd.DataFrame) -> pa.Table:
-    given: Any = table
-    if isinstance(given, pd.DataFrame):
-        absent = [c for c in COLUMNS if c not in given.columns]
-        if not absent:
-            part = given[list(COLUMNS)].copy()
-            part["shape"] = pd.Series([None if _missing(s) else [int(x) for x in s] for s in part["shape"]],
-                                      index=part.index, dtype=object)  # fmt: skip
-            part["data"] = pd.Series([None if _missing(d) else bytes(d) for d in part["data"]],
-                                     index=part.index, dtype=object)  # fmt: skip
-            for column in TEXT_COLUMNS:
-                part[column] = part[column].astype(object)
-            given = pa.Table.from_pandas(part, preserve_index=False)
-            # Columns without any value come out with the null type.
-            given = given.set_column(given.column_names.index("data"), "data",
-                                     given.column("data").cast(pa.large_binary()))  # fmt: skip
-    absent = [c for c in COLUMNS if c not in given.column_names]
+    """A table of the columns needed, text dictionary-encoded.  Raises CompareError where a column is not there."""
+    names = list(table.columns) if isinstance(table, pd.DataFrame) else table.column_names
+    absent = [c for c in COLUMNS if c not in names]
     if absent:
         raise CompareError(f"a table of observations lacks the columns {', '.join(absent)}")
+    given: Any = _from_pandas(table) if isinstance(table, pd.DataFrame) else table
     columns = {}
     for column in TEXT_COLUMNS:
         data = given.column(column)
@@ -124,6 +112,14 @@ def _arrow(table: pa.Table | pd.DataFrame) -> pa.Table:
         columns[column] = data.cast(pa.dictionary(pa.int32(), pa.string()))
     columns["shape"] = given.column("shape").cast(pa.large_list(pa.int64()))
     columns["data"] = given.column("data").cast(pa.large_binary())
+    return pa.table(columns)
+
+
+def _from_pandas(frame: pd.DataFrame) -> pa.Table:
+    columns: dict[str, Any] = {c: pa.array([str(v) for v in frame[c]], pa.string()) for c in TEXT_COLUMNS}
+    shapes = [None if _missing(s) else [int(x) for x in s] for s in frame["shape"]]
+    columns["shape"] = pa.array(shapes, pa.large_list(pa.int64()))
+    columns["data"] = pa.array([None if _missing(d) else bytes(d) for d in frame["data"]], pa.large_binary())
     return pa.table(columns)
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from harness.compare import compare_tables
 from harness.compare.frame import Comparison
 from harness.compare.predict import salt
+from harness.compare.table import COLUMNS as OBSERVED
 from harness.model import Case, Expectation, Input, Point
 from harness.wirtinger import expected_normal, from_components, generic_vector, signed
 
@@ -87,7 +88,7 @@ class Table:
                         api="pushforward", **where)  # fmt: skip
 
     def frame(self) -> pd.DataFrame:
-        return pd.DataFrame(self.rows)
+        return pd.DataFrame(self.rows, columns=list(OBSERVED))
 
 
 def observe(
