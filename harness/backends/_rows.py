@@ -14,7 +14,7 @@ MESSAGE_LENGTH = 2000
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 _OBJECT_ID = re.compile(r"\b(id|at) ?= ?\d{6,}")
-_ABSOLUTE_PATH = re.compile(r"(?<![\w.])/(?:[\w.+@-]+/)+([\w.+@-]+)")
+_ABSOLUTE_PATH = re.compile(r"(?<![\w./:])/(?:[\w.+@-]+/)+([\w.+@-]+)")
 
 #: Types by which a framework declines what it was asked; every other type is an error.
 _REFUSALS = (TypeError, ValueError, RuntimeError, NotImplementedError, IndexError)
