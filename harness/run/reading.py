@@ -17,7 +17,7 @@ from harness.model import Case
 from harness.run.decode import Arrays
 from harness.run.errors import DamagedRun, NotARun, UnknownFormat
 from harness.run.protocol import array_from
-from harness.run.store import FORMAT, file_digest, gather
+from harness.run.store import CLOSED, FORMAT, file_digest, gather
 from harness.run.tables import SCHEMA
 from harness.wirtinger import Array
 
@@ -53,12 +53,15 @@ class Run:
         mark_file = folder / "closed.json"
         if not mark_file.exists():
             return cls(folder, header, False)
-        for name, expected in read_json(mark_file).get("sha256", {}).items():
+        mark = read_json(mark_file)
+        if not isinstance(mark, dict) or not isinstance(mark.get("sha256"), dict) or set(mark["sha256"]) != set(CLOSED):
+            raise DamagedRun(f"{mark_file} is not a closing mark{_REMEDY}")
+        for name, expected in mark["sha256"].items():
             file = folder / name
             if not file.is_file():
                 raise DamagedRun(f"{file} is missing{_REMEDY}")
             if file_digest(file) != expected:
-                raise DamagedRun(f"{file} is not what was written when the run was closed{_REMEDY}")
+                raise DamagedRun(f"{file} is not what closed.json says it was when the run was closed{_REMEDY}")
         return cls(folder, header, True)
 
     def __repr__(self) -> str:
@@ -87,7 +90,10 @@ class Run:
         """The cases as they were resolved when the run was made."""
         from harness.cases import from_json
 
-        entries = read_json(self.path / "catalogue.json")
+        path = self.path / "catalogue.json"
+        entries = read_json(path)
+        if file_digest(path) != self.header["catalogue"]["digest"]:
+            raise DamagedRun(f"{path} is not the catalogue that header.json speaks of{_REMEDY}")
         return tuple(from_json(entry) for entry in entries["cases"])
 
     # -- what was observed

@@ -29,6 +29,7 @@ from harness.run.recovery import Ledger
 from harness.run.tables import Collector
 
 FORMAT = 1  # of a run folder; a reader refuses what is newer
+CLOSED = ("catalogue.json", "header.json", "observations.parquet")  # whose digests the closing mark holds
 LOG_LIMIT = 1 << 22  # bytes of worker.log
 
 
@@ -188,10 +189,9 @@ class Folder:
             raise DamagedRun(f"{self.path}: {notes[0]}; harness run --resume observes again what was lost")
         write_parquet(self.path / "observations.parquet", table)
         write_parquet(self.path / "times.parquet", pa.table({"seconds": seconds}))
-        names = ("catalogue.json", "header.json", "observations.parquet")
         mark = {
             "format": FORMAT, "rows": table.num_rows,
-            "sha256": {name: file_digest(self.path / name) for name in names},
+            "sha256": {name: file_digest(self.path / name) for name in CLOSED},
         }  # fmt: skip
         self.write_json("closed.json", mark)
 

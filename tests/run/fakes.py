@@ -326,3 +326,43 @@ class SaysTwice(Square):
             yield item
             if isinstance(item, Observation) and item.point == "bad" and item.api == "grad":
                 yield Observation(**{**item.__dict__, "data": -np.asarray(item.data)})
+
+
+class Looks(Square):
+    """Reports which of the coordinator's packages a worker has loaded, or could."""
+
+    name = "looks"
+
+    def flags(self) -> dict[str, str]:
+        from importlib.util import find_spec
+
+        heavy = ("pandas", "pyarrow", "rich", "yaml", "torch", "jax", "mpmath", "scipy")
+        return {
+            "loaded": " ".join(m for m in heavy if m in sys.modules),
+            "importable": " ".join(m for m in heavy if find_spec(m)),
+        }
+
+
+class WholePoint(Square):
+    """Announces a point at once, and dies in it, unless told to go step by step."""
+
+    name = "whole-point"
+
+    def observe(self, task: Task) -> Iterator[Observation | Step]:
+        for point in task.points:
+            if point.name == "bad" and (point.name, "*") not in task.skip:
+                yield Step(point.name, "*")
+                ctypes.string_at(0)
+        yield from super().observe(task)
+
+
+class Choosy(Square):
+    """Is told its device when it is made."""
+
+    name = "choosy"
+
+    def __init__(self, device: str = "nowhere") -> None:
+        self.device = device
+
+    def flags(self) -> dict[str, str]:
+        return {"made for": self.device}

@@ -264,3 +264,15 @@ def test_the_current_folder_is_not_on_a_worker_s_path(
     assert good_keys(run) == expected_keys()
     assert not (tmp_path / "here" / "touched").exists()
     assert os.listdir(tmp_path / "here") and isinstance(run.observations(), pd.DataFrame)
+
+
+def test_a_death_in_a_whole_point_is_a_row_and_then_taken_apart(go: Go) -> None:
+    run = go("WholePoint")
+    assert bad_rows(run) == [("bad", "all", "raw", "crash", "SIGSEGV")]
+    assert good_keys(run) == expected_keys()
+
+
+def test_a_worker_serves_one_device_and_its_backend_is_told_which(go: Go) -> None:
+    run = go("Choosy", devices=["cpu", "abacus"])
+    made = {t["device"]: t["flags"]["made for"] for t in run.header["targets"]}
+    assert made == {"cpu": "cpu", "abacus": "abacus"}
