@@ -38,8 +38,8 @@ names with leading or double underscores, and a string is only an argument. Only
 
 Limits: {MAX_CHARACTERS:,} characters, {MAX_NESTING} levels of brackets, {MAX_DEPTH} levels of operations, integers
 up to 2^{EXACT.bit_length() - 1} (a bigger value is written as a float, `1e20`; powers of integers are bounded before
-they are computed), integer arguments up to {MAX_ELEMENTS:,}, {MAX_SIDE:,} where they make a square (`eye`, `diag`), and at most
-{MAX_ELEMENTS:,} elements asked for by constants.
+they are computed), integer arguments up to {MAX_ELEMENTS:,}, {MAX_SIDE:,} where they make a square (`eye`, `diag`),
+and at most {MAX_ELEMENTS:,} elements asked for by constants.
 
 ## Portable functions
 
