@@ -100,8 +100,8 @@ def severity(verdict: str) -> int:
 
 
 def worst(verdicts: Iterable[str]) -> str:
-    """The worst of some verdicts, "" of none."""
-    return max(verdicts, key=severity, default="")
+    """The worst of some verdicts, "" of none (empty words do not count)."""
+    return max((v for v in verdicts if v), key=severity, default="")
 
 
 @dataclass(frozen=True)

@@ -66,11 +66,11 @@ def test_matrix_opens_a_family_and_links_to_its_rows(page: Any, report: Path, fr
     assert tab.locator(".case-row").count() > 0
     tab.locator(".matrix a.cell").first.click()
     tab.wait_for_selector(".vlist")
-    assert "pair=" in tab.url and "family=" in tab.url
+    assert "sides=" in tab.url and "family=" in tab.url
     run = synthetic.FakeRun(84)
     family = {c.id: c.family for c in run.cases}
     first = sorted(set(family.values()))[0]
-    pair = tab.evaluate("new URLSearchParams(location.hash.split('?')[1]).get('pair')")
+    pair = tab.evaluate("new URLSearchParams(location.hash.split('?')[1]).get('sides')")
     left, right = pair.split(" ↔ ")
     rows = frame[(frame["case"].map(family) == first) & (frame["left"] == left) & (frame["right"] == right)]
     assert shown(tab) == len(rows) > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -38,6 +39,10 @@ def normalised(frame: pd.DataFrame) -> pd.DataFrame:
         out[column] = pd.to_numeric(pd.Series(np.asarray(given)), errors="coerce").to_numpy(np.float64)
     surprising = frame["surprising"] if "surprising" in frame.columns else np.zeros(len(frame))
     out["surprising"] = pd.Series(np.asarray(surprising, dtype=object)).fillna(False).astype(bool).to_numpy()
+    for side in ("left", "right"):
+        name = f"{side}_backend"
+        # Labels are "backend", "backend@version", "backend:what differs": see the documentation of the columns.
+        out[name] = _text(frame[name]) if name in frame.columns else [re.split("[:@]", w)[0] for w in out[side]]
     made = pd.DataFrame(out)
     rank = made["verdict"].map({v: severity(v) for v in made["verdict"].unique()})
     accused, size = made["culprit"] != "", made["max_rel"].fillna(-1.0)
@@ -53,7 +58,8 @@ def _text(column: pd.Series) -> list[str]:
         key = value if isinstance(value, str | bool | type(None)) else str(value)
         if key not in words:
             missing = key is None or key is False or (not isinstance(value, str) and key in ("nan", "<NA>", "None"))
-            words[key] = "" if missing else str(key)
+            # A lone surrogate in a message is not UTF-8 and would cost the whole report.
+            words[key] = "" if missing else str(key).encode("utf-8", "backslashreplace").decode()
         out.append(words[key])
     return out
 
@@ -69,11 +75,12 @@ def columns(frame: pd.DataFrame, families: Mapping[str, str], advice: Advice | N
     for column in TEXT:
         values = frame[column].str.slice(0, _LONGEST) if column in ("note", "expected") else frame[column]
         text[column], words[column] = codes(values)
-    several = len(words["axis"]) > 1
     pair = frame["left"] + " ↔ " + frame["right"]
-    if several:  # the same two names along two axes are two different pairs
-        pair = pair + np.where(frame["axis"] == "backend", "", " (" + frame["axis"] + ")")
     text["pair"], words["pair"] = codes(pair)
+    # Columns of the matrix: pairs, except that a backend's many APIs against its own differential are one column.
+    itself = (frame["axis"] == "api") & (frame["left_backend"] == frame["right_backend"])
+    text["sides"], words["sides"] = codes(pair.where(~itself, frame["left_backend"] + " with itself"))
+    backends = {side: dict(zip(frame[side], frame[f"{side}_backend"], strict=True)) for side in ("left", "right")}
     text["advice"], words["advice"] = codes(_advice(frame, advice))
     numbers = {c: frame[c].to_numpy(np.float32) for c in NUMBERS}
     flags = {"surprising": frame["surprising"].to_numpy()}
@@ -83,6 +90,8 @@ def columns(frame: pd.DataFrame, families: Mapping[str, str], advice: Advice | N
     order = list(OUTCOMES)
     meta = {
         "rows": len(frame),
+        "leftBackend": [backends["left"][w] for w in words["left"]],
+        "rightBackend": [backends["right"][w] for w in words["right"]],
         "families": names,
         "caseFamily": [names.index(families.get(c, "")) for c in ids],
         "caseOutcome": [order.index(outcome[c]) for c in ids],

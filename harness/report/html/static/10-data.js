@@ -49,10 +49,10 @@ function prepare(db) {
   DB.columns.outcome = spread(DB.caseOutcome, DB.columns.case);
   DB.words.family = DB.families;
   DB.words.outcome = DB.outcomes.map((o) => o.name);
-  const sides = [...new Set([...DB.words.left, ...DB.words.right])].sort();
-  DB.words.backend = sides;
-  DB.sideOfLeft = DB.words.left.map((w) => sides.indexOf(w));
-  DB.sideOfRight = DB.words.right.map((w) => sides.indexOf(w));
+  const backends = [...new Set([...DB.leftBackend, ...DB.rightBackend])].sort();
+  DB.words.backend = backends;
+  DB.sideOfLeft = DB.leftBackend.map((w) => backends.indexOf(w));
+  DB.sideOfRight = DB.rightBackend.map((w) => backends.indexOf(w));
 }
 
 function spread(table, codes) {

@@ -4,7 +4,7 @@
 const FACETS = [
   ["outcome", "Outcome of function"], ["verdict", "Verdict"], ["culprit", "Culprit"], ["backend", "Backend"],
   ["family", "Family"], ["api", "API"], ["dtype", "dtype"], ["quantity", "Quantity"], ["relation", "Raw relation"],
-  ["pair", "Pair"], ["axis", "Axis"],
+  ["sides", "Sides"], ["axis", "Axis"],
 ];
 const FACET_NAMES = FACETS.map(([name]) => name);
 
@@ -30,7 +30,7 @@ function makeHash(page, id, params) {
 
 function readFilter(params) {
   const filter = { q: params.get("q") || "", surprising: params.get("surprising") === "1", facets: {},
-                   sort: params.get("sort") || "", across: params.get("across") || "pair" };
+                   sort: params.get("sort") || "", across: params.get("across") || "sides" };
   for (const name of FACET_NAMES) {
     const values = params.getAll(name);
     if (values.length) filter.facets[name] = new Set(values);
@@ -44,7 +44,7 @@ function writeFilter(filter) {
   for (const name of FACET_NAMES) for (const v of filter.facets[name] || []) params.append(name, v);
   if (filter.surprising) params.set("surprising", "1");
   if (filter.sort) params.set("sort", filter.sort);
-  if (filter.across !== "pair") params.set("across", filter.across);
+  if (filter.across !== "sides") params.set("across", filter.across);
   return params;
 }
 
@@ -55,7 +55,7 @@ function filterLink(page, filter, changes) {
 }
 
 function emptyFilter() {
-  return { q: "", surprising: false, facets: {}, sort: "", across: "pair" };
+  return { q: "", surprising: false, facets: {}, sort: "", across: "sides" };
 }
 
 const only = (name, ...values) => ({ ...emptyFilter(), facets: { [name]: new Set(values) } });

@@ -1,11 +1,11 @@
 // Families (and, opened, their functions) down; pairs, verdicts, dtypes ... across. A cell shows the worst verdict by
 // symbol and word, how many comparisons it stands on, and a bar of the proportions.
 
-const ACROSS = [["pair", "pairs"], ["dtype", "dtypes"], ["quantity", "quantities"], ["api", "APIs"]];
+const ACROSS = [["sides", "pairs"], ["dtype", "dtypes"], ["quantity", "quantities"], ["api", "APIs"]];
 
 function makeMatrix() {
   const node = el("div", { class: "scroller matrix-wrap", tabindex: "0", role: "region", "aria-labelledby": "matrix-title" });
-  const choices = ACROSS.filter(([name]) => DB.words[name].length > (name === "pair" ? 0 : 1));
+  const choices = ACROSS.filter(([name]) => DB.words[name].length > (name === "sides" ? 0 : 1));
   const chooser = el("div", { class: "segmented", role: "group", "aria-label": "Columns of the matrix" });
   const opened = new Set();
   const refusal = { ...DB.styles.unsupported, severity: -1 }; // of a raw API: worth a mark in the bar, not the headline
@@ -19,7 +19,7 @@ function makeMatrix() {
   }
 
   function draw() {
-    const across = DB.words[filter.across] ? filter.across : "pair";
+    const across = DB.words[filter.across] ? filter.across : "sides";
     const width = DB.words[across].length, kinds = DB.words.verdict.length + 2; // then: convention, refusal of an API
     const tally = (groups, groupCodes) => {
       const table = new Uint32Array(groups * width * kinds);
@@ -40,7 +40,8 @@ function makeMatrix() {
     const seen = new Uint8Array(width);
     for (let k = 0; k < rows.length; k++) seen[DB.columns[across][rows[k]]] = 1;
     const columns = Array.from(seen.keys()).filter((c) => seen[c]);
-    if (across !== "pair") columns.sort((a, b) => DB.words[across][a].localeCompare(DB.words[across][b]));
+    columns.sort((a, b) => DB.words[across][a].localeCompare(DB.words[across][b]));
+    if (across === "sides") columns.sort((a, b) => within(a) - within(b)); // pairs first, then what is compared with itself
     const shownColumns = columns.slice(0, 24);
     const families = Array.from(DB.families.keys()).filter((f) => any(byFamily, f * width * kinds, width * kinds))
       .sort((a, b) => DB.families[a].localeCompare(DB.families[b]));
@@ -113,8 +114,10 @@ function makeMatrix() {
   return { node, chooser, update };
 }
 
+const within = (column) => (DB.words.sides[column].includes(" ↔ ") ? 0 : 1);
+
 function pairHeader(across, word) {
-  if (across !== "pair") return txt(word || "none", 40);
+  if (across !== "sides" || !word.includes(" ↔ ")) return txt(word || "none", 40);
   const [left, right] = word.split(" ↔ ");
   return [txt(left, 40), el("span", { class: "dim" }, " ↔ "), txt(right || "", 60)];
 }

@@ -1,0 +1,54 @@
+"""Text from strangers, made harmless for the formats that reports are written in."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_BIDI = re.compile("[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+#: What XML 1.0 does not allow (section 2.2), lone surrogates among them.
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def visible(text: str) -> str:
+    """Direction marks, zero-width and control characters written out as <U+202E>; line breaks kept."""
+    text = _BIDI.sub(_named, text)
+    return "".join(c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs") else _name(c) for c in text)
+
+
+def _named(match: re.Match[str]) -> str:
+    return _name(match[0])
+
+
+def _name(character: str) -> str:
+    return f"<U+{ord(character):04X}>"
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """The visible text in one line of at most `limit` characters."""
+    text = " ".join(visible(text).split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def xml_text(text: str, limit: int = 20_000) -> str:
+    """Text that may stand in an XML document once its markup is escaped."""
+    text = _NOT_XML.sub("\ufffd", _BIDI.sub(_named, text))
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def code(text: str, limit: int = 120) -> str:
+    """A markdown code span for a table cell: no mention, link or markup inside it is live; pipes are escaped."""
+    text = one_line(text, limit)
+    if not text:
+        return ""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{pad}{text}{pad}{fence}".replace("|", "\\|")
+
+
+def prose(text: str, limit: int = 400) -> str:
+    """Text of a sentence in markdown: every character that could start markup is escaped, @ does not mention."""
+    text = one_line(text, limit)
+    text = re.sub(r"([\\`*_{}\[\]<>()#+!|~$&-])", r"\\\1", text)
+    return text.replace("@", "@\u200b").replace("://", ":\u200b//")
