@@ -8,7 +8,7 @@ with its own error and does not disturb the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -169,10 +169,12 @@ class Program:
 
     # -- what is observed ------------------------------------------------------------------------------------------
 
-    def observations(self, point: Point, rows: Rows, steady: Steady, compiled: float) -> list[Observation]:
+    def observations(
+        self, point: Point, rows: Rows, steady: Steady, compiled: float, left_out: Collection[str] = ()
+    ) -> list[Observation]:
         """Every row of one point. Raises what the framework raises when the program runs.
 
-        compiled: seconds spent to compile, charged to the value.
+        compiled: seconds spent to compile, charged to the value. left_out: native APIs that have no rows here.
         """
         if self.failure is not None:
             return rows.value_failed(self.task, point.name, self.failure, compiled)
@@ -192,6 +194,8 @@ class Program:
         share = seconds / max(1, 2 * len(site.outputs) * len(site.names))
         found += self._differential(point.name, rows, results, share)
         for api in self.apis:
+            if api.name in left_out:
+                continue
             for o, output in enumerate(site.outputs):
                 if o not in self.chosen:
                     made = attempt(partial(site.need_differentiable, o))

@@ -23,8 +23,8 @@ class TorchBackend(PointwiseBackend):
     requires: tuple[str, ...] = ("torch",)  # type: ignore[misc]
     convention = TORCH
 
-    def __init__(self, device: str = "cpu") -> None:
-        """Imports torch and sets, on purpose, every setting that changes numbers."""
+    def __init__(self, device: str | None = None) -> None:
+        """Imports torch and sets, on purpose, every setting that changes numbers. `device` needs no preparation."""
         import torch
 
         self.torch = torch

@@ -51,11 +51,13 @@ class Jax(PointwiseBackend):
         Api("hessian[holomorphic]", "hessian[holomorphic]", "hessian"),
     )
 
-    def __init__(self, device: str = "cpu") -> None:
+    def __init__(self, device: str | None = None) -> None:
         """Imports jax and sets, on purpose, every setting that changes numbers.
 
-        `device`: what will be asked for; anything but "cpu" leaves the choice of platforms to jax.
+        `device`: what will be asked for (default: HARNESS_DEVICE of the environment, else "cpu"); anything but "cpu"
+        leaves the choice of platforms to jax.
         """
+        device = device or os.environ.get("HARNESS_DEVICE") or "cpu"
         _set_xla_flags(device)
         import jax
         import jax.numpy as jnp
@@ -281,11 +283,12 @@ class Jax(PointwiseBackend):
             return
         steady = Steady(task)
         for point in task.points:
-            if any(name == point.name for name, _ in task.skip):
+            left_out = {api for name, api in task.skip if name == point.name}
+            if left_out - {api.name for api in self.apis}:
                 yield from self.pointwise(task, function, rows, (point,))
                 continue
             yield Step(point.name, "*")
-            found, error, _ = quietly(partial(program.observations, point, rows, steady, seconds))
+            found, error, _ = quietly(partial(program.observations, point, rows, steady, seconds, left_out))
             seconds = 0.0
             if found is None or error is not None:
                 yield from self.pointwise(task, function, rows, (point,))

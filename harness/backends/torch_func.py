@@ -30,7 +30,7 @@ class TorchFunc(TorchBackend):
         Api("hessian", "hessian", "hessian"),
     )
 
-    def __init__(self, device: str = "cpu") -> None:
+    def __init__(self, device: str | None = None) -> None:
         super().__init__(device)
         if hasattr(self.torch, "func"):
             self.func: Any = self.torch.func
