@@ -1,6 +1,16 @@
-"""Sessions: tests, lint, types, run, bench. `nox` alone runs lint, types and tests."""
+"""Sessions: tests, lint, types, run, bench; observe, truth and matrix across releases (docs/versions.md).
+
+`nox` alone runs lint, types and tests.
+"""
 
 from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 import nox
 
@@ -42,3 +52,167 @@ def bench(session: nox.Session) -> None:
     """Speed as ratios, and peak memory; prints, and fails nothing."""
     session.install("-e", ".[pinned,test]")
     session.run("python", "tests/bench/core.py", *session.posargs, success_codes=range(256))
+
+
+# -- across releases: one environment each, recorded by the coordinator of this checkout ---------------------------
+
+
+@dataclass(frozen=True)
+class Release:
+    """One environment to observe: a Python, a bound on NumPy, and a release of torch or of JAX, nothing else.
+
+    python: "3.11". numpy: a PEP 440 specifier. packages: what is installed next to NumPy, exactly pinned.
+    backends: what can be observed there.
+    """
+
+    name: str
+    python: str
+    numpy: str
+    packages: tuple[str, ...]
+    backends: tuple[str, ...]
+
+
+def _torch(version: str, python: str = "3.11", numpy: str = "", *more: str) -> Release:
+    return Release(f"torch-{version}", python, numpy, (f"torch=={version}", *more), ("torch.autograd", "torch.func"))
+
+
+def _jax(version: str, python: str = "3.11", numpy: str = "", *more: str) -> Release:
+    return Release(f"jax-{version}", python, numpy, (f"jax=={version}", f"jaxlib=={version}", *more), ("jax",))
+
+
+#: The one place that names releases (docs/versions.md says why each is there). SciPy's bounds are those of old JAX,
+#: which imports names that SciPy has since removed.
+RELEASES = (
+    _torch("1.13.1", "3.10", "<2", "functorch==1.13.1"),
+    _torch("2.0.1", "3.11", "<2"),
+    _torch("2.2.2", "3.11", "<2"),
+    _torch("2.4.1", "3.11", "<2.1"),
+    _torch("2.6.0"),
+    _torch("2.9.1"),
+    _torch("2.13.0"),
+    _torch("2.15.0"),
+    _jax("0.4.20", "3.11", "<2", "scipy<1.13"),
+    _jax("0.4.25", "3.11", "<2", "scipy<1.14"),
+    _jax("0.4.30", "3.11", "<2.1"),
+    _jax("0.4.38"),
+    _jax("0.6.2"),
+    _jax("0.8.1"),
+    _jax("0.10.2"),
+    _jax("0.12.0.1", "3.12"),
+)
+#: torch_xla on its CPU client: a second device that needs no accelerator.
+XLA = Release("torch_xla-2.9.0", "3.11", "", ("torch==2.9.0", "torch_xla==2.9.0"), ("torch.autograd", "torch.func"))
+
+ENVIRONMENTS = Path(os.environ.get("HARNESS_ENVIRONMENTS", ".nox/versions"))
+RECORDED = Path(os.environ.get("HARNESS_RECORDED", "runs/versions"))
+#: Double precision, every API, every case: what `observe` records unless arguments say otherwise.
+OBSERVED = ("--dtype", "complex128", "--dtype", "float64")
+
+
+@nox.session(venv_backend="none")
+@nox.parametrize("release", [nox.param(r, id=r.name) for r in (*RELEASES, XLA)])
+def observe(session: nox.Session, release: Release) -> None:
+    """Record the catalogue on one release: nox -s "observe(torch-2.4.1)"; arguments go to `harness run`."""
+    python = _environment(session, release)
+    modules = {"torch.autograd": "torch", "torch.func": "torch", "jax": "jax"}
+    words = []
+    for backend in release.backends:
+        words += ["--backend", backend, "--python", f"{backend}={python}"]
+    if release is XLA:
+        words += ["--device", "cpu", "--device", "xla:0"]
+    session.log(f"{', '.join(sorted({modules[b] for b in release.backends}))} of {release.name} by {python}")
+    _record(session, release.name, *words, "--no-reference", *(session.posargs or OBSERVED))
+
+
+@nox.session(venv_backend="none")
+def truth(session: nox.Session) -> None:
+    """Record the arbitrary-precision reference, against which `matrix` decides what is right."""
+    _record(session, "reference", "--backend", "reference", *(session.posargs or OBSERVED))
+
+
+@nox.session(venv_backend="none")
+def matrix(session: nox.Session) -> None:
+    """Compare what `observe` and `truth` recorded: results/matrix/timeline.md and timeline.csv."""
+    runs = sorted(str(p.parent) for p in RECORDED.glob("*/header.json"))
+    if len(runs) < 2:
+        session.error(f"{RECORDED} holds {len(runs)} recorded runs: nox -s observe records them")
+    Path("results/matrix").mkdir(parents=True, exist_ok=True)
+    harness = [_coordinator(session), "-m", "harness", "timeline", *runs, *session.posargs]
+    for form, file in (("markdown", "timeline.md"), ("csv", "timeline.csv")):
+        session.run(*harness, "--format", form, "--output", f"results/matrix/{file}", external=True)
+
+
+def _record(session: nox.Session, name: str, *words: str) -> None:
+    """One run below RECORDED; an interrupted one is completed, one of other cases or options replaced."""
+    folder = RECORDED / name
+    harness = [_coordinator(session), "-m", "harness", "run", *words, "--no-compare", "--output", str(folder)]
+    if (folder / "header.json").exists():
+        done = session.run(*harness, "--resume", external=True, success_codes=range(256), silent=True)
+        if (folder / "closed.json").exists() and "cannot be continued" not in str(done):
+            session.log(f"{folder} is complete")
+            return
+        session.log(f"{folder} was recorded differently: it is recorded anew")
+        shutil.rmtree(folder)
+    session.run(*harness, external=True, success_codes=[0, 1])
+
+
+def _coordinator(session: nox.Session) -> str:
+    """An interpreter in which the coordinator runs: the one given, that of this checkout, or the one that runs nox."""
+    asked = os.environ.get("HARNESS_PYTHON", "")
+    for python in (asked, ".venv/bin/python", sys.executable):
+        if python and _succeeds(python, "-c", "import harness, numpy, pandas, pyarrow, yaml"):
+            return os.path.abspath(python)
+    session.error("no interpreter here can import harness and what it needs: pip install -e . or set HARNESS_PYTHON")
+
+
+def _environment(session: nox.Session, release: Release) -> str:
+    """The interpreter of a release's environment, made where it is not there yet. Skips the session where it cannot be.
+
+    uv makes it where uv is found (HARNESS_UV, or on PATH), else venv and pip.
+    """
+    folder = ENVIRONMENTS / release.name
+    python = folder.absolute() / "bin" / "python"
+    wanted = [f"numpy{release.numpy}", *release.packages]
+    stamp = folder / "installed.txt"
+    if stamp.is_file() and stamp.read_text() == "\n".join(wanted) and _succeeds(str(python), "-c", "import numpy"):
+        return str(python)
+    uv = os.environ.get("HARNESS_UV") or shutil.which("uv")
+    base = _interpreter(release.python)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if uv:
+        steps = [[uv, "venv", "--quiet", "--python", base or release.python, str(folder)],
+                 [uv, "pip", "install", "--quiet", "--python", str(python), *wanted]]  # fmt: skip
+    elif base:
+        steps = [[base, "-m", "venv", str(folder)],
+                 [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted]]  # fmt: skip
+    else:
+        session.skip(f"{release.name}: there is no Python {release.python} on this machine")
+    for step in steps:
+        done = subprocess.run(step, capture_output=True, text=True)
+        if done.returncode:
+            shutil.rmtree(folder, ignore_errors=True)
+            tail = "; ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
+            session.skip(f"{release.name} cannot be installed on this machine: {tail}")
+    probe = "import numpy, " + ("torch" if "torch" in release.name else "jax")
+    if not _succeeds(str(python), "-c", probe):
+        session.skip(f"{release.name} was installed and cannot be imported on this machine")
+    stamp.write_text("\n".join(wanted))
+    return str(python)
+
+
+def _interpreter(version: str) -> str:
+    """A Python of this minor version: on PATH, or among those of pyenv; "" where there is none."""
+    found = shutil.which(f"python{version}")
+    shelf = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    for python in (found, *(str(p / "bin" / "python") for p in sorted(shelf.glob(f"{version}.*"), reverse=True))):
+        if python and _succeeds(python, "-c", f"import sys; assert '%d.%d' % sys.version_info[:2] == '{version}'"):
+            return python
+    return ""
+
+
+def _succeeds(*command: str) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, timeout=120).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
