@@ -72,7 +72,8 @@ class Reference(Backend):
 
         rows = Rows(task)
         if task.source.kind not in ("portable", "native"):
-            reason = "code of the user's own has no reference" if task.source.kind == "callable" else "no reference text"
+            own = task.source.kind == "callable"
+            reason = "code of the user's own has no reference" if own else "the case has no text for the reference"
             yield from unspelled(rows, task, reason)
             return
         try:

@@ -381,7 +381,17 @@ def arithmetic(op: Callable[[Any, Any], Any], a: Array, b: Array) -> Array:
 def divide(a: Array, b: Array) -> Array:
     a, b = a.balls(), b.balls()
     kind = "c" if "c" in (a.kind, b.kind) else "r"
-    return Array(boxed(a.data / b.data), kind, _both_masks(a, b))
+    out = Array(boxed(a.data / b.data), kind, _both_masks(a, b))
+    if kind == "r" and any(x.is_nan() for x in out.data.ravel().tolist()):
+        out.data = elements(_over_zero, [a, b], "r").data
+    return out
+
+
+def _over_zero(x: Ball, y: Ball) -> Ball:
+    """Real division with the infinities of IEEE 754."""
+    if y == 0 and x != 0 and not x.is_nan() and not x.contains(0):
+        return arb.pos_inf() if x > 0 else arb.neg_inf()
+    return x / y
 
 
 def pairwise(function: Callable[[Any, Any], Any], a: Array, b: Array, kind: str) -> Array:

@@ -270,7 +270,7 @@ def _half_even(x: Ball) -> Ball:
 unary("floor", lambda x: A.whole(x, arb.floor), None)
 unary("ceil", lambda x: A.whole(x, arb.ceil), None)
 unary("trunc", _truncated, None)
-unary("round", _half_even, None)
+unary("round", _half_even, lambda z: acb(_half_even(z.real), _half_even(z.imag)))
 
 
 def undefined(x: Ball) -> bool:

@@ -195,12 +195,14 @@ class Neighbourhood:
         self._one_sided(out, r, seen, at_point)
         if any(m.kind == "infinite" for m in met.values()):
             out.kind = dict.fromkeys(columns, POLE)
-            out.value = _common_infinity(met)
+            if not at_point.is_finite():
+                out.value = _common_infinity(met)
             return out
         if any(m.kind == "none" for m in met.values()):
             # Undefined on one side (the edge of a real domain), or values that oscillate.
             steep = any(_steep(seen[key][r], at_point) for key in met)
             out.kind = dict.fromkeys(columns, POLE if steep else UNKNOWN)
+            self._partial(out, r, met)
             return out
         continuous = _agree(list(met.values()))
         common = min(met.values(), key=lambda m: m.error).value
@@ -223,6 +225,17 @@ class Neighbourhood:
         if KINK in out.kind.values():
             out.samples = [_sample(s, r, columns) for s in slopes.values()]
         return out
+
+    def _partial(self, out: Found, r: int, met: Mapping[Key, Limit]) -> None:
+        """Where the function is undefined off a coordinate axis only (a power of a negative real base), the partial
+        derivative along that axis stands."""
+        for n, group in enumerate(self.groups):
+            if any(met["axis", n, s].kind != "finite" for s in (1, -1)):
+                continue
+            for k in group:
+                e = self.centre.entries.get((r, k))
+                if e is not None and e.settled:
+                    out.kind[k], out.entries[k] = SMOOTH, (e.value, e.bound)
 
     def _one_sided(self, out: Found, r: int, seen: Mapping[Key, Mapping[int, list[Ball]]], at_point: Ball) -> None:
         """Quotients along each coordinate from each side, where they converge."""
@@ -339,13 +352,13 @@ def _steep(values: Sequence[Ball], at_point: Ball) -> bool:
     return moves[2] > 0 and bool(moves[2] > moves[1] * power_of_two(10 - STEP))
 
 
-def _common_infinity(met: Mapping[Key, Limit]) -> Ball | None:
-    """An infinity that every direction along which the function is defined leads to."""
+def _common_infinity(met: Mapping[Key, Limit]) -> Ball:
+    """An infinity that every direction along which the function is defined leads to; else NaN."""
     kept = [m for m in met.values() if m.kind != "none"]
     signs = {bool(m.value > 0) for m in kept}
     if len(signs) == 1 and all(m.kind == "infinite" for m in kept):
         return arb.pos_inf() if signs.pop() else arb.neg_inf()
-    return None
+    return _NAN
 
 
 def _sample(slopes: Mapping[tuple[int, int], Limit], r: int, columns: Sequence[int]) -> dict[int, Ball] | None:

@@ -86,6 +86,8 @@ def _solve(function: Compiled, arrays: Mapping[str, Floats], order: int, seconds
     gauge = _gauge_rows(problem) if freedom else set()
     skew = _domain(problem) if hermitian else None
     rows = set(range(len(structure.rows))) - gauge
+    hopeless = _undefined(problem, outputs)
+    rows -= hopeless
     state.vectors.clear()
     special = _special(problem)
     found = Differences(problem, rows=rows).differential(directions=3 if special else 1)
@@ -93,7 +95,7 @@ def _solve(function: Compiled, arrays: Mapping[str, Floats], order: int, seconds
     if found.suspects:
         signed = any(word in function.text for word in _SIGNED)
         closer = Neighbourhood(problem, found, _whole(problem, found.suspects), signed).look()
-    out = _assembled(problem, outputs, found, closer, gauge)
+    out = _assembled(problem, outputs, found, closer, {GAUGE: gauge, UNKNOWN: hopeless})
     if skew is not None:
         out.domain = skew
         sees = np.array([[mask >> c.element & 1 for c in problem.columns] for mask in structure.seen], bool)
@@ -153,6 +155,18 @@ def _gauge_rows(problem: Problem) -> set[int]:
 _SMALL = power_of_two(-200)
 
 
+def _undefined(problem: Problem, outputs: tuple[Array, ...]) -> set[int]:
+    """Rows that an infinity or a NaN among the inputs leaves undefined."""
+    bad = 0
+    for c in problem.columns:
+        if not problem.coordinate(c).is_finite():
+            bad |= 1 << c.element
+    if not bad:
+        return set()
+    values = flattened(outputs)
+    return {r for r, seen in enumerate(problem.structure.seen) if seen & bad and not values[r].is_finite()}
+
+
 def _whole(problem: Problem, rows: set[int]) -> set[int]:
     """With a part of a complex number the other part as well."""
     own = problem.structure.rows
@@ -202,7 +216,8 @@ def _touched(projection: Floats) -> Floats:
 
 
 def _assembled(
-    problem: Problem, outputs: tuple[Array, ...], found: Differential, closer: Mapping[int, Found], gauge: set[int],
+    problem: Problem, outputs: tuple[Array, ...], found: Differential, closer: Mapping[int, Found],
+    left_out: Mapping[int, set[int]],
 ) -> Solution:
     structure, columns = problem.structure, problem.columns
     m, n = len(structure.rows), len(columns)
@@ -231,12 +246,13 @@ def _assembled(
         for into, side in zip(sides, (f.value_plus, f.value_minus), strict=True):
             if side is not None:
                 into[r] = side
-    for r in gauge:
-        touched = [k for k, c in enumerate(columns) if structure.seen[r] >> c.element & 1]
-        kind[r, touched], j[r, touched], bound[r, touched] = GAUGE, np.nan, np.inf
-        for own_side in one_sided.values():
-            own_side[r, touched] = np.nan
-        values[r] = arb("nan")
+    for code, rows in left_out.items():
+        for r in rows:
+            touched = [k for k, c in enumerate(columns) if structure.seen[r] >> c.element & 1]
+            kind[r, touched], j[r, touched], bound[r, touched] = code, np.nan, np.inf
+            for own_side in one_sided.values():
+                own_side[r, touched] = np.nan
+            values[r] = arb("nan")
     return Solution(
         kinds=tuple(o.kind for o in outputs), shapes=tuple(o.shape for o in outputs),
         values=_packed(outputs, values, {}), j=j, bound=bound, kind=kind, plus=one_sided[True],
