@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -18,7 +18,7 @@ from harness.compare.frame import Comparison, build, labels
 from harness.compare.pairs import ALIASES, Joiner
 from harness.compare.statuses import settle
 from harness.compare.table import Observations, combine
-from harness.compare.targets import match_targets, targets_of
+from harness.compare.targets import Target, match_targets, targets_of
 from harness.model import Case
 
 
@@ -45,11 +45,12 @@ def _name(run: Any) -> str:
 def compare_tables(
     tables: Sequence[pa.Table | pd.DataFrame], headers: Sequence[Mapping[str, Any]], cases: Sequence[Sequence[Case]],
     axis: str = "backend", *, select: Sequence[str] | None = None, complete: Sequence[bool] | None = None,
-    names: Sequence[str] | None = None,
+    names: Sequence[str] | None = None, between: Callable[[Sequence[Target]], list[tuple[int, int]]] | None = None,
 ) -> Comparison:
     """The same from tables of observations, headers and cases, one of each a run.
 
     complete: runs that are not complete owe observations of every case in their catalogue.
+    between: chooses the pairs (left, right) of targets in place of every pair that differs along the axis only.
     """  # fmt: skip
     axis = ALIASES.get(axis, axis)
     seen = Observations(tables)
@@ -68,7 +69,7 @@ def compare_tables(
     joiner = Joiner(seen, targets, planned)
     if select:
         joiner.compared &= _selected(seen, select)
-    pairs = joiner.pairs(axis)
+    pairs = joiner.pairs(axis) if between is None else joiner.between(between(targets))
     engine = Engine(Context(joiner, merged), pairs, across_dtypes=axis == "dtype")
     engine.run()
     sides = labels(engine, axis)

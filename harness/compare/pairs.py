@@ -127,6 +127,10 @@ class Joiner:
             return self._dtype()
         return concatenated([self._join(a, b) for a, b in self.target_pairs(axis)])
 
+    def between(self, chosen: Sequence[tuple[int, int]]) -> Pairs:
+        """Every pair of these (left, right) targets."""
+        return concatenated([self._join(a, b) for a, b in chosen])
+
     def target_pairs(self, axis: str) -> Iterator[tuple[int, int]]:
         """Indices (left, right) of targets that differ along the axis only, in an order that depends on names alone."""
         frameworks = [k for k, t in enumerate(self.targets) if t.backend != REFERENCE]
