@@ -10,7 +10,7 @@ from harness.compare.form import Array, Form
 from harness.compare.pairs import Joiner
 from harness.compare.table import combine, lookup
 from harness.compare.tolerance import Tolerances, tolerances
-from harness.model import Case, Input
+from harness.model import Case, Input, concrete_dtype
 
 _PREFERRED = ("pullback", "reference", "pushforward", "closed-form")
 
@@ -20,6 +20,7 @@ class Context:
 
     def __init__(self, joiner: Joiner, cases: Mapping[str, Case]) -> None:
         self.joiner, self.seen, self.targets, self.cases = joiner, joiner.seen, joiner.targets, cases
+        self._sizes: dict[tuple[int, int, int], dict[str, Array]] = {}
         self._index: dict[tuple[int, ...], int] | None = None
         self._read_inputs()
         self._read_values()
@@ -130,6 +131,40 @@ class Context:
         where = (self.joiner.target, *(seen.codes[n] for n in ("case", "point", "dtype", "output")))
         head = [int(c[row]) for c in where]
         return self._index.get((head[0], seen.code("quantity", quantity), *head[1:], seen.code("input", name)), -1)
+
+    def inputs_of(self, row: int) -> list[str]:
+        case = self.cases.get(self.seen.text("case", row))
+        return [] if case is None else [i.name for i in case.inputs]
+
+    def sizes_of_input(self, row: int, name: str) -> Array | None:
+        """Absolute values of the numbers of an input at a row's point, as its dtype holds them; None where unknown."""
+        seen = self.seen
+        key = (int(seen.codes["case"][row]), int(seen.codes["point"][row]), int(seen.codes["dtype"][row]))
+        if key not in self._sizes:
+            self._sizes[key] = self._read_point(row)
+        return self._sizes[key].get(name)
+
+    def has_finite_inputs(self, row: int) -> bool:
+        """Whether every input is finite at a row's point, as its dtype holds it."""
+        self.sizes_of_input(row, "")
+        seen = self.seen
+        key = (int(seen.codes["case"][row]), int(seen.codes["point"][row]), int(seen.codes["dtype"][row]))
+        return all(bool(np.isfinite(v).all()) for v in self._sizes[key].values())
+
+    def _read_point(self, row: int) -> dict[str, Array]:
+        seen = self.seen
+        case = self.cases.get(seen.text("case", row))
+        point = None if case is None else next((p for p in case.points if p.name == seen.text("point", row)), None)
+        if case is None or point is None:
+            return {}
+        out = {}
+        for site in case.inputs:
+            if site.name in point.arrays:
+                with np.errstate(all="ignore"):
+                    array = np.asarray(point.arrays[site.name])
+                    held = array.astype(concrete_dtype(site.kind, seen.text("dtype", row)))
+                    out[site.name] = np.abs(held.astype(np.complex128)).reshape(-1)
+        return out
 
     def j_form(self, row: int) -> Form | None:
         """The form of a matrix row; None where its shape does not fit the case's inputs and outputs."""

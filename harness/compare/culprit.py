@@ -25,9 +25,9 @@ class Explained:
     note: str
 
 
-def explain(left: Array, right: Array, facts: Facts, tol: Tolerances) -> Explained:
-    """Differences that the kind of the point accounts for; left, right are (m, n, c)."""
-    differs = ~close(left[None], right[None], tol.coarse, tol.tiny)[0]
+def explain(left: Array, right: Array, facts: Facts, tol: Tolerances, floor: Array | None = None) -> Explained:
+    """Differences that the kind of the point accounts for; left, right are (m, n, c), floor (m, n)."""
+    differs = _differs(left, right, tol, floor)
     both = [_admissible(side, facts, tol) for side in (left, right)]
     gauge = facts.kind == GAUGE
     found = []
@@ -43,13 +43,15 @@ def explain(left: Array, right: Array, facts: Facts, tol: Tolerances) -> Explain
     return Explained(found[0][1], np.logical_or.reduce([f[0] for f in found]), "; ".join(f[2] for f in found))
 
 
-def explain_reference(left: Array, right: Array, facts: Facts, tol: Tolerances) -> Explained:
+def explain_reference(
+    left: Array, right: Array, facts: Facts, tol: Tolerances, floor: Array | None = None
+) -> Explained:
     """The same where the right side is the reference, whose answer at a singular point is a set or nothing.
 
     A derivative inside that set agrees with it ("agree"); where there is nothing to compare with, or its bound is not
     far below what is judged, the reference refuses ("unsupported").
     """
-    differs = ~close(left[None], right[None], tol.coarse, tol.tiny)[0]
+    differs = _differs(left, right, tol, floor)
     cut, kink = _admissible(left, facts, tol)
     gauge = differs & (facts.kind == GAUGE)
     if gauge.any():
@@ -90,8 +92,7 @@ def _admissible(side: Array, facts: Facts, tol: Tolerances) -> tuple[Array, Arra
 
 def is_pole(left: Array, right: Array, facts: Facts, tol: Tolerances) -> bool:
     """Whether the sides differ at a pole or an essential singularity: there is no derivative to be right about."""
-    differs = ~close(left[None], right[None], tol.coarse, tol.tiny)[0]
-    return bool((differs & (facts.kind == POLE)).any())
+    return bool((_differs(left, right, tol, None) & (facts.kind == POLE)).any())
 
 
 def _is_limit(side: Array, plus: Array, minus: Array, tol: Tolerances) -> Array:
@@ -109,9 +110,11 @@ def _between(side: Array, low: Array, high: Array, tol: Tolerances) -> Array:
 
 def accuse(
     left: Array, right: Array, own: tuple[Sequence[Facts], Sequence[Facts]], tol: Tolerances,
-    floor: Array | None = None,
+    floor: Array | None = None, noise: Array | None = None,
 ) -> tuple[bool, bool, str]:
     """(left is wrong, right is wrong, evidence); (False, False, "") where nothing decides.
+
+    noise: (m, n), an error below which nobody is accused.
 
     own: facts for the left and for the right side, strongest first, with equal kinds of evidence in equal places
     (they differ only for finite differences, where each side answers for its own function).
@@ -121,7 +124,7 @@ def accuse(
         if evidence == "finite-differences":
             wrong = _by_differences(left, right, facts, tol, floor)
         else:
-            wrong = _by_truth(left, right, facts[0] or facts[1], tol, floor)
+            wrong = _by_truth(left, right, facts[0] or facts[1], tol, floor, noise)
         if wrong[0] or wrong[1]:
             return wrong[0], wrong[1], evidence
     return False, False, ""
@@ -136,13 +139,20 @@ def _one(floor: Array | None) -> Array | None:
 
 
 def _by_truth(
-    left: Array, right: Array, facts: Facts | None, tol: Tolerances, floor: Array | None
+    left: Array, right: Array, facts: Facts | None, tol: Tolerances, floor: Array | None, noise: Array | None
 ) -> tuple[bool, bool]:
     if facts is None or facts.truth is None:
         return False, False
     truth = facts.truth
     usable = facts.regular & np.isfinite(truth) & sure(facts, truth, tol, floor) & _differs(left, right, tol, floor)
-    wrong = [usable & ~close(side[None], truth[None], tol.coarse, tol.tiny, _one(floor))[0] for side in (left, right)]
+    if noise is not None:
+        loud = [~np.isfinite(side) | (differences(side, truth) > noise[..., None]) for side in (left, right)]
+    else:
+        loud = [np.ones(usable.shape, bool)] * 2
+    wrong = [
+        usable & loudly & ~close(side[None], truth[None], tol.coarse, tol.tiny, _one(floor))[0]
+        for side, loudly in zip((left, right), loud, strict=True)
+    ]
     return bool(wrong[0].any()), bool(wrong[1].any())
 
 

@@ -15,7 +15,7 @@ from harness.compare.form import Array, Form, close
 from harness.compare.pairs import Pairs
 from harness.compare.predict import VECTOR_OF, predicted, salt, vector_components
 from harness.compare.relation import relations, turned
-from harness.compare.scales import raw_floor, value_floor
+from harness.compare.scales import matrix_floor, raw_floor, value_floor
 from harness.compare.table import combine
 
 _CHUNK = 1 << 20  # real components of one side that are judged at a time
@@ -237,12 +237,12 @@ class Engine:
             right = np.where(np.isfinite(right), right, left)
         return left, right, raw_left, raw_right
 
-    def each(self, group: Group) -> Iterator[tuple[Array, Array, Array | None]]:
-        """(left, right, floor of the scale or None) of the pairs of a group, (m, n, c) each, without conventions."""
+    def each(self, group: Group) -> Iterator[tuple[Array, Array, Array]]:
+        """(left, right, floor of the scale) of the pairs of a group, (m, n, c) each, without conventions."""
         left, right, _, _ = self.normal(group)
-        floors = None if group.form.matrix else self._floors(group, np.arange(group.pairs.size))
+        floors = self._floors(group, np.arange(group.pairs.size))
         for k in range(group.pairs.size):
-            yield left[k], right[k], None if floors is None else floors[k]
+            yield left[k], right[k], floors[k]
 
     def _prediction(self, group: Group, rows: Array) -> Array:
         c, seen = self.context, self.seen
@@ -271,16 +271,14 @@ class Engine:
         tol = self.context.tolerances[group.tolerance]
         left, right, raw_left, raw_right = self.normal(group)
         judged = judge_batch(group.form, left, right, tol)
-        floor: Array | None = None
-        if not group.form.matrix:
-            again = np.flatnonzero(~np.isin(judged.verdict, _SETTLED))
-            if again.size:
-                floor = self._floors(group, again)
-                better = judge_batch(group.form, left[again], right[again], tol, floor)
-                for name in ("verdict", "relation", "factor", "max_abs", "max_rel", "ulp"):
-                    getattr(judged, name)[again] = getattr(better, name)
-                for k, p in enumerate(again):
-                    judged.note[p] = better.note[k]
+        again = np.flatnonzero(~np.isin(judged.verdict, _SETTLED))
+        if again.size:
+            floor = self._floors(group, again)
+            better = judge_batch(group.form, left[again], right[again], tol, floor)
+            for name in ("verdict", "relation", "factor", "max_abs", "max_rel", "ulp"):
+                getattr(judged, name)[again] = getattr(better, name)
+            for k, p in enumerate(again):
+                judged.note[p] = better.note[k]
         if group.quantity == "value":
             self._as_value(judged)
         elif group.quantity == "raw" and not self.pairs.predicted[group.pairs[0]]:
@@ -302,6 +300,8 @@ class Engine:
                     continue
                 if group.quantity == "value":
                     found = value_floor(self.context, row, form.m, tol)
+                elif form.matrix:
+                    found = matrix_floor(self.context, row, form, tol)
                 else:
                     found = raw_floor(self.context, row, form, group.kind)
                 if found is not None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from harness.compare.batch import RELATION, VERDICT, judge_batch
 from harness.compare.culprit import accuse, explain, explain_reference, is_pole
-from harness.compare.engine import Engine
-from harness.compare.facts import CUT, GAUGE, FactIndex, Facts
-from harness.compare.form import Array, Form, close
+from harness.compare.engine import Engine, Group
+from harness.compare.facts import CUT, DOMAIN, GAUGE, SMOOTH, FactIndex, Facts
+from harness.compare.form import Array, Form, close, scale
 from harness.compare.predict import VECTOR_OF, predicted
+from harness.compare.scales import noise
 from harness.compare.table import combine, lookup
 from harness.compare.targets import REFERENCE
 from harness.compare.tolerance import Tolerances
@@ -35,57 +36,134 @@ def weigh(engine: Engine) -> Evidence:
     index = FactIndex(engine.context)
     if not index.any:
         return found
-    pairs = engine.pairs
+    pairs, context = engine.pairs, engine.context
     open_pairs = np.flatnonzero(np.isin(engine.out.verdict, OPEN) & (pairs.left >= 0) & (pairs.right >= 0))
     rows = np.concatenate([pairs.left[open_pairs], pairs.right[open_pairs]])
-    jays = engine.context.j_row[rows]
+    jays = context.j_row[rows]
     index.prepare(np.unique(np.concatenate([rows, jays[jays >= 0]])))
     for group in engine.groups(open_pairs):
-        raw = group.quantity == "raw"
-        if group.quantity not in ("differential", "hessian", "raw"):
-            continue
-        for k, (left, right, floor) in zip(group.pairs, engine.each(group), strict=True):
-            tol = engine.context.tolerances[group.tolerance]
-            ends = int(pairs.left[k]), int(pairs.right[k])
-            if raw:
-                own = [_raw_facts(engine, index, end, group.form, group.kind) for end in ends]
-            else:
-                hessian = group.quantity == "hessian"
-                own = [index.of(end, group.form, hessian) for end in ends]
-                _explain(engine, int(k), group.form, left, right, own[0] or own[1], tol)
-            if engine.out.verdict[k] not in OPEN:
-                continue
-            wrong = accuse(left, right, (own[0], own[1]), tol, floor)
-            if wrong[0] or wrong[1]:
-                found.culprit[k] = "both" if wrong[0] and wrong[1] else "left" if wrong[0] else "right"
-                found.evidence[k] = wrong[2]
+        if group.quantity in ("differential", "hessian", "raw"):
+            for k, sides in zip(group.pairs, engine.each(group), strict=True):
+                found.culprit[k], found.evidence[k] = _Case(engine, index, group, int(k), *sides).settle()
     return found
 
 
-def _explain(
-    engine: Engine, k: int, form: Form, left: Array, right: Array, facts: list[Facts], tol: Tolerances
-) -> None:
-    """Revise the verdict of one pair where the kind of the point accounts for some or all of the difference."""
-    out = engine.out
-    known = next((f for word in ("reference", "closed-form") for f in facts if f.evidence == word), None)
-    if known is None:
-        return
-    reference = engine.context.targets[int(engine.pairs.right_target[k])].backend == REFERENCE
-    said = (explain_reference if reference else explain)(left, right, known, tol)
-    if said.verdict:
-        rest = np.where(said.mask, left, right)
-        again = judge_batch(form, left[None], rest[None], tol)
-        if again.verdict[0] <= VERDICT["precision"]:
-            out.verdict[k] = VERDICT[said.verdict]
-            out.factor[k] = np.nan
-            out.relation[k] = RELATION["equal" if said.verdict == "agree" else "none"]
-            out.note[k] = said.note
+class _Case:
+    """One pair that differs, and what is known about it."""
+
+    def __init__(
+        self, engine: Engine, index: FactIndex, group: Group, k: int, left: Array, right: Array, floor: Array
+    ) -> None:
+        self.engine, self.index, self.group, self.k = engine, index, group, k
+        self.left, self.right, self.floor = left, right, floor
+        self.tol = engine.context.tolerances[group.tolerance]
+        self.ends = int(engine.pairs.left[k]), int(engine.pairs.right[k])
+        self.against_reference = engine.context.targets[int(engine.pairs.right_target[k])].backend == REFERENCE
+
+    def settle(self) -> tuple[str, str]:
+        """Revise the verdict, or find the culprit: ("left", "right", "both" or "", the kind of evidence)."""
+        context, out, k = self.engine.context, self.engine.out, self.k
+        if not context.has_finite_inputs(self.ends[0]):
+            # No derivative at an infinite or undefined argument has been agreed upon by anybody.
+            if self.against_reference:
+                out.verdict[k], out.relation[k] = VERDICT["unsupported"], RELATION["none"]
+                out.note[k] = "an input is not finite, there is nothing to compare with"
+            return "", ""
+        if self.group.quantity == "raw":
+            own = [_raw_facts(self.engine, self.index, end, self.group.form, self.group.kind) for end in self.ends]
+            noises = [_raw_noise(self.engine, end, self.group.form, self.group.kind, self.tol) for end in self.ends]
         else:
-            out.verdict[k], out.relation[k] = again.verdict[0], again.relation[0]
-            out.factor[k] = again.factor[0]
-            out.note[k] = f"{again.note[0]}; elsewhere {said.note}"
-    elif is_pole(left, right, known, tol):
-        out.note[k] = f"a pole or essential singularity, there is no derivative here; {out.note[k]}"
+            hessian = self.group.quantity == "hessian"
+            own = [self.index.of(end, self.group.form, hessian) for end in self.ends]
+            own = self._within_domain(own)
+            self._explain(own[0] or own[1])
+            if out.verdict[k] not in OPEN:
+                return "", ""
+            noises = [noise(context, end, self.group.form, self.tol) for end in self.ends]
+        left, right, word = accuse(
+            self.left, self.right, (own[0], own[1]), self.tol, self.floor, np.maximum(noises[0], noises[1])
+        )
+        right &= not self.against_reference
+        if not (left or right):
+            return "", ""
+        return "both" if left and right else "left" if left else "right", word
+
+    def _within_domain(self, own: list[list[Facts]]) -> list[list[Facts]]:
+        """Where a function is defined along some directions only, look along those: J P in place of J."""
+        domain = next((f.domain for f in own[0] + own[1] if f.domain is not None), None)
+        form = self.group.form
+        if domain is None or not all((f.kind == DOMAIN).any() for f in own[0] if f.evidence == "reference"):
+            return own
+        if domain.shape != (form.n * (1 + form.in_complex),) * 2:
+            return own
+        size = scale(self.left[None], self.right[None])[0]
+        self.floor = np.maximum(self.floor, size)
+        self.left, self.right = (_projected(x, form, domain) for x in (self.left, self.right))
+        return [
+            [
+                replace(
+                    f, kind=np.where(f.kind == DOMAIN, SMOOTH, f.kind), domain=None,
+                    truth=None if f.truth is None else _projected(f.truth, form, domain),
+                    bound=_projected(f.bound, form, np.abs(domain)),
+                )
+                for f in facts
+            ]
+            for facts in own
+        ]  # fmt: skip
+
+    def _explain(self, facts: list[Facts]) -> None:
+        """Revise the verdict where the kind of the point accounts for some or all of the difference."""
+        out, k, form, tol = self.engine.out, self.k, self.group.form, self.tol
+        known = next((f for word in ("reference", "closed-form") for f in facts if f.evidence == word), None)
+        if known is None:
+            return
+        floor = self.floor[None]
+        if close(self.left[None], self.right[None], tol.coarse, tol.tiny, floor).all():
+            self._say("agree" if self.against_reference else "choice",
+                      "equal along the directions in which the function is defined")  # fmt: skip
+            return
+        said = (explain_reference if self.against_reference else explain)(self.left, self.right, known, tol, self.floor)
+        if said.verdict:
+            again = judge_batch(form, self.left[None], np.where(said.mask, self.left, self.right)[None], tol, floor)
+            if again.verdict[0] <= VERDICT["precision"]:
+                self._say(said.verdict, said.note)
+            else:
+                out.verdict[k], out.relation[k] = again.verdict[0], again.relation[0]
+                out.factor[k] = again.factor[0]
+                out.note[k] = f"{again.note[0]}; elsewhere {said.note}"
+        elif is_pole(self.left, self.right, known, tol):
+            out.note[k] = f"a pole or essential singularity, there is no derivative here; {out.note[k]}"
+
+    def _say(self, verdict: str, note: str) -> None:
+        out, k = self.engine.out, self.k
+        out.verdict[k], out.note[k], out.factor[k] = VERDICT[verdict], note, np.nan
+        out.relation[k] = RELATION["equal" if verdict == "agree" else "none"]
+
+
+def _projected(blocks: Array, form: Form, domain: Array) -> Array:
+    """(m, n, c) of J P.  An entry that is not finite spreads along its row, as it ought to."""
+    with np.errstate(all="ignore"):
+        matrix = _matrix(blocks, form)[0] @ domain
+    return np.asarray(form.blocks(matrix.reshape(1, -1))[0])
+
+
+def _raw_noise(engine: Engine, row: int, form: Form, kind: str, tol: Tolerances) -> Array:
+    """(m, n): the noise of the differential, summed as the API sums."""
+    context = engine.context
+    j = int(context.j_row[row])
+    j_form = context.j_form(j) if j >= 0 and kind in VECTOR_OF else None
+    if j_form is None:
+        return np.zeros((form.m, form.n))
+    shape = engine.seen.shapes[engine.seen.shape[j]]
+    side = VECTOR_OF[kind]
+    vectors = [engine.vector(j, kind, side, shape)] if side else None
+    each = np.repeat(noise(context, j, j_form, tol)[..., None], len(j_form.places), axis=-1)
+    total, is_complex = predicted(
+        kind, _matrix(each, j_form), j_form.out_complex, j_form.in_complex, vectors, absolute=True
+    )
+    if total.shape[1] != form.m * form.n * (1 + is_complex):
+        return np.zeros((form.m, form.n))
+    return np.asarray(form.blocks(form.widen(total, is_complex, False))[0].max(axis=-1))
 
 
 def _raw_facts(engine: Engine, index: FactIndex, row: int, form: Form, kind: str) -> list[Facts]:
@@ -184,24 +262,50 @@ def _pair_place(engine: Engine) -> Array:
 
 
 def _of_kind(engine: Engine, index: FactIndex, k: int, kind: int) -> bool:
-    """Whether every number in which the values differ has an entry of its differential of this kind."""
+    """Whether every number in which the values differ has an entry of its differential of this kind.
+
+    On a branch cut each side also has to be one of the two values of the function, where those are known.
+    """
     context, seen, left = engine.context, engine.seen, int(engine.pairs.left[k])
     right = int(engine.pairs.right[k])
-    if seen.shape[left] != seen.shape[right] or seen.codes["kind"][left] != seen.codes["kind"][right]:
+    if not _same_numbers(engine, left, right):
         return False
-    a = seen.array(left).reshape(-1)
     tol = context.tolerances[int(context.tolerance_id[left])]
-    form = Form(False, a.size, 1, bool(np.iscomplexobj(a)))
-    sides = [form.blocks(seen.components(np.array([r]))) for r in (left, right)]
+    form, sides = _as_values(engine, left, right)
     differs = ~close(sides[0], sides[1], tol.coarse, tol.tiny)[0, :, 0].all(axis=-1)
-    there = np.zeros(a.size, bool)
+    there = np.zeros(form.m, bool)
     case = context.cases.get(seen.text("case", left))
     for site in () if case is None else case.inputs:
         j = context.row_of("differential", left, site.name)
         j_form = context.j_form(j) if j >= 0 else None
-        if j_form is None or j_form.m != a.size:
+        if j_form is None or j_form.m != form.m:
             continue
         index.prepare(np.array([j]))
         for facts in index.of(j, j_form):
             there |= (facts.kind == kind).any(axis=(1, 2))
+    index.prepare(np.array([left]))
+    cut = index.sides_of_cut(left)
+    if kind == CUT and cut is not None and cut[0].size == sides[0].size == cut[1].size:
+        limits = [form.blocks(c) for c in cut]
+        for side in sides:
+            near = [close(side, limit, tol.coarse, tol.tiny)[0, :, 0].all(axis=-1) for limit in limits]
+            there &= near[0] | near[1]
     return bool((there | ~differs).all() and differs.any())
+
+
+def _same_numbers(engine: Engine, left: int, right: int) -> bool:
+    """Whether two values have as many numbers (one of them may be real, or of another shape)."""
+    seen = engine.seen
+    sizes = [int(np.prod(seen.shapes[seen.shape[r]], dtype=np.int64)) for r in (left, right)]
+    return sizes[0] == sizes[1]
+
+
+def _as_values(engine: Engine, *rows: int) -> tuple[Form, list[Array]]:
+    """The form of values and their blocks (1, m, 1, c), complex where any of them is."""
+    seen = engine.seen
+    kinds = [seen.kinds[seen.codes["kind"][r]] for r in rows]
+    complexes = [k is not None and k.kind == "c" for k in kinds]
+    size = int(np.prod(seen.shapes[seen.shape[rows[0]]], dtype=np.int64))
+    form = Form(False, size, 1, any(complexes))
+    parts = [seen.components(np.array([r])) for r in rows]
+    return form, [form.blocks(form.widen(p, c, False)) for p, c in zip(parts, complexes, strict=True)]

@@ -7,6 +7,9 @@ dtype, input and output:
     quantity "plus", "minus"  one-sided derivatives along each real direction, shape of J
     quantity "class"          what each entry is, int8, shape of J (or one code a column): see CLASSES
     quantity "clarke"         at a kink, limits of the derivative from several directions, shape (k, *shape of J)
+    quantity "domain"         projection of the input's components on the directions along which the function is
+                              defined (Hermitian matrices stay Hermitian), (2n, 2n)
+    quantity "value-plus", "value-minus"   the function on either side of a branch cut
 
 `api` is that of the row they belong to: "reference" or "closed-form"; the same names with quantity "hessian" have
 "reference-hessian" here.  Finite differences (api "finite-differences", with their "bound") come from a framework's own
@@ -28,7 +31,7 @@ SMOOTH, KINK, CUT, POLE, REMOVABLE, UNKNOWN, GAUGE, DOMAIN = range(8)
 CLASSES = ("smooth", "kink", "branch cut", "pole", "removable", "unknown", "gauge", "edge of the domain")
 
 #: Quantities that are facts and not results.
-FACT_QUANTITIES = ("bound", "plus", "minus", "class", "clarke")
+FACT_QUANTITIES = ("bound", "plus", "minus", "class", "clarke", "domain", "value-plus", "value-minus")
 _HESSIAN = "-hessian"
 
 
@@ -38,7 +41,7 @@ class Facts:
 
     truth may be None where only the kind of the point is known.  evidence: "closed-form", "reference" or
     "finite-differences".  low, high: the smallest box around the limits of the derivative (along one real direction
-    that is the Clarke set itself).
+    that is the Clarke set itself).  domain: (columns, columns), or None where every direction is allowed.
     """
 
     evidence: str
@@ -49,6 +52,7 @@ class Facts:
     minus: Array | None = None
     low: Array | None = None
     high: Array | None = None
+    domain: Array | None = None
 
     @property
     def regular(self) -> Array:
@@ -109,7 +113,8 @@ class FactIndex:
                     # An estimate that converged from both sides has met a derivative.
                     kind = np.where(np.isfinite(bound), SMOOTH, UNKNOWN)
             low, high = self._box(name, row, form, plus, minus)
-            found.append(Facts(evidence, truth, bound, kind, plus, minus, low, high))
+            domain = self._row_array("reference", "domain", row)
+            found.append(Facts(evidence, truth, bound, kind, plus, minus, low, high, domain))
         return found
 
     def _array(self, api: str, quantity: str, row: int, form: Form) -> Array | None:
@@ -133,6 +138,17 @@ class FactIndex:
             return None, None
         stack = np.stack(limits)
         return np.fmin.reduce(stack), np.fmax.reduce(stack)
+
+    def _row_array(self, api: str, quantity: str, row: int) -> Array | None:
+        at = self._found.get((api, quantity), {}).get(row)
+        return None if at is None else self.seen.array(at).astype(np.float64)
+
+    def sides_of_cut(self, row: int) -> tuple[Array, Array] | None:
+        """The function's own values on either side of a branch cut, as recorded, for a value row."""
+        both = [self._found.get(("reference", q), {}).get(row) for q in ("value-plus", "value-minus")]
+        if both[0] is None or both[1] is None:
+            return None
+        return self.seen.components(np.array([both[0]])), self.seen.components(np.array([both[1]]))
 
     def _kind(self, api: str, row: int, form: Form) -> Array | None:
         found = self._array(api, "class", row, form)

@@ -26,26 +26,91 @@ def _extent(blocks: Array) -> Array:
     return np.asarray(np.minimum(size.max(axis=1, keepdims=True), size.max(axis=0, keepdims=True)))
 
 
+def _neighbours(context: Context, row: int, quantity: str, name: str) -> list[tuple[Array, Array | None]]:
+    """(sizes (m, n) of the entries of the derivative by each input, absolute values (n,) of that input)."""
+    case = context.cases.get(context.seen.text("case", row))
+    out = []
+    for site in () if case is None else case.inputs:
+        j = context.row_of(quantity, row, name.format(site.name))
+        found = None if j < 0 else context.j_blocks(j)
+        if found is not None:
+            out.append((magnitudes(found[1])[0], context.sizes_of_input(row, site.name)))
+    return out
+
+
 def value_floor(context: Context, row: int, count: int, tol: Tolerances) -> Array | None:
     """(count, 1) for a value with `count` numbers: the condition sum_n |df_m / dz_n| |z_n|, with the factor that makes
     the fine tolerance equal to 64 eps of it."""
-    seen = context.seen
-    case = context.cases.get(seen.text("case", row))
-    point = None if case is None else next((p for p in case.points if p.name == seen.text("point", row)), None)
-    if case is None or point is None:
-        return None
     total = np.zeros(count)
-    for site in case.inputs:
-        j = context.row_of("differential", row, site.name)
-        found = None if j < 0 else context.j_blocks(j)
-        if found is None or site.name not in point.arrays:
-            continue
-        form, blocks = found
-        size = np.abs(np.asarray(point.arrays[site.name], np.complex128)).reshape(-1)
-        if form.m == count and form.n == size.size:
+    for size, z in _neighbours(context, row, "differential", "{}"):
+        if z is not None and size.shape == (count, z.size):
             with np.errstate(all="ignore"):
-                total += np.nan_to_num(magnitudes(blocks)[0] @ np.where(np.isfinite(size), size, 0.0), posinf=0.0)
+                total += np.nan_to_num(size @ np.where(np.isfinite(z), z, 0.0), posinf=0.0)
     return (total * (_STABLE * tol.eps / tol.fine))[:, None]
+
+
+def matrix_floor(context: Context, row: int, form: Form, tol: Tolerances) -> Array | None:
+    """(form.m, form.n) for a derivative that may be zero because terms cancel inside the function.
+
+    A Hessian with respect to several inputs is one matrix: the scale of a mixed block is that of its rows and columns
+    in the whole.  In a differential, rounding leaves eps times what the other inputs contribute to the same row:
+    max_k |J_mk| |z_k| / |z_n|, at most max_k |J_mk|.  It counts 64 times, and through the fine tolerance.  A function
+    of one number has no other inputs, so there a derivative is measured against itself alone.
+    """
+    seen = context.seen
+    name = seen.text("input", row)
+    if seen.text("quantity", row) == "hessian":
+        a, _, b = name.partition(",")
+        rows, columns = np.zeros(form.m), np.zeros(form.n)
+        for other in context.inputs_of(row):
+            for block, into in ((a if other == a else f"{a},{other}", rows),
+                                ((b or a) if other == (b or a) else f"{other},{b or a}", columns)):  # fmt: skip
+                j = context.row_of("hessian", row, block)
+                found = None if j < 0 else context.j_blocks(j)
+                if found is None:
+                    continue
+                size = magnitudes(found[1])[0]
+                largest = size.max(axis=1 if into is rows else 0, initial=0.0)
+                if largest.shape == into.shape:
+                    np.maximum(into, largest, out=into)
+        return np.minimum(rows[:, None], columns[None, :])
+    found_all = [(s, z) for s, z in _neighbours(context, row, "differential", "{}") if s.shape[0] == form.m]
+    z_own = context.sizes_of_input(row, name)
+    if not found_all or z_own is None or z_own.size != form.n:
+        return None
+    with np.errstate(all="ignore"):
+        largest = np.max([s.max(axis=1, initial=0.0) for s, _ in found_all], axis=0)[:, None]
+        parts = [np.nan_to_num(s * z, posinf=0.0).max(axis=1, initial=0.0) for s, z in found_all
+                 if z is not None and z.size == s.shape[1]]  # fmt: skip
+        share = np.max(parts, axis=0)[:, None] / z_own[None, :] if parts else np.inf
+        floor = np.fmin(largest, np.where(np.isnan(share), 0.0, share))
+    return np.asarray(np.broadcast_to(floor * (_STABLE * tol.eps / tol.fine), (form.m, form.n)))
+
+
+def noise(context: Context, row: int, form: Form, tol: Tolerances) -> Array:
+    """(form.m, form.n) below which an error proves nothing: 8 eps of the function over its input, |f_m| / max(1, |z_n|).
+
+    What is computed by way of numbers of the size of f cannot be more accurate, and a culprit must not be named for it.
+    """
+    seen = context.seen
+    value = int(context.value_row[row])
+    out = np.zeros((form.m, form.n))
+    if value < 0:
+        return out
+    kind = seen.kinds[seen.codes["kind"][value]]
+    parts = seen.components(np.array([value]))[0]
+    if kind is not None and kind.kind == "c":
+        parts = np.fmax(np.abs(parts[: parts.size // 2]), np.abs(parts[parts.size // 2 :]))
+    size = np.where(np.isfinite(parts), np.abs(parts), 0.0)
+    hessian = seen.text("quantity", row) == "hessian"
+    z = context.sizes_of_input(row, seen.text("input", row).rpartition(",")[2])
+    if hessian:
+        gradient = [s.max(initial=0.0) for s, _ in _neighbours(context, row, "differential", "{}")]
+        out += 8 * tol.eps * max([float(size.max(initial=0.0)), *map(float, gradient)])
+    elif size.size == form.m:
+        below = np.ones(form.n) if z is None or z.size != form.n else np.fmax(1.0, z)
+        out += 8 * tol.eps * size[:, None] / below[None, :]
+    return out
 
 
 def raw_floor(context: Context, row: int, form: Form, kind: str) -> Array | None:

@@ -40,7 +40,7 @@ def test_columns_and_kinds() -> None:
 
 
 def test_conventions_are_removed_and_told() -> None:
-    """torch's gradient is u_x + i u_y, jax's its conjugate: agreement with relation conjugate; forward mode is equal."""
+    """torch's gradient is u_x + i u_y, jax's its conjugate: the verdict is agree, the relation conjugate."""
     frame = run(both(), [CASE])
     assert set(frame["verdict"].astype(str)) == {"agree"}
     raw = frame[frame["quantity"] == "raw"]
