@@ -129,6 +129,14 @@ def test_prepared_tasks_give_the_same_rows(compilations: list[int]) -> None:
     assert all(np.array_equal(plain[key].data, ready[key].data) for key in plain)  # type: ignore[arg-type]
 
 
+def test_a_native_api_left_out_at_a_point_does_not_end_the_sharing(compilations: list[int]) -> None:
+    task = make_task("sum(abs(z))", "jax", [{"z": Z}, {"z": 2 * Z}], skip=frozenset({("p1", "linearize")}))
+    found = observe(task)
+    assert compilations == [1]
+    assert ("p0", "linearize", "raw", "z", "out") in found and ("p1", "linearize", "raw", "z", "out") not in found
+    assert ("p1", "grad", "raw", "z", "out") in found
+
+
 def test_compilation_is_announced_once() -> None:
     said = steps(make_task("z * z", "jax", [{"z": Z}, {"z": Z}], apis=()))
     assert said.count(("*", "compile")) == 1
