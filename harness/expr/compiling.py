@@ -12,7 +12,7 @@ from harness.expr.grammar import NOWHERE, parse
 from harness.expr.kinds import Refused
 from harness.expr.native import HIDDEN, ROOTS, Native, full
 from harness.expr.portable import Portable
-from harness.expr.spelling import FAMILIES, Signature, Unsupported, table
+from harness.expr.spelling import FAMILIES, Unsupported, table
 from harness.expr.translate import Need, Translator, build, define
 from harness.model import CaseError, Place, Source
 
@@ -161,7 +161,8 @@ def callable_path(text: str, place: Place = NOWHERE) -> tuple[str, str]:
 def import_callable(source: Source, arguments: Sequence[str], modules: Sequence[str]) -> Function:
     """The user's own function, where its module or a parent package of it was allowed; called positionally."""
     module, name = callable_path(source.text)
-    parents = [module[: len(module) - len(tail)] for tail in _tails(module)]
+    parts = module.split(".")
+    parents = [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
     if not any(parent in modules for parent in parents):
         raise CaseError(
             f"code of {module} is not allowed to run", NOWHERE, f"allow it by name: --allow {module.partition('.')[0]}"
@@ -178,11 +179,6 @@ def import_callable(source: Source, arguments: Sequence[str], modules: Sequence[
         return found(*positional, *(named[argument] for argument in order[len(positional) :]))
 
     return function
-
-
-def _tails(module: str) -> list[str]:
-    parts = module.split(".")
-    return ["", *("." + ".".join(parts[count:]) for count in range(1, len(parts)))]
 
 
 def compile_source(
@@ -204,7 +200,9 @@ def compile_source(
         raise CaseError(refused.problem, NOWHERE, refused.hint) from None
 
 
-def compile_portable(text: str, arguments: Sequence[str], functions: Mapping[str, Any]) -> Function:
+def compile_portable(
+    text: str, arguments: Sequence[str], functions: Mapping[str, Any], family: str = "reference"
+) -> Function:
     """The callable of a portable text over a namespace: canonical portable name -> function, called as written.
 
     Functions get the arguments of the call as they stand (an argument that is the constant None is left out), arrays
@@ -222,8 +220,5 @@ def compile_portable(text: str, arguments: Sequence[str], functions: Mapping[str
         elif need.name in functions:
             scope[known] = functions[need.name]
         else:
-            raise Unsupported(need.name, "reference")
+            raise Unsupported(need.name, family)
     return define(build("_f", arguments, body), scope)
-
-
-__all__ = ["Namespace", "Signature", "compile_portable", "compile_source"]

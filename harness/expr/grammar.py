@@ -24,6 +24,7 @@ MAX_NODES = 12_000
 MAX_DEPTH = 200
 MAX_NUMBER = 100  # characters of one literal
 MAX_STRING = 200
+MAX_NAME = 64
 
 
 def words(text: str) -> frozenset[str]:
@@ -144,6 +145,8 @@ def _scan(source: str, place: Place, allow_not: bool) -> tuple[str, tuple[int, .
             if tokens > MAX_STATEMENT_TOKENS:
                 refuse(position, "this statement is too long", "give intermediate results a name: a = ...")
             if kind == "name":
+                if len(word) > MAX_NAME:
+                    refuse(position, f"a name of {len(word)} characters", f"at most {MAX_NAME} are allowed")
                 if word in _KEYWORDS and not (word == "not" and allow_not):
                     refuse(position, f"`{word}` is not part of the grammar", _KEYWORDS[word])
                 if "__" in word or (word.startswith("_") and word != "_"):

@@ -58,12 +58,16 @@ def torch_helpers(torch: Any) -> Mapping[str, Callable[..., Any]]:
     """Helpers over a torch module."""
     complex_of = {torch.float64: torch.complex128, torch.float32: torch.complex64}
 
-    def like(x: Any, value: Any) -> Any:
-        """`value` as a tensor that does not widen `x`: torch functions of two tensors refuse Python numbers."""
+    def like(x: Any, value: Any, precision: Any = None) -> Any:
+        """`value` as a tensor that does not widen `x`: torch functions of two tensors refuse Python numbers.
+
+        Where `x` is a number too, `precision` is the real dtype to use.
+        """
         if not isinstance(value, _NUMBERS):
             return value
         if not isinstance(x, torch.Tensor):
-            return torch.tensor(value)
+            known = {float: precision, complex: complex_of.get(precision)}
+            return torch.tensor(value, dtype=known.get(type(value)))
         dtype = x.dtype
         if isinstance(value, complex) and not dtype.is_complex:
             dtype = complex_of.get(dtype, torch.complex64)
@@ -84,7 +88,7 @@ def torch_helpers(torch: Any) -> Mapping[str, Callable[..., Any]]:
 def jax_helpers(jnp: Any) -> Mapping[str, Callable[..., Any]]:
     """Helpers over jax.numpy."""
 
-    def like(x: Any, value: Any) -> Any:
+    def like(x: Any, value: Any, precision: Any = None) -> Any:
         if not isinstance(value, _NUMBERS):
             return value
         return jnp.full_like(x, value) if hasattr(x, "dtype") else jnp.asarray(value)

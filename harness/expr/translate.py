@@ -144,7 +144,7 @@ class Translator(ABC):
                 return ast.Name(node.id, ast.Load()), self.locals[node.id]
             return self.free_name(node)
         if isinstance(node, (ast.Tuple, ast.List)):
-            items = [self.expression(item) for item in node.elts]
+            items = [self.expression(item, strings=strings) for item in node.elts]
             built = type(node)([item for item, _ in items], ast.Load())
             return built, kinds.display(tuple(kind for _, kind in items))
         if isinstance(node, ast.UnaryOp):

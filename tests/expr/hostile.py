@@ -174,6 +174,8 @@ PORTABLE: list[tuple[str, str]] = [
     ("z" + ".T" * 900, "too long|too deep"),
     ("z" + "[0]" * 500, "too deep"),
     ("z**" * 400 + "z", "too deep"),
+    ("a" * 19000, "name of"),
+    ("sum('a', ('b', 'c') + z)", "string"),
     ("(z", "not closed"),
     ("z)", "closes nothing"),
     ("'" + "a" * 500 + "'", "string of"),

@@ -55,6 +55,7 @@ Z = np.array([[1 + 2j, 3 - 1j], [0.5j, -2 + 0.1j]])
         "z * sqrt(2) + eye(2) * pi",
         "z * array([0.1, 1j]) + zeros(2) + ones(2) * linspace(0, 1, 2)",
         "where(abs(z) > 1, z, 0.1)",
+        "z * where(abs(z) > 1, 0.1, 0.2) + where(abs(z) > 1, 0.1j, 0) + where(abs(z) > 1, 1, 0)",
         "maximum(real(z), 0.1) + fftfreq(2) + arange(2) + hanning(2)",
         "z + full((2,), 0.1) + full((2,), 0.5j)",
         "as_complex(real(z)) + as_real(abs(z) > 1)",
@@ -203,6 +204,8 @@ def test_declared_parts_are_the_frameworks_own() -> None:
         ("jax", "jax.nn.silu(z)", Z / (1 + np.exp(-Z))),
         ("jax", "z.at[0, 1].set(5).at[1].add(z[0])", np.array([Z[0], Z[1] + np.array([Z[0, 0], 5])]) * 1.0
          - np.array([[0, Z[0, 1] - 5], [0, 5 - Z[0, 1]]])),
+        ("jax", "jax.lax.conv_general_dilated(z.real[None], z.real[:, None], (1,), 'VALID', "
+         "feature_group_count=2, dimension_numbers=('NCH', 'OIH', 'NCH'))", (Z.real**2).sum(1)[None, :, None]),
         ("jax", "lax.cummax(z.real, axis=0)", np.maximum.accumulate(Z.real)),
         ("jax", "jax.numpy.sum(z.astype(jnp.complex64)).astype(z.dtype)", Z.sum()),
         ("jax", "jax.scipy.special.logsumexp(z.real, axis=0)", np.log(np.exp(Z.real).sum(0))),

@@ -46,7 +46,7 @@ def test_a_portable_function_is_numpys(text: str, expected: Expected, framework:
         return
     function = compile_source(Source("portable", text), names, family, roots)
     inputs = {name: array(INPUTS[name]) for name in names}
-    got = function(**inputs)
+    got = (roots["jax"].jit(function) if family == "jax" else function)(**inputs)
     with np.errstate(all="ignore"):
         wanted = expected(**{name: INPUTS[name] for name in names})
     assert isinstance(got, tuple) == isinstance(wanted, tuple)
