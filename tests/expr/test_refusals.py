@@ -7,7 +7,7 @@ import types
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from harness.expr import check, compile_portable, compile_source
@@ -144,7 +144,35 @@ _MARKS = [
     "lambda ",
     "real",
 ]
+_CALLS = ["sum(", "svd(", "data", "shape", "torch.sum(", "jnp.abs("]
+_VALID = [
+    "a = fft(z, norm='ortho')\nsum(a * conj(a), axis=(0, -1))",
+    "u, s, vh = svd(z, full_matrices=False)\n(u * s) @ vh, s[0]",
+    "where(abs(z) > 1, z, 0) + x[..., [0, 1]]",
+    "svd(z).S[::2] * sqrt(x.shape[-1])",
+    "z.real.T @ eye(3) + pi ** 2 / 3",
+    "einsum('ij,jk->ik', z, x.mT) ; ",
+    "stack([z, 2 * x], axis=0)[0, 1:, None]",
+    "-z // 2 % 3 + ~(x < 1)",
+    "torch.linalg.svd(z).S.sum(dim=0)",
+    "y = z.clone()\ny.mul_(2) + torch.pi",
+    "torch.where(z.real > 0, z, torch.zeros_like(x))[..., 0]",
+    "torch.einsum('ij,jk', [z, x]).to(torch.complex64).mH",
+]
+
+
+def _insert(parts: tuple[str, int, str, int]) -> str:
+    text, start, token, drop = parts
+    start %= len(text) + 1
+    return text[:start] + token + text[start + drop :]
+
+
+_MUTANTS = st.tuples(
+    st.sampled_from(_VALID), st.integers(0, 99), st.sampled_from(["", "", *_ATOMS, *_MARKS, *_CALLS]), st.integers(0, 3)
+).map(_insert)
 _TEXTS = st.one_of(
+    _MUTANTS,
+    _MUTANTS,
     st.text(max_size=60),
     st.lists(
         st.sampled_from([*_ATOMS, *_MARKS, "sum(", "svd(", "data", "shape", "torch.sum(", "jnp.abs("]), max_size=25
@@ -167,6 +195,12 @@ def _names(code: types.CodeType) -> set[str]:
     return found
 
 
+@pytest.mark.parametrize("text", _VALID)
+def test_the_seeds_of_random_text_are_accepted(text: str) -> None:
+    family = "torch" if "torch" in text or "clone" in text else "portable"
+    check(Source("native" if family == "torch" else "portable", text), ["z", "x"], family, PLACE)
+
+
 @settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_TEXTS)
 def test_random_text_never_leaves_the_grammar(text: str) -> None:
@@ -177,6 +211,7 @@ def test_random_text_never_leaves_the_grammar(text: str) -> None:
         except CaseError:
             continue
         code = compile(build("_f", ["z", "x"], body), "<test>", "exec")
+        event("accepted")
         inner = next(c for c in code.co_consts if isinstance(c, types.CodeType))
         white = getattr(translator, "white", None)
         allowed = set(translator.needs) | _METHODS
