@@ -53,6 +53,32 @@ def compare(runs: Runs, axis: str = "backend", select: Sequence[str] | None = No
     return join(_runs(runs), axis=axis, select=select)
 
 
+def diff(
+    old: str | Path | Run, new: str | Path | Run, *, select: Sequence[str] | None = None, evidence: Runs = (),
+    unchanged: bool = False,
+) -> pd.DataFrame:
+    """What changed between two runs: the contract's columns and `change`; see harness.history.diff.diff."""
+    from harness.history import diff as changes
+
+    return changes(open_run(old), open_run(new), select=select, evidence=_runs(evidence), unchanged=unchanged)
+
+
+def timeline(runs: Runs, select: Sequence[str] | None = None) -> pd.DataFrame:
+    """One row for each function and question that changed, one column a version; see harness.history.timeline."""
+    from harness.history import timeline as history
+
+    return history(_runs(runs), select=select)
+
+
+def devices(
+    backends: Sequence[str] | None = None, python: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """The devices of each backend: backend, device, usable, reason, environment; see harness.run.devices."""
+    from harness.run.devices import devices as listed
+
+    return listed(backends, python or {})
+
+
 def conventions(backends: Sequence[str] | None = None) -> pd.DataFrame:
     """The measured convention of each API of each backend: backend, api, map, declared, note."""
     from harness.conventions import measure_all
@@ -102,4 +128,6 @@ def _digits() -> Any:
     return digits
 
 
-__all__: Mapping[str, Any] | list[str] = ["compare", "conventions", "open_run", "run", "show"]
+__all__: Mapping[str, Any] | list[str] = [
+    "compare", "conventions", "devices", "diff", "open_run", "run", "show", "timeline",
+]  # fmt: skip

@@ -9,10 +9,13 @@ from collections.abc import Sequence
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run", "observe cases on the installed frameworks, compare, and print the summary"),
     "compare": ("compare", "compare recorded runs along one axis"),
+    "diff": ("diff", "what changed between two recorded runs"),
+    "timeline": ("timeline", "what changed over the versions that recorded runs hold"),
     "show": ("show", "one case in full: inputs, raw results, Wirtinger pair, verdict, advice"),
     "list": ("listing", "the cases of a catalogue"),
     "lint": ("lint", "check case files without running them"),
     "schema": ("schema", "print the JSON Schema of a case file"),
+    "devices": ("devices", "the devices that can be used, and why the others cannot"),
     "conventions": ("conventions", "measure which convention each API of each framework follows"),
 }
 
