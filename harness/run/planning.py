@@ -46,6 +46,11 @@ def own_python(path: str | None) -> str:
     return os.path.abspath(path)
 
 
+#: Native APIs observed at the first point of a task only: torch.func.linearize traces the function anew at every
+#: point, which takes longer (tens of ms) than everything else there together, and repeats the rules of jvp.
+ONCE = ("linearize",)
+
+
 def plan(
     cases: Iterable[Case],
     targets: Sequence[Target],
@@ -85,6 +90,7 @@ def plan(
                         outputs=case.outputs,
                         order=case.order,
                         apis=None if apis is None else tuple(apis),
+                        skip=frozenset((p.name, api) for p in points[1:] for api in ONCE),
                         modules=tuple(modules),
                         path=tuple(path),
                         seconds=case.seconds if seconds is None else seconds,
@@ -143,6 +149,9 @@ def _near(glob: str, cases: Sequence[Case]) -> str:
     name, _, point = glob.partition("@")
     same = next((c for c in cases if c.id == name), None)
     if same is not None:
-        return f"{name} has the points {', '.join(p.name for p in same.points)}; asked for {point!r}"
+        names = [p.name for p in same.points]
+        close = get_close_matches(point, names, n=3)
+        shown = ", ".join(names[:12]) + (f", and {len(names) - 12} more" if len(names) > 12 else "")
+        return (f"did you mean {name}@{close[0]}? " if close else "") + f"{name} has the points {shown}"
     close = get_close_matches(name, [c.id for c in cases], n=3)
     return f"did you mean {', '.join(close)}?" if close else "harness list shows them all"

@@ -68,6 +68,22 @@ class Run:
         state = "complete" if self.complete else "incomplete"
         return f"<Run {self.path} ({state}, {len(self.targets)} targets, {self.header['catalogue']['cases']} cases)>"
 
+    def _repr_html_(self) -> str:
+        """For notebooks: what was observed where, counted by status."""
+        from html import escape
+
+        frame = self.observations()
+        counts = frame.groupby(["backend", "environment", "device", "mode", "status"], observed=True).size()
+        state = "complete" if self.complete else "incomplete"
+        notes = "".join(f"<br>{escape(note)}" for note in self.notes)
+        failed = "".join(f"<br>{escape(f'{t} could not be run: {why}')}" for t, why in self.failed_targets.items())
+        table = counts.unstack("status", fill_value=0).reset_index().to_html(index=False, border=0)
+        cases = self.header["catalogue"]["cases"]
+        return (
+            f"<p><b>Run</b> {escape(str(self.path))}: {state}, {cases} cases, {len(frame)} observations"
+            f"{notes}{failed}</p>{table}"
+        )
+
     # -- what was asked
 
     @property

@@ -16,5 +16,5 @@ if __name__ == "__main__":
     folder, jobs, fakes = sys.argv[1], int(sys.argv[2]), sys.argv[3].split(",")
     runs.run(
         cases(), backends=[f"tests.run.fakes:{name}" for name in fakes], modes=["slow"], output=folder, jobs=jobs,
-        resume="resume" in sys.argv, reference=False, progress=False,
+        resume="resume" in sys.argv, seconds=2.0 if "strict" in sys.argv else None, reference=False, progress=False,
     )  # fmt: skip

@@ -88,7 +88,12 @@ def test_selection(select: list[str] | str | None, want: dict[str, int]) -> None
 
 
 @pytest.mark.parametrize(
-    ("glob", "hint"), [("sqare", "did you mean square"), ("square@frist", "points first, bad, last"), ("#", "list")]
+    ("glob", "hint"),
+    [
+        ("sqare", "did you mean square"),
+        ("square@frist", "did you mean square@first. square has the points first, bad, last"),
+        ("#", "list"),
+    ],
 )
 def test_a_selection_that_matches_nothing_is_an_error(glob: str, hint: str) -> None:
     with pytest.raises(CaseError, match=f"no case matches '{glob}'.*{hint}"):

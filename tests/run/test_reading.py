@@ -233,3 +233,9 @@ def test_the_catalogue_of_an_incomplete_run_is_checked_too(go: Callable) -> None
     (run.path / "catalogue.json").write_text(text.replace("z**2", "z**3"))
     with pytest.raises(runs.DamagedRun, match=r"catalogue\.json"):
         _ = runs.Run.open(run.path).cases
+
+
+def test_a_run_in_a_notebook(go: Callable) -> None:
+    html = go("Segfault", "NotThere")._repr_html_()
+    for word in ("complete, 1 cases, 12 observations", "segfault", "fake 1.0", "<th>crash</th>", "could not be run"):
+        assert word in html

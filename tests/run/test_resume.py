@@ -329,3 +329,15 @@ def test_a_disk_that_becomes_full_while_closing(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written(folder: str) -> None:
     with pytest.raises(runs.RunError, match=f"cannot write {folder}"):
         runs.run([make_case()], backends=["tests.run.fakes:Square"], output=folder, reference=False, progress=False)
+
+
+def test_a_coordinator_that_was_stopped_charges_nobody(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    process = start(folder, 2, "Square", None, "strict")  # a time limit of 2 s for tasks of 0.2 s
+    wait_for_journal(folder, 3_000)
+    os.kill(process.pid, signal.SIGSTOP)
+    time.sleep(7)
+    os.kill(process.pid, signal.SIGCONT)
+    finish(process)
+    frame = runs.Run.open(folder).observations()
+    assert (frame["status"] == "ok").all() and len(frame) == 10 * 4 * 4
