@@ -47,7 +47,7 @@ class Array:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.data.shape
+        return tuple(self.data.shape)
 
     @property
     def ndim(self) -> int:
@@ -72,8 +72,8 @@ class Array:
         return Array(boxed(out) if self.data.dtype == object else native(out), self.kind, mask)
 
     def reshape(self, *shape: Any) -> Array:
-        shape = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
-        return self.structural(lambda d: d.reshape(shape))
+        wanted = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+        return self.structural(lambda d: d.reshape(wanted))
 
     @property
     def T(self) -> Array:
@@ -234,12 +234,12 @@ class Array:
 
 # --- making -----------------------------------------------------------------------------------------------------------
 
-_DTYPES = {"r": object, "c": object, "i": np.int64, "b": np.bool_}
+_DTYPES: dict[str, Any] = {"r": object, "c": object, "i": np.int64, "b": np.bool_}
 
 
 def fill(values: Sequence[Any], shape: Sequence[int], kind: str) -> Objects:
     """A NumPy array of a kind from a flat list of elements."""
-    out = np.empty(len(values), dtype=_DTYPES[kind])
+    out: Objects = np.empty(len(values), dtype=_DTYPES[kind])
     out[:] = values
     return out.reshape(tuple(shape))
 
@@ -503,7 +503,7 @@ def _undefined(x: Ball) -> bool:
 
 def compare(test: Callable[[Ball, Ball], bool], a: Array, b: Array) -> Array:
     if a.kind in "ib" and b.kind in "ib":
-        op = {less: operator.lt, less_equal: operator.le, equal: operator.eq}[test]
+        op = operator.lt if test is less else operator.le if test is less_equal else operator.eq
         return Array(native(op(a.data, b.data)), "b", _both_masks(a, b))
     if test is not equal and "c" in (a.kind, b.kind):
         raise Unsupported("complex numbers have no order")

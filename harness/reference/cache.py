@@ -160,6 +160,7 @@ def _decoded(header: Mapping[str, Any], body: bytes) -> Solution:
         values=[arrays[f"values:{k}"] for k in range(count)],
         value_plus=[arrays.get(f"value_plus:{k}") for k in range(count)],
         value_minus=[arrays.get(f"value_minus:{k}") for k in range(count)],
-        **{m: arrays[m] for m in _MATRICES}, **{m: arrays.get(m) for m in _OPTIONAL},
+        j=arrays["j"], bound=arrays["bound"], kind=arrays["kind"], plus=arrays["plus"], minus=arrays["minus"],
+        samples=arrays.get("samples"), domain=arrays.get("domain"),
         hessians={o: tuple(parts) for o, parts in hessians.items()},
     )

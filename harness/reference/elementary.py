@@ -15,7 +15,7 @@ from flint import acb, arb
 
 from harness.reference import array as A
 from harness.reference.array import Array, elements, lift
-from harness.reference.precision import Ball, Unsupported, midpoint
+from harness.reference.precision import Ball, Unsupported, midpoint, state
 from harness.reference.registry import portable, real_only, unary
 
 NAN = arb("nan")
@@ -359,7 +359,7 @@ real_only("copysign", lambda x, y: -abs(x) if A.less(y, _ZERO) else abs(x), 2)
 
 @portable("nan_to_num")
 def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Array:
-    big = float(np.finfo(np.float32 if A.state.single else np.float64).max)
+    big = float(np.finfo(np.float32 if state.single else np.float64).max)
     high, low = big if posinf is None else posinf, -big if neginf is None else neginf
 
     def rule(s: Ball) -> Ball:

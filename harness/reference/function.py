@@ -162,7 +162,8 @@ class Problem:
             bits = A.fill([1 << (first + j) for j in range(a.size)], a.shape, "r")
             traced[leaf] = Array(a.data, a.kind, bits)
         outputs = self.function(traced)
-        rows, seen = [], []
+        rows: list[Row] = []
+        seen: list[int] = []
         for k, out in enumerate(outputs):
             if out.kind not in "rc":
                 continue

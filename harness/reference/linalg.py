@@ -53,7 +53,7 @@ def batched(
     masks = A.masks_of(given)
     mask_views = None if masks is None else [
         np.broadcast_to(m, batch + a.shape[a.ndim - c :]) for m, a, c in zip(masks, given, cores, strict=True)]
-    places = list(product(*(range(n) for n in batch)))
+    places: list[Any] = list(product(*(range(n) for n in batch)))
     results = [function(*(v[place] for v in views)) for place in places]
     if not results:
         raise Unsupported("a linear algebra function of an empty batch")

@@ -10,9 +10,9 @@ from flint import acb, arb
 
 from harness.reference import array as A
 from harness.reference.array import Array, lift
-from harness.reference.elementary import larger, maximum, undefined
-from harness.reference.precision import Ball, literal
-from harness.reference.reductions import along, log_of_sum, mean, part, square_modulus, sum_, var
+from harness.reference.elementary import larger, log_of_sum, maximum, undefined
+from harness.reference.precision import Ball, Unsupported, literal
+from harness.reference.reductions import along, mean, part, square_modulus, sum_, var
 from harness.reference.registry import portable, unary
 from harness.reference.special import logistic, softplus
 
@@ -55,7 +55,7 @@ unary("selu", lambda x: literal(_SELU_SCALE) * _sided(x, lambda: x, lambda: lite
 def _real(x: Any) -> Array:
     a = lift(x).balls()
     if a.kind == "c":
-        raise A.Unsupported("defined for real arrays only")
+        raise Unsupported("defined for real arrays only")
     return a
 
 

@@ -88,9 +88,9 @@ def pad(x: Any, pad_width: Any, constant_values: float = 0.0) -> Array:
 def meshgrid(*arrays: Any, indexing: str = "xy") -> tuple[Array, ...]:
     given = [lift(x) for x in arrays]
     masks = A.masks_of(given)
-    grids = np.meshgrid(*(a.data for a in given), indexing=indexing)  # type: ignore[arg-type]
-    mask_grids: Sequence[Any] = (
-        [None] * len(given) if masks is None else np.meshgrid(*masks, indexing=indexing))  # type: ignore[arg-type]
+    spread: Any = np.meshgrid
+    grids = spread(*(a.data for a in given), indexing=indexing)
+    mask_grids: Sequence[Any] = [None] * len(given) if masks is None else spread(*masks, indexing=indexing)
     return tuple(Array(g, a.kind, m) for g, a, m in zip(grids, given, mask_grids, strict=True))
 
 
@@ -169,7 +169,7 @@ def _shape(shape: Any) -> tuple[int, ...]:
 
 @portable("full")
 def full(shape: Any, value: Any) -> Array:
-    v = lift(value).balls()
+    v: Array = lift(value).balls()
     return v.structural(lambda d: np.broadcast_to(d, _shape(shape)).copy())
 
 
@@ -209,7 +209,8 @@ def eye(n: int, m: int | None = None) -> Array:
 def arange(start: Any, stop: Any = None, step: Any = 1) -> Array:
     first, last = (0, start) if stop is None else (start, stop)
     count = max(int(np.ceil((last - first) / step)), 0)
-    return Array(np.arange(count), "i").balls() * step + first
+    out: Array = Array(np.arange(count), "i").balls() * step + first
+    return out
 
 
 @portable("indices")

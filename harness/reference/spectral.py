@@ -149,9 +149,10 @@ def hermitian_system(a: Objects) -> tuple[list[Ball], Objects, list[list[int]]]:
                     continue
                 c, s = _rotation(work[i, i].real, work[j, j].real, work[i, j])
                 _rotate(work, v, i, j, c, s)
-    order = sorted(range(n), key=lambda k: work[k, k].real.mid())
+    found: list[Ball] = [x.real.mid() for x in np.diagonal(work).tolist()]
+    order = sorted(range(n), key=lambda k: found[k])
     v = _middle(v[:, order])
-    values = [work[k, k].real.mid() for k in order]
+    values = [found[k] for k in order]
     state.vectors[state.site - 1, ctx.prec] = v
     residual = _norm(A._matmul(exact, v) - v * A.fill(values, (n,), "r")[None, :])
     skew = _norm(A._matmul(adjoint(v), v) - _identity(n))
