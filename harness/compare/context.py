@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from harness.compare.form import Array, Form
+from harness.compare.form import Array, Form, magnitudes
 from harness.compare.pairs import Joiner
 from harness.compare.table import combine, lookup
 from harness.compare.tolerance import Tolerances, tolerances
@@ -20,6 +21,8 @@ class Context:
 
     def __init__(self, joiner: Joiner, cases: Mapping[str, Case]) -> None:
         self.joiner, self.seen, self.targets, self.cases = joiner, joiner.seen, joiner.targets, cases
+        #: Results that are asked for again and again, by whoever asks.
+        self.memo: dict[tuple[object, ...], Any] = {}
         self._sizes: dict[tuple[int, int, int], dict[str, Array]] = {}
         self._index: dict[tuple[int, ...], int] | None = None
         self._read_inputs()
@@ -175,10 +178,15 @@ class Context:
         out = bool(self.row_complex[row] if hessian else self.out_complex[row])
         return matrix_form(shape, out, bool(self.in_complex[row]))
 
-    def j_blocks(self, row: int) -> tuple[Form, Array] | None:
-        """(form, (1, m, n, c)) of one matrix row."""
-        form = self.j_form(row)
-        return None if form is None else (form, form.blocks(self.seen.components(np.array([row]))))
+    def j_sizes(self, row: int) -> Array | None:
+        """(m, n) sizes of the entries of one matrix row; None where its shape does not fit the case."""
+        key = ("sizes", row)
+        if key not in self.memo:
+            form = self.j_form(row)
+            found = None if form is None else form.blocks(self.seen.components(np.array([row])))
+            self.memo[key] = None if found is None else magnitudes(found)[0]
+        sizes: Array | None = self.memo[key]
+        return sizes
 
 
 def matrix_form(shape: tuple[int, ...], out_complex: bool, in_complex: bool) -> Form | None:

@@ -53,23 +53,26 @@ def explain_reference(
     """
     differs = _differs(left, right, tol, floor)
     cut, kink = _admissible(left, facts, tol)
+    within = differs & np.isfinite(left) & np.isfinite(right) & (differences(left, right) <= facts.bound)
+    differs &= ~within
     gauge = differs & (facts.kind == GAUGE)
     if gauge.any():
         return Explained("gauge", differs, "depends on a free phase, sign or basis")
     inside = differs & (cut | kink)
-    nothing = differs & np.isin(facts.kind, (POLE, UNKNOWN, DOMAIN))
+    nothing = differs & (np.isin(facts.kind, (POLE, UNKNOWN, DOMAIN)) | _spread(left, facts)) & ~inside
     unsure = differs & facts.regular & ~sure(facts, right, tol)
     notes = [note for mask, note in (
         (inside & cut, "on a branch cut, one of its limits"),
         (inside & kink, "a kink, between the one-sided derivatives"),
+        (within, "within the error bound of the reference"),
         (nothing, "there is no derivative here to compare with: " + ", ".join(
-            CLASSES[k] for k in np.unique(facts.kind[nothing]))),
+            CLASSES[k] for k in np.unique(facts.kind[~facts.regular]))),
         (unsure, "the reference is not sure enough here"),
     ) if mask.any()]  # fmt: skip
     if not notes:
         return Explained("", np.zeros(differs.shape, bool), "")
     word = "unsupported" if (nothing | unsure).any() else "agree"
-    return Explained(word, inside | nothing | unsure, "; ".join(notes))
+    return Explained(word, inside | within | nothing | unsure, "; ".join(notes))
 
 
 def sure(facts: Facts, truth: Array, tol: Tolerances, floor: Array | None = None) -> Array:
@@ -79,12 +82,22 @@ def sure(facts: Facts, truth: Array, tol: Tolerances, floor: Array | None = None
     return np.asarray(facts.bound <= 0.01 * tol.eps * np.maximum(size, tol.tiny))
 
 
+def _spread(side: Array, facts: Facts) -> Array:
+    """(m, n, c): not finite, in a row or column of blocks that holds an entry without a derivative.
+
+    0 * NaN is NaN: what propagates a cotangent through a singular element spoils its neighbours, whoever does it.
+    """
+    singular: Array = np.asarray(~facts.regular.all(axis=-1))
+    lines = np.asarray(singular.any(axis=0))[None, :] | np.asarray(singular.any(axis=1))[:, None]
+    return np.asarray(~np.isfinite(side) & lines[..., None])
+
+
 def _admissible(side: Array, facts: Facts, tol: Tolerances) -> tuple[Array, Array]:
     """(m, n, c) masks: a limit at a branch cut; within the set of one-sided derivatives at a kink."""
     nowhere = np.zeros(side.shape, bool)
     cut, kink = nowhere, nowhere
     if facts.plus is not None and facts.minus is not None:
-        cut = (facts.kind == CUT) & _is_limit(side, facts.plus, facts.minus, tol)[..., None]
+        cut = (facts.kind == CUT) & _is_limit(side, facts, tol)[..., None]
     if facts.low is not None and facts.high is not None:
         kink = (facts.kind == KINK) & _between(side, facts.low, facts.high, tol)
     return np.asarray(cut), np.asarray(kink)
@@ -95,10 +108,15 @@ def is_pole(left: Array, right: Array, facts: Facts, tol: Tolerances) -> bool:
     return bool((_differs(left, right, tol, None) & (facts.kind == POLE)).any())
 
 
-def _is_limit(side: Array, plus: Array, minus: Array, tol: Tolerances) -> Array:
-    """(m, n): the whole block is one of the two one-sided derivatives."""
-    near = [close(side[None], limit[None], tol.coarse, tol.tiny)[0].all(axis=-1) for limit in (plus, minus)]
-    return np.asarray(near[0] | near[1])
+def _is_limit(side: Array, facts: Facts, tol: Tolerances) -> Array:
+    """(m, n): the whole block is one of the two one-sided derivatives, as far as these are known."""
+    out = np.zeros(side.shape[:2], bool)
+    for limit in (facts.plus, facts.minus):
+        if limit is not None:
+            known = np.isfinite(limit) & (differences(side, limit) <= facts.bound)
+            near = close(side[None], limit[None], tol.coarse, tol.tiny)[0]
+            out |= ((known & np.isfinite(side)) | near).all(axis=-1)
+    return out
 
 
 def _between(side: Array, low: Array, high: Array, tol: Tolerances) -> Array:
@@ -150,7 +168,7 @@ def _by_truth(
     else:
         loud = [np.ones(usable.shape, bool)] * 2
     wrong = [
-        usable & loudly & ~close(side[None], truth[None], tol.coarse, tol.tiny, _one(floor))[0]
+        usable & loudly & ~_spread(side, facts) & ~close(side[None], truth[None], tol.coarse, tol.tiny, _one(floor))[0]
         for side, loudly in zip((left, right), loud, strict=True)
     ]
     return bool(wrong[0].any()), bool(wrong[1].any())

@@ -9,7 +9,7 @@ import numpy as np
 from harness.compare.batch import RELATION, VERDICT, judge_batch
 from harness.compare.culprit import accuse, explain, explain_reference, is_pole
 from harness.compare.engine import Engine, Group
-from harness.compare.facts import CUT, DOMAIN, GAUGE, SMOOTH, FactIndex, Facts
+from harness.compare.facts import CUT, DOMAIN, GAUGE, POLE, SMOOTH, FactIndex, Facts
 from harness.compare.form import Array, Form, close, scale
 from harness.compare.predict import VECTOR_OF, predicted
 from harness.compare.scales import noise
@@ -36,11 +36,8 @@ def weigh(engine: Engine) -> Evidence:
     index = FactIndex(engine.context)
     if not index.any:
         return found
-    pairs, context = engine.pairs, engine.context
+    pairs = engine.pairs
     open_pairs = np.flatnonzero(np.isin(engine.out.verdict, OPEN) & (pairs.left >= 0) & (pairs.right >= 0))
-    rows = np.concatenate([pairs.left[open_pairs], pairs.right[open_pairs]])
-    jays = context.j_row[rows]
-    index.prepare(np.unique(np.concatenate([rows, jays[jays >= 0]])))
     for group in engine.groups(open_pairs):
         if group.quantity in ("differential", "hessian", "raw"):
             for k, sides in zip(group.pairs, engine.each(group), strict=True):
@@ -151,6 +148,14 @@ def _raw_noise(engine: Engine, row: int, form: Form, kind: str, tol: Tolerances)
     """(m, n): the noise of the differential, summed as the API sums."""
     context = engine.context
     j = int(context.j_row[row])
+    key = ("raw noise", j, form, kind)
+    if key not in context.memo:
+        context.memo[key] = _sum_noise(engine, j, form, kind, tol)
+    return np.asarray(context.memo[key])
+
+
+def _sum_noise(engine: Engine, j: int, form: Form, kind: str, tol: Tolerances) -> Array:
+    context = engine.context
     j_form = context.j_form(j) if j >= 0 and kind in VECTOR_OF else None
     if j_form is None:
         return np.zeros((form.m, form.n))
@@ -175,6 +180,16 @@ def _raw_facts(engine: Engine, index: FactIndex, row: int, form: Form, kind: str
     j = int(context.j_row[row])
     if j < 0 or kind not in VECTOR_OF:
         return []
+    own = int(context.place[j])  # the row's own differences may be among its facts
+    key = ("raw facts", own, form, kind)
+    if key not in context.memo:
+        context.memo[key] = _sum_facts(engine, index, j, form, kind)
+    found: list[Facts] = context.memo[key]
+    return found
+
+
+def _sum_facts(engine: Engine, index: FactIndex, j: int, form: Form, kind: str) -> list[Facts]:
+    context = engine.context
     j_form = context.j_form(j)
     if j_form is None:
         return []
@@ -234,13 +249,20 @@ def settle_values(engine: Engine) -> None:
     place = _pair_place(engine)
     if index.any:
         for k in differing:
+            if context.targets[int(pairs.right_target[k])].backend == REFERENCE:
+                told = _left_open(engine, int(k))
+                if told:
+                    out.verdict[k], out.relation[k], out.note[k] = VERDICT["unsupported"], RELATION["none"], told
+                    continue
             for kind, word, told in (
                 (CUT, "branch", "on a branch cut, the values follow different limits"),
                 (GAUGE, "gauge", "depends on a free phase, sign or basis"),
+                (POLE, "nonfinite", "a pole or essential singularity, where the values are a matter of taste"),
             ):
                 if _of_kind(engine, index, int(k), kind):
                     out.verdict[k] = VERDICT[word]
                     out.note[k] = f"{told}; {out.note[k]}"
+                    break
     blocked = place[out.verdict == VERDICT["value"]]
     derivatives = np.flatnonzero(out.verdict > VERDICT["value"])
     hit = derivatives[np.isin(place[derivatives], blocked)]
@@ -259,6 +281,20 @@ def _pair_place(engine: Engine) -> Array:
         (pairs.left_target, size), (pairs.right_target, size),
         (joiner.where[row], int(joiner.where.max(initial=0)) + 1),
     ])  # fmt: skip
+
+
+def _left_open(engine: Engine, k: int) -> str:
+    """Why the reference has no value where the left side differs from it; "" where it has."""
+    left, right = int(engine.pairs.left[k]), int(engine.pairs.right[k])
+    if not engine.context.has_finite_inputs(left):
+        return "an input is not finite, there is nothing to compare with"
+    if not _same_numbers(engine, left, right):
+        return ""
+    _, sides = _as_values(engine, left, right)
+    tol = engine.context.tolerances[int(engine.context.tolerance_id[left])]
+    differs = ~close(sides[0], sides[1], tol.coarse, tol.tiny).all(axis=-1)
+    undefined = np.isnan(sides[1]).any(axis=-1)
+    return "" if (differs & ~undefined).any() else "the mathematics leaves the value open here"
 
 
 def _of_kind(engine: Engine, index: FactIndex, k: int, kind: int) -> bool:
@@ -280,10 +316,8 @@ def _of_kind(engine: Engine, index: FactIndex, k: int, kind: int) -> bool:
         j_form = context.j_form(j) if j >= 0 else None
         if j_form is None or j_form.m != form.m:
             continue
-        index.prepare(np.array([j]))
         for facts in index.of(j, j_form):
             there |= (facts.kind == kind).any(axis=(1, 2))
-    index.prepare(np.array([left]))
     cut = index.sides_of_cut(left)
     if kind == CUT and cut is not None and cut[0].size == sides[0].size == cut[1].size:
         limits = [form.blocks(c) for c in cut]

@@ -18,14 +18,13 @@ values and are evidence for that framework alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.compare.context import Context
 from harness.compare.form import Array, Form
-from harness.compare.table import lookup
 
 SMOOTH, KINK, CUT, POLE, REMOVABLE, UNKNOWN, GAUGE, DOMAIN = range(8)
 CLASSES = ("smooth", "kink", "branch cut", "pole", "removable", "unknown", "gauge", "edge of the domain")
@@ -66,31 +65,34 @@ class FactIndex:
     def __init__(self, context: Context) -> None:
         self.context, self.seen = context, context.seen
         seen, ok = self.seen, context.joiner.ok
-        self._rows: dict[tuple[str, str], Array] = {}
-        wanted = ("differential", "hessian", *FACT_QUANTITIES)
+        self._found: dict[tuple[str, str], dict[int, int]] = {}
+        self._kept: dict[tuple[object, ...], list[Facts]] = {}
+        self._evidence = []
         for api in ("closed-form", "reference", "finite-differences"):
-            for quantity in wanted:
-                names = (api, api + _HESSIAN) if quantity in FACT_QUANTITIES else (api,)
-                for name in names:
+            spots = context.place if api == "finite-differences" else context.spot
+            for quantity in ("differential", "hessian", *FACT_QUANTITIES):
+                for name in (api, api + _HESSIAN) if quantity in FACT_QUANTITIES else (api,):
                     rows = np.flatnonzero(ok & seen.is_word("quantity", quantity) & seen.is_word("api", name))
                     if rows.size:
-                        self._rows[name, quantity] = rows
-        self.any = bool(self._rows)
+                        self._found[name, quantity] = dict(zip(spots[rows].tolist(), rows.tolist(), strict=True))
+            if any(name.startswith(api) for name, _ in self._found):
+                self._evidence.append(api)
+        self.any = bool(self._found)
 
-    def prepare(self, rows: Array) -> None:
-        """Look up the facts of many rows at once."""
-        self._found: dict[tuple[str, str], Mapping[int, int]] = {}
-        for key, candidates in self._rows.items():
-            own = key[0].startswith("finite-differences")
-            place = self.context.place if own else self.context.spot
-            at = lookup(place[candidates], place[rows])
-            hit = at >= 0
-            self._found[key] = dict(zip(rows[hit].tolist(), candidates[at[hit]].tolist(), strict=True))
+    def _row(self, api: str, quantity: str, row: int) -> int | None:
+        spots = self.context.place if api.startswith("finite-differences") else self.context.spot
+        return self._found.get((api, quantity), {}).get(int(spots[row]))
 
     def of(self, row: int, form: Form, hessian: bool = False) -> list[Facts]:
         """Facts that apply to a row of a derivative with this form, the strongest evidence first."""
-        found = []
-        for evidence in ("closed-form", "reference", "finite-differences"):
+        own = int(self.context.place[row]) if "finite-differences" in self._evidence else -1
+        key = (int(self.context.spot[row]), form, hessian, own)
+        if key not in self._kept:
+            self._kept[key] = list(self._read(row, form, hessian))
+        return self._kept[key]
+
+    def _read(self, row: int, form: Form, hessian: bool) -> Iterator[Facts]:
+        for evidence in self._evidence:
             suffix = _HESSIAN if hessian else ""
             quantity = "hessian" if hessian else "differential"
             truth = self._array(evidence, quantity, row, form)
@@ -114,11 +116,10 @@ class FactIndex:
                     kind = np.where(np.isfinite(bound), SMOOTH, UNKNOWN)
             low, high = self._box(name, row, form, plus, minus)
             domain = self._row_array("reference", "domain", row)
-            found.append(Facts(evidence, truth, bound, kind, plus, minus, low, high, domain))
-        return found
+            yield Facts(evidence, truth, bound, kind, plus, minus, low, high, domain)
 
     def _array(self, api: str, quantity: str, row: int, form: Form) -> Array | None:
-        at = self._found.get((api, quantity), {}).get(row)
+        at = self._row(api, quantity, row)
         if at is None:
             return None
         components = self.seen.components(np.array([at]))
@@ -129,7 +130,7 @@ class FactIndex:
         self, api: str, row: int, form: Form, plus: Array | None, minus: Array | None
     ) -> tuple[Array | None, Array | None]:
         limits = [x for x in (plus, minus) if x is not None]
-        at = self._found.get((api, "clarke"), {}).get(row)
+        at = self._row(api, "clarke", row)
         if at is not None:
             samples = self.seen.array(at).astype(np.float64)
             found = [_blocks(s.reshape(1, -1), s.shape, form) for s in samples] if samples.ndim > 1 else []
@@ -140,12 +141,12 @@ class FactIndex:
         return np.fmin.reduce(stack), np.fmax.reduce(stack)
 
     def _row_array(self, api: str, quantity: str, row: int) -> Array | None:
-        at = self._found.get((api, quantity), {}).get(row)
+        at = self._row(api, quantity, row)
         return None if at is None else self.seen.array(at).astype(np.float64)
 
     def sides_of_cut(self, row: int) -> tuple[Array, Array] | None:
         """The function's own values on either side of a branch cut, as recorded, for a value row."""
-        both = [self._found.get(("reference", q), {}).get(row) for q in ("value-plus", "value-minus")]
+        both = [self._row("reference", q, row) for q in ("value-plus", "value-minus")]
         if both[0] is None or both[1] is None:
             return None
         return self.seen.components(np.array([both[0]])), self.seen.components(np.array([both[1]]))

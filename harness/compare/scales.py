@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.compare.context import Context
-from harness.compare.form import Array, Form, magnitudes
+from harness.compare.form import Array, Form
 from harness.compare.predict import VECTOR_OF, salt, vector_components
 from harness.compare.tolerance import Tolerances
 
@@ -18,11 +18,10 @@ from harness.compare.tolerance import Tolerances
 _STABLE = 64.0
 
 
-def _extent(blocks: Array) -> Array:
-    """(m, n): min(largest of the row, largest of the column) of (1, m, n, c)."""
-    size = magnitudes(blocks)[0]
+def _extent(size: Array) -> Array:
+    """(m, n): min(largest of the row, largest of the column) of sizes (m, n)."""
     if size.size == 0:
-        return np.asarray(size)
+        return size
     return np.asarray(np.minimum(size.max(axis=1, keepdims=True), size.max(axis=0, keepdims=True)))
 
 
@@ -32,9 +31,9 @@ def _neighbours(context: Context, row: int, quantity: str, name: str) -> list[tu
     out = []
     for site in () if case is None else case.inputs:
         j = context.row_of(quantity, row, name.format(site.name))
-        found = None if j < 0 else context.j_blocks(j)
+        found = None if j < 0 else context.j_sizes(j)
         if found is not None:
-            out.append((magnitudes(found[1])[0], context.sizes_of_input(row, site.name)))
+            out.append((found, context.sizes_of_input(row, site.name)))
     return out
 
 
@@ -50,7 +49,16 @@ def value_floor(context: Context, row: int, count: int, tol: Tolerances) -> Arra
 
 
 def matrix_floor(context: Context, row: int, form: Form, tol: Tolerances) -> Array | None:
-    """(form.m, form.n) for a derivative that may be zero because terms cancel inside the function.
+    """`_matrix_floor`, remembered."""
+    key = ("matrix floor", row, form)
+    if key not in context.memo:
+        context.memo[key] = _matrix_floor(context, row, form, tol)
+    found: Array | None = context.memo[key]
+    return found
+
+
+def _matrix_floor(context: Context, row: int, form: Form, tol: Tolerances) -> Array | None:
+    """(form.m, form.n) for a derivative that may vanish because terms cancel inside the function.
 
     A Hessian with respect to several inputs is one matrix: the scale of a mixed block is that of its rows and columns
     in the whole.  In a differential, rounding leaves eps times what the other inputs contribute to the same row:
@@ -66,10 +74,9 @@ def matrix_floor(context: Context, row: int, form: Form, tol: Tolerances) -> Arr
             for block, into in ((a if other == a else f"{a},{other}", rows),
                                 ((b or a) if other == (b or a) else f"{other},{b or a}", columns)):  # fmt: skip
                 j = context.row_of("hessian", row, block)
-                found = None if j < 0 else context.j_blocks(j)
-                if found is None:
+                size = None if j < 0 else context.j_sizes(j)
+                if size is None:
                     continue
-                size = magnitudes(found[1])[0]
                 largest = size.max(axis=1 if into is rows else 0, initial=0.0)
                 if largest.shape == into.shape:
                     np.maximum(into, largest, out=into)
@@ -88,7 +95,15 @@ def matrix_floor(context: Context, row: int, form: Form, tol: Tolerances) -> Arr
 
 
 def noise(context: Context, row: int, form: Form, tol: Tolerances) -> Array:
-    """(form.m, form.n) below which an error proves nothing: 8 eps of the function over its input, |f_m| / max(1, |z_n|).
+    """`_noise`, remembered."""
+    key = ("noise", row, form)
+    if key not in context.memo:
+        context.memo[key] = _noise(context, row, form, tol)
+    return np.asarray(context.memo[key])
+
+
+def _noise(context: Context, row: int, form: Form, tol: Tolerances) -> Array:
+    """(form.m, form.n) below which an error proves nothing: 8 eps |f_m| / max(1, |z_n|).
 
     What is computed by way of numbers of the size of f cannot be more accurate, and a culprit must not be named for it.
     """
@@ -118,10 +133,10 @@ def raw_floor(context: Context, row: int, form: Form, kind: str) -> Array | None
     seen = context.seen
     second = kind.startswith("hessian")
     j = context.row_of("hessian", row, seen.text("input", row)) if second else int(context.j_row[row])
-    found = None if j < 0 else context.j_blocks(j)
+    found = None if j < 0 else context.j_sizes(j)
     if found is None:
         return None
-    size = _extent(found[1])
+    size = _extent(found)
     m, n = size.shape
     if kind in ("gradient", "batched-gradient"):
         out = size.sum(axis=0)

@@ -287,3 +287,135 @@ def test_second_order() -> None:
     for row in table.rows:
         row["api"] = row["api"].replace("-hessian", "")
     assert derived(between(run(table, [case()])), "hessian") == {("sign", "", "")}
+
+
+# -- what must not be held against anybody ----------------------------------------------------------------------------
+
+
+def test_a_nan_that_spreads_from_a_singular_element() -> None:
+    """d f_0 / d z_1 is 0 whatever happens at z_1; 0 * NaN makes it NaN in every backend, and nobody is accused."""
+    left = np.array([[1.0, NAN], [NAN, NAN]])
+    table = Table()
+    for backend in ("torch.func", "jax"):
+        observe(table, backend, left, np.zeros(2), (2,), in_complex=False, dtype="float64")
+    kind = np.array([[SMOOTH, SMOOTH], [SMOOTH, KINK]])
+    referee(table, np.diag([1.0, NAN]), kind=kind, plus=np.eye(2), minus=np.diag([1.0, -1.0]), value=np.zeros(2),
+            dtype="float64")  # fmt: skip
+    frame = run(table, [case(kind="real", shape=(2,), dtypes=("float64",))])
+    assert set(frame["culprit"]) == {""}
+    # A NaN in an element that has nothing to do with the singular one is a defect all the same.
+    for row in table.rows:
+        if row["backend"] == "jax" and row["quantity"] == "differential":
+            row["data"] = np.array([[NAN, 0.0], [0.0, NAN]]).tobytes()
+        if row["backend"] == "reference" and row["quantity"] == "class":
+            row["data"] = np.zeros((2, 2), np.int8).tobytes()
+    assert "jax" in set(run(table, [case(kind="real", shape=(2,), dtypes=("float64",))])["culprit"])
+
+
+@pytest.mark.parametrize("bad", [NAN, INF])
+def test_infinite_arguments_accuse_nobody(bad: float) -> None:
+    table = referee(scalar(0.0, NAN), [[0.0]], value=np.float64(0), dtype="float64")
+    frame = run(table, [case(kind="real", dtypes=("float64",), points={"p": np.float64(bad)})])
+    assert set(frame["culprit"]) == {""}
+    assert derived(between(frame, "jax", "reference")) == {("unsupported", "", "")}
+    # 1e200 is infinite in single precision, and only there.
+    for dtype, who in (("float32", ""), ("float64", "jax")):
+        table = Table()
+        for backend, d in (("torch.func", 0.0), ("jax", 1.0)):
+            observe(table, backend, np.array([[d]]), np.float64(0), (), in_complex=False, dtype=dtype)
+        referee(table, [[0.0]], value=np.float64(0), dtype=dtype)
+        frame = run(table, [case(kind="real", dtypes=(dtype,), points={"p": np.float64(1e200)})])
+        assert {c for _, c, _ in derived(between(frame))} == {who}
+
+
+def test_the_reference_is_never_the_culprit() -> None:
+    table = referee(complex_pair(J, J), -J, value=VALUE)
+    table.add("reference", "differential", J, api="closed-form")
+    frame = run(table, [CASE])
+    assert set(frame["culprit"]) == {""}
+
+
+def test_rounding_noise_accuses_nobody() -> None:
+    """A derivative that vanishes because a phase cancels: 1e-17 against an exact 0, in a function of size 1."""
+    left, right = np.array([[2.0, 3e-17]]), np.array([[2.0, -1e-17]])
+    table = Table()
+    for backend, j in (("torch.func", left), ("jax", right)):
+        table.add(backend, "value", np.float64(1.0), dtype="float64")
+        table.differential(backend, j, dtype="float64")
+    referee(table, [[2.0, 0.0]], value=np.float64(1.0), dtype="float64")
+    real = case(kind="real", shape=(2,), dtypes=("float64",), points={"p": np.array([0.5, 1.5])})
+    frame = run(table, [real])
+    assert set(frame["verdict"].astype(str)) == {"agree"}
+    # Alone in its row there is nothing to measure it against: a difference, but no evidence.
+    table = Table()
+    for backend, d in (("torch.func", 3e-17), ("jax", -1e-17)):
+        table.add(backend, "value", np.float64(1.0), dtype="float64")
+        table.differential(backend, [[d]], dtype="float64")
+    referee(table, [[0.0]], value=np.float64(1.0), dtype="float64")
+    frame = run(table, [case(kind="real", dtypes=("float64",), points={"p": np.float64(0.5)})])
+    assert set(frame["culprit"]) == {""}
+
+
+def test_a_small_derivative_with_the_wrong_sign_is_accused() -> None:
+    """cos at 1e-7: the derivative is small because the point is near an extremum, not because anything cancels."""
+    d = -np.sin(1e-7)
+    table = referee(scalar(d, -d, (1.0, 1.0)), [[d]], value=np.float64(1), dtype="float64")
+    frame = run(table, [case(kind="real", dtypes=("float64",), points={"p": np.float64(1e-7)})])
+    assert derived(between(frame)) == {("sign", "jax", "reference")}
+
+
+def test_the_mixed_block_of_a_hessian_is_part_of_one_matrix() -> None:
+    """Zero by symmetry, computed as rounding noise: judged against the blocks beside it and below it."""
+    from harness.model import Case, Input, Point
+
+    inputs = (Input("w", "real", (1,)), Input("z", "real", (1,)))
+    arrays = {"w": np.ones(1), "z": np.ones(1)}
+    both = Case("f", {"portable": "f(w, z)"}, inputs, (Point("p", arrays),), ("float64",), order=2)
+    table = Table()
+    for backend, noise in (("torch.func", 1e-16), ("jax", -2e-16)):
+        table.add(backend, "value", np.float64(1.0), dtype="float64")
+        for name, entry in (("w", 2.0), ("z", 3.0), ("w,z", noise), ("z,w", noise)):
+            table.add(backend, "hessian", np.array([[entry]]), api="forward-over-reverse", input=name, dtype="float64")
+    assert set(run(table, [both])["verdict"].astype(str)) == {"agree"}
+    for row in table.rows:
+        if row["backend"] == "jax" and row["input"] == "w,z":
+            row["data"] = np.array([[1e-3]]).tobytes()
+    assert "agree" not in set(run(table, [both]).query("input == 'w,z'")["verdict"].astype(str))
+
+
+def test_functions_of_hermitian_matrices() -> None:
+    """Off the domain each framework continues the function as it likes; along it the derivatives have to agree."""
+    domain = np.array([[0.5, 0.5], [0.5, 0.5]])  # only the symmetric direction is allowed
+    left, right = np.array([[1.0, 1.0]]), np.array([[2.0, 0.0]])  # the same sum along (1, 1)
+    real = case(kind="real", shape=(2,), dtypes=("float64",))
+
+    def table(second: np.ndarray) -> Table:
+        out = Table()
+        for backend, j in (("torch.func", left), ("jax", second)):
+            out.add(backend, "value", np.float64(1.0), dtype="float64")
+            out.differential(backend, j, dtype="float64")
+        referee(out, [[1.0, 1.0]], kind=7, value=np.float64(1.0), dtype="float64")
+        return out.add("reference", "domain", domain, api="reference", dtype="float64")
+
+    frame = run(table(right), [real])
+    assert derived(between(frame)) == {("choice", "", "")}
+    assert derived(between(frame, "jax", "reference")) == {("agree", "", "")}
+    wrong = run(table(np.array([[2.0, 1.0]])), [real])
+    assert {c for _, c, _ in derived(between(wrong))} == {"jax"}
+    assert derived(between(wrong, "torch.func", "reference")) == {("agree", "", "")}
+
+
+def test_values_at_a_pole_and_on_a_cut() -> None:
+    table = referee(scalar(-INF, NAN, (INF, NAN)), [[NAN]], kind=POLE, value=np.float64(NAN), dtype="float64")
+    frame = run(table, [REAL])
+    assert {v for v, _, _ in derived(between(frame), "value")} == {"nonfinite"}
+    assert {v for v, _, _ in derived(between(frame, "torch.func", "reference"), "value")} == {"unsupported"}
+    up = holomorphic(-0.5j)
+    for other, verdict in ((-1j, "branch"), (3j, "value")):
+        table = Table()
+        observe(table, "torch.func", up, np.complex128(1j))
+        observe(table, "jax", -up, np.complex128(other))
+        referee(table, up, kind=CUT, plus=up, minus=-up, value=np.complex128(1j))
+        for quantity, side in (("value-plus", 1j), ("value-minus", -1j)):
+            table.add("reference", quantity, np.complex128(side), api="reference", input="")
+        assert {v for v, _, _ in derived(between(run(table, [case()])), "value")} == {verdict}
