@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from random import Random
 
 from flint import arb
 
@@ -60,12 +61,16 @@ class Hessians:
                     now = self._attempt(step_bits)
                 except Undecided:
                     continue
-            for o, own in now.items():
-                for key, e in own.items():
-                    old = found[o].get(key)
-                    if old is None or not old.settled:
-                        found[o][key] = e
-            self._settle(found, step_bits)
+                for o, own in now.items():
+                    for key, e in own.items():
+                        old = found[o].get(key)
+                        if old is None or not old.settled:
+                            found[o][key] = e
+                self._settle(found, step_bits)
+                try:
+                    self._along(found, step_bits)
+                except Undecided:
+                    continue
             if all(e.settled for own in found.values() for e in own.values()):
                 break
             if number >= 1:
@@ -125,6 +130,28 @@ class Hessians:
                     or (step_bits >= 500 and e.bound <= _NOTHING))
                 if e.settled:
                     e.kind = SMOOTH
+
+    def _along(self, found: Mapping[int, dict[tuple[int, int], Second]], step_bits: int) -> None:
+        """Test f(x + d) + f(x - d) - 2 f(x) = d^T H d with another step; an output that fails is not settled."""
+        columns = self.problem.columns
+        source = Random(step_bits)
+        used = {k for own in found.values() for key in own for k in key}
+        d = {k: self.near.step(columns[k], step_bits + 9) * source.choice((-1, 1)) * source.randint(64, 128) / 128
+             for k in sorted(used)}
+        rows = [self.problem.rows_at(x) for x in (d, {k: -h for k, h in d.items()}, {})]
+        for o, own in found.items():
+            change = sum((rows[0][r] + rows[1][r] - 2 * rows[2][r] for r, row in enumerate(self.structure.rows)
+                          if row.output == o), arb(0))
+            total, size, natural = arb(0), arb(0), arb(0)
+            for (k, m), e in own.items():
+                term = d[k] * d[m] * (1 if k == m else 2)
+                total = total + e.value.mid() * term
+                size = size + (abs(e.value.mid()) + e.bound) * abs(term)
+                natural = natural + abs(term)
+            room = size * power_of_two(-40) + natural * power_of_two(-step_bits // 2) + 2 * change.rad()
+            if not abs((change - total).mid()) <= room:
+                for e in own.values():
+                    e.settled, e.kind = False, UNKNOWN
 
     @staticmethod
     def _classify(

@@ -322,8 +322,7 @@ def qr(x: Any, mode: str = "reduced") -> tuple[Array, Array]:
         q, r = reflected(a)
         k = a.shape[0] if mode == "complete" else min(a.shape)
         q, r = q[:, :k].copy(), r[:k].copy()
-        state.freedom = True
-        if state.gauge is not None:
+        if state.moves(a):
             for j in range(k):
                 p = random_phase(_kind(a))
                 q[:, j] = q[:, j] * p
@@ -336,10 +335,9 @@ def qr(x: Any, mode: str = "reduced") -> tuple[Array, Array]:
 
 def random_phase(kind: str) -> Ball:
     """A sign, or a complex number of modulus one, from the gauge's source."""
-    assert state.gauge is not None
     if kind == "r":
-        return arb(state.gauge.choice((-1, 1)))
-    angle = arb(state.gauge.uniform(0, 2))
+        return arb(state.source.choice((-1, 1)))
+    angle = arb(state.source.uniform(0, 2))
     return acb(angle.cos_pi(), angle.sin_pi())
 
 

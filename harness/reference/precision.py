@@ -35,18 +35,20 @@ class State:
 
     single:  literals of a source are rounded to single precision first, as a framework in single precision reads them
     ties:    balls that overlap count as equal (the last resort, at the highest precision)
-    gauge:   None, or a source of random phases and bases by which every decomposition is moved
+    gauge:   None, or a seed: every decomposition is moved by random phases and bases, the same for the same matrix
     freedom: set by a decomposition whose result has a free phase, sign or basis
     orders:  the order of the eigenvalues of each general eigenproblem in the evaluation at the point itself, by which
              evaluations near it are ordered too; None: being recorded in `recorded`
     site:    number of the eigenproblem within the evaluation
     vectors: the vectors found at (site, precision) last, where the next rotations begin
+    source:  the random source of the gauge in the decomposition at hand
     skew:    None, or a list to which functions of Hermitian matrices append x - x^H of their argument
     """
 
     single: bool = False
     ties: bool = False
-    gauge: Random | None = None
+    gauge: int | None = None
+    source: Random = field(default_factory=Random)
     freedom: bool = False
     orders: list[Any] | None = None
     recorded: list[Any] = field(default_factory=list)
@@ -64,6 +66,17 @@ class State:
         self.begin()
         self.orders, self.gauge, self.skew = None, None, None
         self.vectors.clear()
+
+    def moves(self, numbers: Any) -> bool:
+        """Whether a gauge is set; if so `source` is set for the decomposition of these numbers, so that the same matrix
+        is moved the same way each time that it is decomposed."""
+        self.freedom = True
+        if self.gauge is None:
+            return False
+        parts = [p.mid().man_exp() for x in numbers.ravel().tolist() for p in (
+            (x.real, x.imag) if isinstance(x, acb) else (x,))]
+        self.source = Random(f"{self.gauge} {parts}")
+        return True
 
     def note_domain(self, difference: Any) -> None:
         """Record how far the argument of a function of Hermitian matrices is from being one, where asked to."""

@@ -177,9 +177,13 @@ class Neighbourhood:
             own = self.structure.rows[r]
             for other in self.rows - {r}:
                 row = self.structure.rows[other]
-                if (row.output, row.index) != (own.output, own.index) or found.sides is None:
+                if (row.output, row.index) != (own.output, own.index):
                     continue
                 partner = out[other]
+                if REMOVABLE in found.kind.values():
+                    partner.kind = {k: REMOVABLE if c == SMOOTH else c for k, c in partner.kind.items()}
+                if found.sides is None:
+                    continue
                 if partner.sides is None and CUT not in partner.kind.values() and POLE not in partner.kind.values():
                     partner.kind = dict.fromkeys(partner.kind, CUT)
                     partner.samples = []

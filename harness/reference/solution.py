@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from random import Random
 from time import perf_counter
 from typing import Any
 
@@ -12,11 +11,11 @@ import numpy as np
 from flint import acb, arb
 
 from harness.reference.array import Array
-from harness.reference.derivative import Differences, Differential
-from harness.reference.function import Compiled, Problem, flattened
+from harness.reference.derivative import Differences, Differential, value_settled
+from harness.reference.function import Compiled, Problem, Structure, flattened
 from harness.reference.hessian import Hessians
 from harness.reference.precision import Ball, Undecided, power_of_two, rounded, rounded_up, state, working
-from harness.reference.singular import DOMAIN, GAUGE, KINK, SMOOTH, UNKNOWN, Found, Neighbourhood
+from harness.reference.singular import DOMAIN, GAUGE, KINK, POLE, SMOOTH, UNKNOWN, Found, Neighbourhood
 
 Floats = np.ndarray[Any, np.dtype[Any]]
 
@@ -110,8 +109,9 @@ def _values_alone(problem: Problem, outputs: tuple[Array, ...], note: str) -> So
         rows = flattened(outputs)
     empty = np.zeros((0, 0))
     nothing: list[Floats | None] = [None] * len(outputs)
-    return Solution(tuple(o.kind for o in outputs), tuple(o.shape for o in outputs), _packed(outputs, rows, {}),
-                    nothing, list(nothing), empty, empty, empty.astype(np.int8), empty, empty, note=note)
+    values = _packed(outputs, _known(rows, problem.structure), {})
+    return Solution(tuple(o.kind for o in outputs), tuple(o.shape for o in outputs), values, nothing, list(nothing),
+                    empty, empty, empty.astype(np.int8), empty, empty, note=note)
 
 
 def _outputs(problem: Problem) -> tuple[tuple[Array, ...], bool, bool]:
@@ -141,7 +141,7 @@ def _gauge_rows(problem: Problem) -> set[int]:
         before = problem.rows_at({})
         for seed in (1, 2, 3):
             state.vectors.clear()
-            state.gauge = Random(seed)
+            state.gauge = seed
             after = problem.rows_at({})
             for r, (x, y) in enumerate(zip(before, after, strict=True)):
                 if x.is_finite() and y.is_finite() and not x.overlaps(y):
@@ -229,7 +229,7 @@ def _assembled(
         else:
             j[r, k], bound[r, k], kind[r, k] = np.nan, np.inf, UNKNOWN
     one_sided = {True: j.copy(), False: j.copy()}
-    values: list[Ball] = list(found.values) if found.values else [arb("nan")] * m
+    values = _known(found.values, structure) if found.values else [arb("nan")] * m
     sides: tuple[dict[int, Ball], dict[int, Ball]] = ({}, {})
     for r, f in closer.items():
         for k, code in f.kind.items():
@@ -262,7 +262,12 @@ def _assembled(
     )
 
 
-def _packed(outputs: tuple[Array, ...], rows: list[Ball], instead: Mapping[int, Ball]) -> list[Floats]:
+def _known(rows: Sequence[Ball], structure: Structure) -> list[Ball]:
+    """The rows, NaN in place of a ball that is too wide to say what the value rounds to."""
+    return [x if not x.is_finite() or value_settled(rows, r, structure) else arb("nan") for r, x in enumerate(rows)]
+
+
+def _packed(outputs: tuple[Array, ...], rows: Sequence[Ball], instead: Mapping[int, Ball]) -> list[Floats]:
     """Rows of balls as one NumPy array an output, in double precision."""
     out, at = [], 0
     for o in outputs:
@@ -289,7 +294,7 @@ def rounded_or_infinite(x: Ball) -> float:
     return float("inf") if x > 0 else float("-inf") if x < 0 else float("nan")
 
 
-def _sided(outputs: tuple[Array, ...], rows: list[Ball], side: Mapping[int, Ball]) -> list[Floats | None]:
+def _sided(outputs: tuple[Array, ...], rows: Sequence[Ball], side: Mapping[int, Ball]) -> list[Floats | None]:
     if not side:
         return [None] * len(outputs)
     return list(_packed(outputs, rows, side))
@@ -332,6 +337,9 @@ def _hessians(problem: Problem, out: Solution, gauge: set[int]) -> None:
             for a, b in ((k, m), (m, k)):
                 matrix[a, b], bound[a, b], kind[a, b] = value, limit, e.kind
                 plus[a, b], minus[a, b] = rounded(e.plus), rounded(e.minus)
+        own = [r for r, row in enumerate(rows) if row.output == o]
+        poles = (out.kind[own] == POLE).any(axis=0) if own else np.zeros(n, bool)
+        kind[(kind == UNKNOWN) & (poles[:, None] | poles[None, :])] = POLE  # no first derivative, no second one
         out.hessians[o] = (matrix, bound, kind, plus, minus)
 
 

@@ -91,8 +91,7 @@ def _gap(values: Sequence[Ball], own: list[int], scale: Ball) -> Ball:
 
 def random_unitary(n: int, kind: str) -> Objects:
     """Orthonormal columns from the gauge's source."""
-    assert state.gauge is not None
-    draw = state.gauge.gauss
+    draw = state.source.gauss
     q = A.fill([acb(draw(0, 1), draw(0, 1)) if kind == "c" else arb(draw(0, 1)) for _ in range(n * n)], (n, n), "r")
     return orthonormal(q)
 
@@ -177,10 +176,9 @@ def _rotate(work: Objects, v: Objects, i: int, j: int, c: Ball, s: Ball) -> None
     work[i, j] = work[j, i] = arb(0)
 
 
-def _moved(columns: Objects, clusters: list[list[int]], kind: str) -> Objects:
+def _moved(a: Objects, columns: Objects, clusters: list[list[int]], kind: str) -> Objects:
     """The columns with another phase each and another basis in every cluster, where a gauge is set."""
-    state.freedom = True
-    if state.gauge is None:
+    if not state.moves(a):
         return columns
     out = columns.copy()
     for own in clusters:
@@ -201,7 +199,7 @@ def eigh(x: Any) -> tuple[Array, ...]:
         if not _finite(a):
             return unknown(a.shape[:1], "r"), unknown(a.shape, _kind(a))
         values, columns, clusters = hermitian_system(a)
-        return _row(values), _moved(columns, clusters, _kind(a))
+        return _row(values), _moved(a, columns, clusters, _kind(a))
 
     return batched(parts, [lift(x)], [2], "r.")
 
@@ -283,8 +281,7 @@ def svd(x: Any, full_matrices: bool = True) -> tuple[Array, ...]:
             return (unknown((m, m if full_matrices else k), kind), unknown((k,), "r"),
                     unknown((n if full_matrices else k, n), kind))
         u, values, v, clusters = singular_system(a)
-        state.freedom = True
-        if state.gauge is not None:
+        if state.moves(a):
             u, v = u.copy(), v.copy()
             for own in clusters:
                 turn = random_unitary(len(own), kind) if len(own) > 1 else A.fill([random_phase(kind)], (1, 1), "r")
@@ -373,7 +370,7 @@ def eig(x: Any) -> tuple[Array, ...]:
         if not _finite(a):
             return unknown(a.shape[:1], "c"), unknown(a.shape, "c")
         values, columns = general_system(a, True)
-        return _row(values), _moved(columns, [[k] for k in range(len(values))], "c")
+        return _row(values), _moved(a, columns, [[k] for k in range(len(values))], "c")
 
     return batched(parts, [lift(x)], [2], "cc")
 

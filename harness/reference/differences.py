@@ -1,0 +1,121 @@
+"""Finite differences of anybody's own values in double (or single) precision, with an error estimate that may be used.
+
+For functions that have no reference text. NumPy alone. Ridders' scheme: central quotients at steps that halve, a
+Richardson tableau over them, and the entry with the smallest estimated error; the estimate is widened by what rounding
+of the values does at that step. One-sided quotients are extrapolated from the same values: where they disagree, the
+function has no derivative there and the estimate is infinite.
+
+C. J. F. Ridders, "Accurate computation of F'(x) and F'(x)F''(x)", Adv. Eng. Software 4 (1982). (numdifftools
+extrapolates likewise and estimates errors from the spread of the tableau; it neither splits complex coordinates nor
+looks at both sides, so it is not used here.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from harness.wirtinger import components, from_components, real_size
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+#: Halvings of the step.
+_STEPS = 9
+#: The first step, in units of the local scale.
+_FIRST = 2.0**-4
+#: A tableau's own estimate is the difference of neighbouring entries; it is multiplied by this.
+_SAFETY = 4.0
+
+
+def numeric_differential(
+    f: Callable[[Mapping[str, Array]], Array], arrays: Mapping[str, Array], wrt: str, *, limit: int = 4000,
+) -> tuple[Array, Array]:
+    """(J, error) of f with respect to the input `wrt`: both (2m, 2n) in float64 (design section 2's rows and columns).
+
+    f maps input arrays to one output array; it is called 2 * 9 times for each real coordinate and once at the point,
+    with arrays of the dtypes given. error: an estimate meant to bound |J - truth|, inf where there is no derivative
+    or none was found. Raises ValueError where more than `limit` calls would be needed.
+    """
+    x = np.asarray(arrays[wrt])
+    n, is_complex = real_size(x.shape, np.iscomplexobj(x)), np.iscomplexobj(x)
+    if 2 * _STEPS * n + 1 > limit:
+        raise ValueError(f"{2 * _STEPS * n + 1} evaluations would be needed; the limit is {limit}")
+    row = components(x)
+    centre = components(np.asarray(f(arrays)))
+    noise = np.finfo(centre.dtype).eps if centre.dtype.kind == "f" else np.finfo(np.float64).eps
+    j, error = np.empty((centre.size, n)), np.empty((centre.size, n))
+
+    def at(k: int, value: Any) -> Array:
+        moved = row.copy()
+        moved[k] = value
+        leaf = from_components(moved, x.shape, is_complex).astype(x.dtype, copy=False)
+        return components(np.asarray(f({**arrays, wrt: leaf}))).astype(np.float64)
+
+    sizes = _local_scales(row, is_complex)
+    with np.errstate(all="ignore"):
+        for k in range(n):
+            j[:, k], error[:, k] = _column(partial(at, k), row[k], sizes[k], centre.astype(np.float64), noise)
+    return j, error
+
+
+def _local_scales(row: Array, is_complex: bool) -> Array:
+    """The length by which each coordinate's steps are measured: the modulus of its element, or of the smallest other
+    one that is not zero, or one."""
+    wide = row.astype(np.float64)
+    if is_complex:
+        half = wide.size // 2
+        modulus = np.hypot(wide[:half], wide[half:])
+        modulus = np.concatenate([modulus, modulus])
+    else:
+        modulus = np.abs(wide)
+    usable = modulus[(modulus > 0) & np.isfinite(modulus)]
+    other = min(float(usable.min()), 1.0) if usable.size else 1.0
+    return np.where((modulus > 0) & np.isfinite(modulus), modulus, other)
+
+
+def _column(at: Callable[[Any], Array], x: Any, size: float, centre: Array, noise: float) -> tuple[Array, Array]:
+    """One column of J and its error."""
+    steps, above, below = [], [], []
+    for i in range(_STEPS):
+        h = x.dtype.type(_FIRST * size * 0.5**i)
+        high, low = x + h, x - h
+        steps.append((float(high) - float(x), float(x) - float(low)))
+        above.append(at(high))
+        below.append(at(low))
+    up, down = np.array([s[0] for s in steps])[:, None], np.array([s[1] for s in steps])[:, None]
+    plus, minus = np.array(above), np.array(below)
+    largest = np.maximum(np.abs(plus).max(axis=0), np.abs(minus).max(axis=0))
+    middle = (plus - minus) / (up + down)
+    value, error = _extrapolated(middle, 2, largest * noise / (up + down) * 2)
+    right = _extrapolated((plus - centre) / up, 1, largest * noise / up * 2)
+    left = _extrapolated((centre - minus) / down, 1, largest * noise / down * 2)
+    one_sided = np.abs(right[0] - left[0])
+    torn = ~(one_sided <= right[1] + left[1] + error + 1e-3 * np.maximum(np.abs(right[0]), np.abs(left[0])))
+    bad = torn | ~np.isfinite(value) | ~np.isfinite(centre)
+    return np.where(bad, np.nan, value), np.where(bad, np.inf, error)
+
+
+def _extrapolated(quotients: Array, order: int, rounding: Array) -> tuple[Array, Array]:
+    """Richardson's tableau over steps that halve, for an error in powers h**order, h**(2 order), ...
+
+    quotients, rounding: (steps, m). Returns the entries with the smallest estimated error, and that error.
+    """
+    table, floor = [quotients], np.broadcast_to(rounding, quotients.shape)
+    best = quotients[-1].copy()
+    least = np.full(best.shape, np.inf)
+    for level in range(1, len(quotients)):
+        factor = 2.0 ** (order * level)
+        last = table[-1]
+        table.append((factor * last[1:] - last[:-1]) / (factor - 1))
+        new = table[-1]
+        estimate = np.maximum(np.abs(new - last[1:]), np.abs(new - last[:-1])) * _SAFETY + floor[level:] * _SAFETY
+        estimate = np.where(np.isfinite(estimate), estimate, np.inf)
+        at = np.argmin(estimate, axis=0)
+        here = np.take_along_axis(estimate, at[None], 0)[0]
+        better = here < least
+        best = np.where(better, np.take_along_axis(new, at[None], 0)[0], best)
+        least = np.where(better, here, least)
+    return best, least

@@ -1,0 +1,268 @@
+"""What a point is: expected classes, one-sided derivatives and sides come from the mathematics of each function."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from harness.model import Input
+from harness.reference.function import Compiled
+from harness.reference.singular import CUT, DOMAIN, GAUGE, KINK, POLE, REMOVABLE, SMOOTH, UNKNOWN
+from harness.reference.solution import Solution, solve
+
+
+def at(text: str, x: object, order: int = 1, *, name: str = "z") -> Solution:
+    array = np.asarray(x)
+    kind = {"f": "real", "c": "complex"}[array.dtype.kind]
+    return solve(Compiled(text, [Input(name, kind, array.shape)]), {name: array}, single=False, order=order)
+
+
+BELOW = complex(-1.0, -0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "kind"),
+    [
+        ("abs(z)", 0.0, KINK),
+        ("abs(z)", 0j, KINK),
+        ("relu(z)", 0.0, KINK),
+        ("clip(z, -1, 1)", 1.0, KINK),
+        ("clip(z, -1, 1)", -1.0, KINK),
+        ("abs(z - 2)", 2.0, KINK),
+        ("maximum(z, 1 - z)", 0.5, KINK),
+        ("norm(z)", [0.0, 0.0], KINK),
+        ("max(z)", [2.0, 2.0], KINK),
+        ("leaky_relu(z)", -0.0, KINK),
+        ("hard_tanh(z)", 1.0, KINK),
+        ("conj(z) * z / abs(z + 0)", 1 + 1j, SMOOTH),
+        ("z**2 / conj(z)", 1e-3j, SMOOTH),
+        ("sqrt(z)", complex(-1.0, 0.0), CUT),
+        ("sqrt(z)", BELOW, CUT),
+        ("log(z)", BELOW, CUT),
+        ("angle(z)", complex(-1.0, 0.0), CUT),
+        ("arcsin(z)", complex(2.0, -0.0), CUT),
+        ("arccosh(z)", complex(0.5, 0.0), CUT),
+        ("arctan(z)", complex(0.0, 2.0), CUT),
+        ("log(z - 1j)", -1 + 1j, CUT),
+        ("floor(z)", 1.0, CUT),
+        ("1 / z", 0j, POLE),
+        ("1 / z", 0.0, POLE),
+        ("log(z)", 0j, POLE),
+        ("sqrt(z)", 0j, POLE),
+        ("sqrt(z)", 0.0, POLE),
+        ("exp(1 / z)", 0j, POLE),
+        ("sign(z)", 0j, POLE),
+        ("gamma(z)", -1.0, POLE),
+        ("arccosh(z)", 1 + 0j, POLE),
+        ("sin(z) / z", 0j, REMOVABLE),
+        ("expm1(z) / z", 0.0, REMOVABLE),
+        ("(1 - cos(z)) / z**2", 0.0, REMOVABLE),
+        ("sinc(z)", 0j, SMOOTH),
+        ("sinc(z)", 0.0, SMOOTH),
+        ("z**2", 0j, SMOOTH),
+        ("z**3", 0.0, SMOOTH),
+        ("abs(z)**2", 0j, SMOOTH),
+        ("z * abs(z)", 0j, SMOOTH),
+        ("z * abs(z)", 0.0, SMOOTH),
+        ("real(z)", 0j, SMOOTH),
+        ("conj(z)", 0j, SMOOTH),
+        ("relu(z)**2", 0.0, SMOOTH),
+        ("where(z == 0, 1, sin(z) / z)", 0.0, SMOOTH),
+        ("softplus(z)", 0.0, SMOOTH),
+        ("i0e(z)", 0.0, KINK),
+        ("softsign(z)", 0.0, SMOOTH),  # x / (1 + |x|) has derivative 1 from both sides
+    ],
+)
+def test_class(text: str, x: object, kind: int) -> None:
+    found = at(text, x)
+    assert set(found.kind.ravel().tolist()) == {kind}
+    regular = kind in (SMOOTH, REMOVABLE)
+    assert np.isfinite(found.j).all() == (regular or kind == CUT)
+    assert (found.bound < 1e-20).all() == (regular or kind == CUT)
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "j"),
+    [
+        ("sinc(z)", 0.0, [[0.0]]),
+        ("z**2", 0j, [[0.0, 0.0], [0.0, 0.0]]),
+        ("sin(z) / z", 0.0, [[0.0]]),
+        ("expm1(z) / z", 0.0, [[0.5]]),
+        ("(1 - cos(z)) / z**2", 0.0, [[0.0]]),
+        ("abs(z)", 5e-324 + 0j, [[1.0, 0.0]]),
+        ("abs(z)", 3e200 + 4e200j, [[0.6, 0.8]]),
+        ("sqrt(z)", 4e-320 + 0j, [[0.5 / math.sqrt(4e-320), 0.0], [0.0, 0.5 / math.sqrt(4e-320)]]),
+        ("softsign(z)", 0.0, [[1.0]]),
+    ],
+)
+def test_derivative_at_hard_points(text: str, x: object, j: list[list[float]]) -> None:
+    found = at(text, x)
+    np.testing.assert_allclose(found.j, j, rtol=1e-15, atol=1e-30)
+
+
+def test_sqrt_of_the_smallest_number_has_a_finite_derivative() -> None:
+    found = at("sqrt(z)", 5e-324 + 0j)
+    # 1 / (2 sqrt(2**-1074)) = 2**536
+    assert found.j[0, 0] == 2.0**536 == found.j[1, 1]
+    assert (found.kind == SMOOTH).all() and found.bound.max() < 1e-30 * 2.0**536
+
+
+def test_sinc_at_tiny_points_is_its_series() -> None:
+    z = 1e-200 * (1 + 1j)
+    found = at("sinc(z)", z)
+    slope = -(math.pi**2) / 3 * z  # sinc'(z) = -pi^2 z / 3 + O(z^3)
+    np.testing.assert_allclose(found.j, [[slope.real, -slope.imag], [slope.imag, slope.real]], rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "plus", "minus"),
+    [
+        ("abs(z)", 0.0, 1.0, -1.0),
+        ("relu(z)", 0.0, 1.0, 0.0),
+        ("clip(z, -1, 1)", 1.0, 0.0, 1.0),
+        ("leaky_relu(z, 0.25)", 0.0, 1.0, 0.25),
+        ("abs(z)", 0j, [1.0, 1.0], [-1.0, -1.0]),
+        ("i0e(z)", 0.0, -1.0, 1.0),
+    ],
+)
+def test_one_sided_derivatives_at_a_kink(text: str, x: object, plus: object, minus: object) -> None:
+    found = at(text, x)
+    np.testing.assert_allclose(found.plus.ravel(), np.ravel(plus), atol=1e-30)
+    np.testing.assert_allclose(found.minus.ravel(), np.ravel(minus), atol=1e-30)
+
+
+def test_clarke_samples_of_the_modulus_are_unit_vectors() -> None:
+    found = at("abs(z)", 0j)
+    assert found.samples is not None and len(found.samples) >= 12
+    np.testing.assert_allclose(np.linalg.norm(found.samples[:, 0], axis=1), 1.0, rtol=1e-14)
+
+
+def test_clarke_samples_of_a_maximum_are_its_pieces() -> None:
+    found = at("max(z)", [2.0, 2.0, 0.0])
+    assert found.samples is not None
+    assert {tuple(row) for row in np.round(found.samples[:, 0], 12)} == {(1.0, 0.0, 0.0), (0.0, 1.0, 0.0)}
+
+
+@pytest.mark.parametrize(("x", "sign"), [(complex(-4.0, 0.0), 1), (complex(-4.0, -0.0), -1)])
+def test_sides_of_the_cut_of_sqrt(x: complex, sign: int) -> None:
+    found = at("sqrt(z)", x)
+    assert found.value_plus[0] is not None and found.value_minus[0] is not None
+    np.testing.assert_allclose(found.value_plus[0], 2j, atol=1e-30)
+    np.testing.assert_allclose(found.value_minus[0], -2j, atol=1e-30)
+    assert found.values[0] == sign * 2j
+    slope = 1 / (2 * sign * 2j)  # f' = 1 / (2 f)
+    j = [[slope.real, -slope.imag], [slope.imag, slope.real]]
+    np.testing.assert_allclose(found.j, j, atol=1e-25)
+    upper = [[0, 0.25], [-0.25, 0]]
+    np.testing.assert_allclose(found.plus, upper, atol=1e-25)
+    np.testing.assert_allclose(found.minus, np.negative(upper), atol=1e-25)
+
+
+@pytest.mark.parametrize(
+    "name", ["log", "arccosh", "sqrt", "log1p", "arcsin", "arccos", "arctanh", "arcsinh", "arctan"])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("far", [2.5, -2.5])
+def test_values_on_cuts_follow_signed_zeros(name: str, sign: float, far: float) -> None:
+    """NumPy's complex functions follow C99 Annex G."""
+    x = complex(sign * 0.0, far) if name in ("arcsinh", "arctan") else complex(far, sign * 0.0)
+    if name in ("log", "sqrt", "log1p", "arccosh"):
+        x = complex(-abs(far), sign * 0.0)
+    found = at(f"{name}(z)", x)
+    assert (found.kind == CUT).any()
+    np.testing.assert_allclose(found.values[0], getattr(np, name)(np.complex128(x)), rtol=1e-14)
+
+
+def test_an_infinite_limit_is_the_value() -> None:
+    assert at("log(z)", 0.0).values[0] == -np.inf
+    assert at("log(abs(z))", 0j).values[0] == -np.inf
+    assert np.isnan(at("1 / z", 0.0).values[0])  # the two sides disagree
+
+
+def test_the_removable_value_is_the_limit() -> None:
+    assert at("sin(z) / z", 0j).values[0] == 1.0
+
+
+_RNG = np.random.default_rng(5)
+MATRIX = _RNG.normal(size=(3, 3)) + 1j * _RNG.normal(size=(3, 3))
+HERMITIAN = MATRIX + MATRIX.conj().T
+
+
+@pytest.mark.parametrize(
+    ("text", "matrix", "free"),
+    [
+        ("svd(a).U", MATRIX, True),
+        ("svd(a).Vh", MATRIX, True),
+        ("svd(a).U", MATRIX.real, True),
+        ("eigh(a)[1]", HERMITIAN, True),
+        ("eig(a)[1]", MATRIX, True),
+        ("qr(a)[0]", MATRIX, True),
+        ("abs(qr(a)[1])", MATRIX, False),
+        ("svd(a).S", MATRIX, False),
+        ("abs(svd(a).U)", MATRIX, False),
+        ("svd(a).U @ svd(a).Vh", MATRIX, False),
+        ("svd(a)[0] * svd(a)[1] @ svd(a)[2]", MATRIX, False),
+        ("eigvals(a)", MATRIX, False),
+        ("real(einsum('ij,ij->j', conj(eigh(a)[1]), a @ eigh(a)[1]))", HERMITIAN, False),
+        ("svd(a).U", np.diag([2.0, 2.0, 1.0]), True),
+        ("abs(svd(a).U)", np.diag([2.0, 2.0, 1.0]), True),  # the basis of equal singular values is free
+    ],
+)
+def test_gauge(text: str, matrix: np.ndarray, free: bool) -> None:
+    found = at(text, matrix, name="a")
+    assert (found.kind == GAUGE).any() == free
+    if not free:
+        assert np.isin(found.kind, (SMOOTH, DOMAIN)).all() and np.isfinite(found.j).all()
+
+
+def test_polar_factor_through_the_svd() -> None:
+    """U V^H is the unitary polar factor; for a unitary times a positive matrix it must give the unitary back."""
+    unitary = np.linalg.qr(MATRIX)[0]
+    positive = MATRIX @ MATRIX.conj().T + np.eye(3)
+    found = at("svd(a).U @ svd(a).Vh", unitary @ positive, name="a")
+    np.testing.assert_allclose(found.values[0], unitary, atol=1e-14)
+
+
+def test_off_the_hermitian_matrices_a_derivative_is_a_convention() -> None:
+    found = at("cholesky(a)", HERMITIAN + 8 * np.eye(3), name="a")
+    assert found.domain is not None and (found.kind == DOMAIN).any()
+    p = found.domain
+    np.testing.assert_allclose(p @ p, p, atol=1e-12)
+    assert round(np.trace(p)) == 9  # Hermitian 3 x 3 matrices have nine real dimensions of eighteen
+    inside = at("cholesky(a @ adjoint(a))", MATRIX, name="a")
+    assert inside.domain is None and (inside.kind == SMOOTH).all()
+
+
+def test_degenerate_singular_values_are_a_kink_and_their_sum_is_smooth() -> None:
+    matrix = np.diag([2.0, 2.0, 1.0])
+    assert (at("svd(a).S", matrix, name="a").kind == KINK).any()
+    assert (at("sum(svd(a).S)", matrix, name="a").kind == SMOOTH).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "hessian", "kind"),
+    [
+        ("sinc(z)", 0.0, -(math.pi**2) / 3, SMOOTH),
+        ("z**2", 0.0, 2.0, SMOOTH),
+        ("sin(z)", 0.0, 0.0, SMOOTH),
+        ("exp(z)", 1e-200, 1.0, SMOOTH),
+        ("z * abs(z)", 0.0, math.nan, KINK),
+        ("relu(z)**2", 0.0, math.nan, KINK),
+        ("abs(z)**1.5", 0.0, math.nan, POLE),
+    ],
+)
+def test_second_order(text: str, x: float, hessian: float, kind: int) -> None:
+    matrix, bound, classes, plus, minus = at(text, x, 2).hessians[0]
+    assert classes[0, 0] == kind
+    np.testing.assert_allclose(matrix[0, 0], hessian, rtol=1e-15, atol=1e-100)
+    assert np.isinf(bound[0, 0]) == math.isnan(hessian)
+    if kind == KINK:
+        assert plus[0, 0] == 2.0 and minus[0, 0] in (-2.0, 0.0)
+
+
+def test_non_finite_inputs_leave_their_neighbours_alone() -> None:
+    found = at("sin(z)", np.array([1.0, np.nan, np.inf, 2.0]))
+    assert np.diag(found.kind).tolist() == [SMOOTH, UNKNOWN, UNKNOWN, SMOOTH]
+    np.testing.assert_allclose(found.j[[0, 3], [0, 3]], np.cos([1.0, 2.0]), rtol=1e-15)
+    assert np.isnan(found.values[0]).tolist() == [False, True, True, False]
