@@ -9,7 +9,6 @@ folder, or is "off".
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.folders import cache_folder
 from harness.model import Input
 from harness.reference.solution import Solution
 from harness.run.protocol import CorruptFrame, array_bytes, array_from, pack, unpack
@@ -28,23 +28,6 @@ from harness.run.protocol import CorruptFrame, array_bytes, array_from, pack, un
 _KEEP_SECONDS = 30 * 24 * 3600.0  # results of other versions of the code
 _OPTIONAL = ("samples", "domain")
 _MATRICES = ("j", "bound", "kind", "plus", "minus")
-
-
-def folder() -> Path | None:
-    """Where results are kept: $HARNESS_CACHE, or the platform's cache folder; None where it is "off"."""
-    named = os.environ.get("HARNESS_CACHE", "")
-    if named.lower() in ("off", "0", "none"):
-        return None
-    if named:
-        return Path(named)
-    home = Path.home()
-    if sys.platform == "darwin":
-        base = home / "Library" / "Caches"
-    elif os.name == "nt":
-        base = Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"))
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
-    return base / "wirtinger-harness"
 
 
 @lru_cache(maxsize=1)
@@ -76,7 +59,7 @@ class Cache:
     """Results by key; does nothing where the folder is "off" or cannot be written."""
 
     def __init__(self, base: Path | None = None) -> None:
-        base = folder() if base is None else base
+        base = cache_folder() if base is None else base
         self.folder = None if base is None else base / "reference" / version()
         self._made = False
 

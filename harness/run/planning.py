@@ -63,15 +63,18 @@ def plan(
 ) -> tuple[Task, ...]:
     """One task for each case, dtype and target, in that order of nesting.
 
-    dtypes: only these; a case that has none of them is left out. apis: native APIs to observe, None for all, () for
-    the differential alone. seconds: time limit of a task in place of the case's own. modules, path: modules whose
-    functions cases may call, and where to find them.
+    dtypes: only these; a case that has none of them is left out. apis: native APIs to observe, () for the differential
+    alone, ("all",) for all at every dtype; None for all of them at the widest dtype of the case and the differential
+    alone at the others: how an API packs the differential does not depend on the precision, and compiling every API
+    again would double the time of a run. seconds: time limit of a task in place of the case's own. modules, path:
+    modules whose functions cases may call, and where to find them.
     A case without a text for a target's family is planned all the same: its rows are `unsupported`.
     """
     from harness.cases import point_arrays
 
     tasks = []
     for case in cases:
+        asked = [d for d in case.dtypes if dtypes is None or d in dtypes]
         for dtype in case.dtypes:
             if dtypes is not None and dtype not in dtypes:
                 continue
@@ -89,7 +92,7 @@ def plan(
                         points=points,
                         outputs=case.outputs,
                         order=case.order,
-                        apis=None if apis is None else tuple(apis),
+                        apis=_apis(apis, dtype == asked[-1]),
                         skip=frozenset((p.name, api) for p in points[1:] for api in ONCE),
                         modules=tuple(modules),
                         path=tuple(path),
@@ -100,6 +103,12 @@ def plan(
                     )
                 )
     return tuple(tasks)
+
+
+def _apis(apis: Sequence[str] | None, widest: bool) -> tuple[str, ...] | None:
+    if apis is None:
+        return None if widest else ()
+    return None if tuple(apis) == ("all",) else tuple(apis)
 
 
 def plan_digest(tasks: Sequence[Task]) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import harness
+from harness.folders import cache_folder
 from harness.model import Task
 from harness.run.planning import Target
 from harness.run.protocol import CorruptFrame, Frame, FrameReader, pack
@@ -44,6 +45,9 @@ _BOOT = (
 
 def _environment(kind: Kind) -> dict[str, str]:
     values = {**SETTINGS, **os.environ, "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"}
+    kept = cache_folder()
+    if kept is not None:  # compiled programs; jax keeps them apart by version and by what they were compiled for
+        values.setdefault("HARNESS_COMPILATION_CACHE", str(kept / "compiled"))
     if kind.python:
         values.pop("PYTHONPATH", None)  # meant for our interpreter
     return values
