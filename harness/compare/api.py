@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -19,6 +20,7 @@ from harness.compare.pairs import ALIASES, Joiner
 from harness.compare.statuses import settle
 from harness.compare.table import Observations, combine
 from harness.compare.targets import Target, match_targets, targets_of
+from harness.compare.values import weigh_values
 from harness.model import Case
 
 
@@ -56,12 +58,12 @@ def compare_tables(
     seen = Observations(tables)
     listed = [t for k, h in enumerate(headers) for t in targets_of(h, k, names[k] if names else "")]
     met = _combinations(seen)
-    targets = match_targets(listed, met)
     merged: dict[str, Case] = {}
     for group in cases:
         for case in group:
             merged.setdefault(case.id, case)
     whole = list(complete) if complete is not None else [True] * len(tables)
+    targets = [replace(t, complete=whole[t.run]) for t in match_targets(listed, met)]
     planned = [
         frozenset() if whole[k] else frozenset((c.id, d) for c in group for d in c.dtypes)
         for k, group in enumerate(cases)
@@ -76,6 +78,7 @@ def compare_tables(
     statuses = settle(engine, sides)
     settle_values(engine)
     evidence = weigh(engine)
+    weigh_values(engine, evidence)
     inherit(engine)
     frame = build(engine, axis, sides, statuses, evidence, list(merged.values()))
     apply_expectations(frame, merged, targets)

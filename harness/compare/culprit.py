@@ -162,7 +162,11 @@ def _by_truth(
     if facts is None or facts.truth is None:
         return False, False
     truth = facts.truth
-    usable = facts.regular & np.isfinite(truth) & sure(facts, truth, tol, floor) & _differs(left, right, tol, floor)
+    # A number that is singular in one of its arguments has no differential; its other partial derivatives may exist,
+    # but nobody promised them.
+    whole = np.asarray(facts.regular.all(axis=(1, 2)))[:, None, None]
+    usable = facts.regular & whole & np.isfinite(truth) & sure(facts, truth, tol, floor)
+    usable &= _differs(left, right, tol, floor)
     if noise is not None:
         loud = [~np.isfinite(side) | (differences(side, truth) > noise[..., None]) for side in (left, right)]
     else:

@@ -68,6 +68,8 @@ class _Case:
             return "", ""
         if self.group.quantity == "raw":
             own = [_raw_facts(self.engine, self.index, end, self.group.form, self.group.kind) for end in self.ends]
+            if self._raw_is_free():
+                return "", ""
             noises = [_raw_noise(self.engine, end, self.group.form, self.group.kind, self.tol) for end in self.ends]
         else:
             hessian = self.group.quantity == "hessian"
@@ -84,6 +86,23 @@ class _Case:
         if not (left or right):
             return "", ""
         return "both" if left and right else "left" if left else "right", word
+
+    def _raw_is_free(self) -> bool:
+        """A raw result whose differential is free to differ: in a gauge, or off the domain of the function."""
+        context = self.engine.context
+        j = int(context.j_row[self.ends[0]])
+        form = context.j_form(j) if j >= 0 else None
+        if form is None or self.engine.pairs.predicted[self.k]:
+            return False
+        for facts in self.index.of(j, form):
+            for kind, verdict, told in (
+                (GAUGE, "gauge", "depends on a free phase, sign or basis"),
+                (DOMAIN, "choice", "depends on how the function is continued where it is not defined"),
+            ):
+                if (facts.kind == kind).any():
+                    self._say(verdict, told)
+                    return True
+        return False
 
     def _within_domain(self, own: list[list[Facts]]) -> list[list[Facts]]:
         """Where a function is defined along some directions only, look along those: J P in place of J."""

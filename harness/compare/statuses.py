@@ -45,8 +45,13 @@ def settle(engine: Engine, labels: tuple[Array, Array]) -> tuple[Array, Array]:
         key = (left[k], right[k], labels[0][k], labels[1][k], *said)
         if key not in cache:
             sides = []
-            for label, status, r in ((labels[0], left, rows[0]), (labels[1], right, rows[1])):
-                error, message = ("", "") if r < 0 else (seen.text("error", r), seen.text("message", r))
+            for label, status, r, where in (
+                (labels[0], left, rows[0], pairs.left_target), (labels[1], right, rows[1], pairs.right_target)
+            ):  # fmt: skip
+                complete = engine.context.targets[int(where[k])].complete
+                error, message = ("", "" if complete else "the run is incomplete")
+                if r >= 0:
+                    error, message = seen.text("error", r), seen.text("message", r)
                 sides.append((str(label[k]), str(status[k]), error, message))
             cache[key] = _decide(sides)
         out.verdict[k], out.note[k] = cache[key]
@@ -69,7 +74,7 @@ def _decide(sides: Sequence[tuple[str, str, str, str]]) -> tuple[int, str]:
 def _sentence(label: str, status: str, error: str, message: str) -> str:
     told = _told(error, message)
     if status == "absent":
-        return f"{_DOES[status]} of {label}"
+        return f"{_DOES[status]} of {label}" + (f" ({told})" if told else "")
     return f"{label} {_DOES.get(status, status)}" + (f": {told}" if told else "")
 
 

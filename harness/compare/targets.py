@@ -30,6 +30,7 @@ class Target:
     apis: tuple[Api, ...] = ()
     run_name: str = ""
     interpreter: str = ""  # of the environment; empty is the coordinator's own
+    complete: bool = True  # whether its run was finished
     described: bool = True  # False: rows exist, the header does not speak of them
 
     @property

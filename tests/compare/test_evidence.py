@@ -312,6 +312,18 @@ def test_a_nan_that_spreads_from_a_singular_element() -> None:
     assert "jax" in set(run(table, [case(kind="real", shape=(2,), dtypes=("float64",))])["culprit"])
 
 
+def test_a_number_that_is_singular_in_one_argument_accuses_in_none() -> None:
+    """|x| + y at x = 0 has a partial derivative by y and no differential."""
+    table = Table()
+    for backend, j in (("torch.func", [[0.0, 1.0]]), ("jax", [[0.0, 5.0]])):
+        observe(table, backend, np.array(j), np.float64(0), (2,), in_complex=False, dtype="float64")
+    referee(table, [[NAN, 1.0]], kind=[[KINK, SMOOTH]], plus=[[1.0, 1.0]], minus=[[-1.0, 1.0]], value=np.float64(0),
+            dtype="float64")  # fmt: skip
+    frame = run(table, [case(kind="real", shape=(2,), dtypes=("float64",))])
+    assert set(frame["culprit"]) == {""}
+    assert "agree" not in {v for v, _, _ in derived(between(frame))}
+
+
 @pytest.mark.parametrize("bad", [NAN, INF])
 def test_infinite_arguments_accuse_nobody(bad: float) -> None:
     table = referee(scalar(0.0, NAN), [[0.0]], value=np.float64(0), dtype="float64")
@@ -400,6 +412,11 @@ def test_functions_of_hermitian_matrices() -> None:
     frame = run(table(right), [real])
     assert derived(between(frame)) == {("choice", "", "")}
     assert derived(between(frame, "jax", "reference")) == {("agree", "", "")}
+    # A native API that goes along one of the other directions shows what its differential shows.
+    other = table(right)
+    for backend, entry in (("torch.func", 1.0), ("jax", 2.0)):
+        other.add(backend, "raw", np.float64(entry), api="jvp", dtype="float64")
+    assert {v for v, _, _ in derived(between(run(other, [real])), "raw")} == {"choice"}
     wrong = run(table(np.array([[2.0, 1.0]])), [real])
     assert {c for _, c, _ in derived(between(wrong))} == {"jax"}
     assert derived(between(wrong, "torch.func", "reference")) == {("agree", "", "")}

@@ -165,6 +165,7 @@ def test_another_run_owes_only_what_it_planned() -> None:
     lost = interrupted[interrupted["verdict"] == "error"]
     assert set(lost["case"].astype(str)) == {"g"}
     assert len(lost) == len(run(both(), [CASE]))
+    assert set(lost["note"]) == {"no observation of jax (the run is incomplete)"}
 
 
 # -- refusals and failures --------------------------------------------------------------------------------------------
