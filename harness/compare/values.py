@@ -23,6 +23,12 @@ def weigh_values(engine: Engine, found: Evidence) -> None:
         return
     at = lookup(joiner.where[truths], joiner.where[pairs.left[chosen]])
     chosen, truth = chosen[at >= 0], truths[at[at >= 0]]
+    # Where the reference leaves the value open, or an argument is infinite or NaN, it speaks for nobody.
+    known = [
+        context.has_finite_inputs(int(t)) and bool(np.isfinite(engine.seen.components(np.array([t]))).all())
+        for t in truth
+    ]
+    chosen, truth = chosen[known], truth[known]
     if not chosen.size:
         return
     none = np.full(chosen.size, -1)

@@ -255,7 +255,14 @@ def test_different_functions_are_not_judged() -> None:
     table = referee(scalar(1.0, 2.0, (1.0, 3.0)), [[1.0]], value=np.float64(1), dtype="float64")
     found = between(run(table, [REAL]))
     assert set(found["verdict"].astype(str)) == {"value"}
-    assert set(found["culprit"]) == {""}
+    assert set(found.loc[found["quantity"] != "value", "culprit"]) == {""}
+
+
+def test_a_value_that_the_reference_leaves_open_accuses_nobody() -> None:
+    for value, point in ((NAN, 1.0), (1.0, INF)):
+        table = referee(scalar(1.0, 2.0, (1.0, 3.0)), [[1.0]], value=np.float64(value), dtype="float64")
+        frame = run(table, [case(kind="real", dtypes=("float64",), points={"p": np.float64(point)})])
+        assert set(frame.loc[frame["quantity"] == "value", "culprit"]) == {""}
 
 
 def test_forward_mode_alone_is_wrong() -> None:
