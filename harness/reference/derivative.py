@@ -1,11 +1,16 @@
 """The differential by differences of a function evaluated in ball arithmetic, with a bound for every entry.
 
 For each real coordinate x_k the function is evaluated at x, x + h and x - h with h some 140 bits below the smallest
-component that the row sees. The central quotient C = (f(x+h) - f(x-h)) / 2h is the entry. Its bound is the rigorous
-radius of C plus |D+ - D-| / 2, the distance to the one-sided quotients D+ and D-: these are other formulas with an
-error of another order (h against h**2), so for a differentiable function the bound holds with room to spare, and
-where it does not shrink with h the function is not differentiable there (see `singular`). A further evaluation along a
-direction that moves every coordinate at once, with another step, tests all entries of a row together.
+component that the row sees. The central quotient C = (f(x+h) - f(x-h)) / 2h is the entry; its error is of order h**2.
+A second estimate comes from another formula and another step, h' = h / 512: the forward quotient at h', less the
+slope's own change over it,
+
+    E = (f(x+h') - f(x)) / h' - (h'/2) (f(x+h) - 2 f(x) + f(x-h)) / h**2,
+
+whose error is of order h'**2 where f is smooth. |C - E| is then the error of C almost exactly; the bound is twice
+that, and the rigorous radii of both. Where f has a kink, a jump or a steeper singularity at x the two do not come
+together however small h is, and `singular` looks closer. Two further evaluations along a direction that moves every
+coordinate at once, with another step again, test all entries of a row together.
 """
 
 from __future__ import annotations
@@ -26,6 +31,7 @@ _FAR_BELOW = power_of_two(-64)  # relative bound of an entry that is evidence: 1
 _NEGLIGIBLE = power_of_two(-100)  # the same against the largest of the four entries of one complex derivative
 _NOTHING = power_of_two(-400)  # an entry whose whole block vanishes: absolute, in units of the scale
 _ZERO = arb(0)
+_CLOSER = power_of_two(-9)  # h' / h
 
 
 @dataclass
@@ -34,9 +40,8 @@ class Entry:
 
     value: Ball
     bound: Ball
+    gap: Ball  # how far the two estimates are apart
     settled: bool = False
-    plus: Ball = _ZERO
-    minus: Ball = _ZERO
 
 
 @dataclass
@@ -137,8 +142,9 @@ class Differences:
                 continue
             steps = {k: self.step(columns[k], step_bits) for k in group}
             above, below = self.at(steps), self.at({k: -h for k, h in steps.items()})
+            near = self.at({k: h * _CLOSER for k, h in steps.items()})
             for r, k in wanted:
-                out.entries[r, k] = _entry(centre[r], above[r], below[r], steps[k])
+                out.entries[r, k] = _entry(centre[r], above[r], below[r], near[r], steps[k])
         self._settle(out, step_bits)
 
     def _settle(self, out: Differential, step_bits: int) -> None:
@@ -217,19 +223,20 @@ class Differences:
     def _worth_another(self, out: Differential, number: int) -> bool:
         """Not where a further attempt at a smaller step showed the same jump or the same infinity."""
         return number < 2 or any(
-            not e.settled and e.value.is_finite() and e.value.rad() > abs(e.plus - e.minus).mid()
-            for e in out.entries.values())
+            not e.settled and e.value.is_finite() and e.value.rad() > e.gap for e in out.entries.values())
 
 
-def _entry(centre: Ball, above: Ball, below: Ball, h: Ball) -> Entry:
-    plus, minus = (above - centre) / h, (centre - below) / h
-    middle = (above - below) / (2 * h)
-    gap = plus - minus
-    bound = (abs(gap) / 2).upper() + middle.rad() if gap.is_finite() else arb("nan")
-    if middle == 0 and middle.is_exact():
-        # f(x+h) and f(x-h) are the same exact number: constant here, or even about x
-        bound = (abs(gap) / 2).upper()
-    return Entry(middle, bound, plus=plus, minus=minus)
+def _entry(centre: Ball, above: Ball, below: Ball, near: Ball, h: Ball) -> Entry:
+    first = (above - below) / (2 * h)
+    closer = h * _CLOSER
+    second = (near - centre) / closer - (above - 2 * centre + below) * (closer / (2 * h * h))
+    gap = first - second
+    if not gap.is_finite():
+        return Entry(first, arb("nan"), arb("nan"))
+    bound = (2 * abs(gap)).upper() + first.rad()
+    if abs(first.mid()) <= bound:  # zero as far as anybody can tell
+        return Entry(_ZERO, bound + abs(first.mid()), abs(gap.mid()))
+    return Entry(first, bound, abs(gap.mid()))
 
 
 def value_settled(values: Sequence[Ball], row: int, structure: Structure) -> bool:

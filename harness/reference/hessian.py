@@ -5,7 +5,8 @@ The loss of an output is the sum of its elements, as the frameworks' `.sum()` ma
     forward   (f(x + h e_k + h e_l) - f(x + h e_k) - f(x + h e_l) + f(x)) / h_k h_l
     backward  the same with -h
 
-The entry is their mean (error of order h**2); the bound is half their distance (order h) and the rigorous radius.
+The entry is their mean (error of order h**2). The bound is half their distance (of order h), the rigorous radius,
+and what a second difference along a direction that moves every coordinate, with another step, leaves unexplained.
 """
 
 from __future__ import annotations
@@ -66,11 +67,11 @@ class Hessians:
                         old = found[o].get(key)
                         if old is None or not old.settled:
                             found[o][key] = e
-                self._settle(found, step_bits)
                 try:
                     self._along(found, step_bits)
                 except Undecided:
                     continue
+                self._settle(found, step_bits)
             if all(e.settled for own in found.values() for e in own.values()):
                 break
             if number >= 1:
@@ -130,6 +131,8 @@ class Hessians:
                     or (step_bits >= 500 and e.bound <= _NOTHING))
                 if e.settled:
                     e.kind = SMOOTH
+                    if abs(e.value.mid()) <= e.bound:  # zero as far as anybody can tell
+                        e.value, e.bound = arb(0), e.bound + abs(e.value.mid())
 
     def _along(self, found: Mapping[int, dict[tuple[int, int], Second]], step_bits: int) -> None:
         """Test f(x + d) + f(x - d) - 2 f(x) = d^T H d with another step; an output that fails is not settled."""
@@ -148,10 +151,15 @@ class Hessians:
                 total = total + e.value.mid() * term
                 size = size + (abs(e.value.mid()) + e.bound) * abs(term)
                 natural = natural + abs(term)
+            rest = change - total
             room = size * power_of_two(-40) + natural * power_of_two(-step_bits // 2) + 2 * change.rad()
-            if not abs((change - total).mid()) <= room:
+            if not abs(rest.mid()) <= room:
                 for e in own.values():
-                    e.settled, e.kind = False, UNKNOWN
+                    e.settled, e.kind, e.bound = False, UNKNOWN, arb("inf")
+                continue
+            for (k, m), e in own.items():
+                if not e.settled:
+                    e.bound = e.bound + (4 * abs(rest) / abs(d[k] * d[m])).upper()
 
     @staticmethod
     def _classify(

@@ -35,6 +35,9 @@ _NEAR = ((100, 300), (100, 1500))
 _RANDOM_DIRECTIONS = 6
 _MANY_GROUPS = 8
 
+#: Distances shrink by 2**-STEP; a sequence whose moves shrink by this has a limit (distance**0.2 still has).
+_CONVERGED = power_of_two(-12)
+
 _NAN = arb("nan")
 Direction = dict[int, Ball]
 
@@ -69,7 +72,7 @@ def limit(sequence: Sequence[Ball]) -> Limit:
         return Limit("none")
     first, second, third = sequence
     early, late = abs(first - second).upper(), abs(second - third).upper()
-    if late <= early * power_of_two(-18) or late <= abs(third).upper() * power_of_two(-STEP - 30):
+    if late <= early * _CONVERGED or late <= abs(third).upper() * power_of_two(-STEP - 30):
         return Limit("finite", third, late)
     if abs(third).lower() > abs(second).upper() and early <= late * 4:
         return Limit("infinite", third)
@@ -302,14 +305,20 @@ Key = tuple[str, int, int]
 
 
 def _settling(far: Ball, close: Ball, far_size: Ball, close_size: Ball) -> Limit:
-    """The limit of a derivative from two distances; the error falls at least as the square root of the distance."""
+    """The limit of a derivative from two distances, for an approach like distance**p.
+
+    What remains is the last move times the factor by which the next one is smaller: that of a square root at most
+    where p >= 1/2, and for smaller p the ratio of the move to the derivative itself.
+    """
     move = abs(far - close).upper()
     size = max(far_size, close_size)
     if close_size > far_size * 1024:
         return Limit("infinite", close)
-    if move <= size * power_of_two(-18) or close_size <= far_size * power_of_two(-18):
-        # at half the STEP (a square root) or faster the next move would be this much smaller
-        return Limit("finite", close, move * power_of_two(-STEP // 2 + 4))
+    if close_size <= far_size * _CONVERGED:
+        return Limit("finite", close, 2 * close_size)
+    if move <= size * _CONVERGED:
+        ratio = max(power_of_two(4 - STEP // 2), (16 * move / size).upper()) if size > 0 else arb(0)
+        return Limit("finite", close, (move * ratio).upper())
     return Limit("none")
 
 
@@ -344,7 +353,7 @@ def _quotient(values: Sequence[Ball], at_point: Ball, steps: Sequence[Ball]) -> 
     if not all(x.is_finite() for x in q):
         return _NAN
     late, size = abs(q[1] - q[2]).mid(), max(abs(q[1]).mid(), abs(q[2]).mid())
-    settled = late <= size * power_of_two(-18) or abs(q[2]).mid() <= abs(q[1]).mid() * power_of_two(-18)
+    settled = late <= size * _CONVERGED or abs(q[2]).mid() <= abs(q[1]).mid() * _CONVERGED
     return q[2] if settled else _NAN
 
 

@@ -156,7 +156,8 @@ _SMALL = power_of_two(-200)
 
 
 def _undefined(problem: Problem, outputs: tuple[Array, ...]) -> set[int]:
-    """Rows that an infinity or a NaN among the inputs leaves undefined."""
+    """Rows that an infinity or a NaN among the inputs leaves undefined; every complex one that sees any, because
+    complex infinities are a matter of convention."""
     bad = 0
     for c in problem.columns:
         if not problem.coordinate(c).is_finite():
@@ -164,7 +165,15 @@ def _undefined(problem: Problem, outputs: tuple[Array, ...]) -> set[int]:
     if not bad:
         return set()
     values = flattened(outputs)
-    return {r for r, seen in enumerate(problem.structure.seen) if seen & bad and not values[r].is_finite()}
+    own = problem.structure.rows
+    hybrid = any(leaf.kind == "c" for leaf in problem.leaves)
+    return {r for r, seen in enumerate(problem.structure.seen) if seen & bad and (
+        hybrid or outputs[own[r].output].kind == "c" or not values[r].is_finite())}
+
+
+def _largest() -> float:
+    """The largest finite number of the case's precision."""
+    return float(np.finfo(np.float32 if state.single else np.float64).max)
 
 
 def _whole(problem: Problem, rows: set[int]) -> set[int]:
@@ -246,6 +255,8 @@ def _assembled(
         for into, side in zip(sides, (f.value_plus, f.value_minus), strict=True):
             if side is not None:
                 into[r] = side
+    beyond = np.abs(j) > _largest()  # too large for the precision of the case: what a framework answers is its affair
+    kind[beyond & (kind == SMOOTH)], bound[beyond] = UNKNOWN, np.inf
     for code, rows in left_out.items():
         for r in rows:
             touched = [k for k, c in enumerate(columns) if structure.seen[r] >> c.element & 1]
@@ -281,6 +292,7 @@ def _packed(outputs: tuple[Array, ...], rows: Sequence[Ball], instead: Mapping[i
         if o.kind == "c":
             packed = np.empty(o.size, np.complex128)
             packed.real, packed.imag = parts
+            packed[(np.abs(packed.real) > _largest()) | (np.abs(packed.imag) > _largest())] = complex(np.nan, np.nan)
             out.append(packed.reshape(o.shape))
         else:
             out.append(parts[0].reshape(o.shape))

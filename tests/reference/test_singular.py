@@ -266,3 +266,22 @@ def test_non_finite_inputs_leave_their_neighbours_alone() -> None:
     assert np.diag(found.kind).tolist() == [SMOOTH, UNKNOWN, UNKNOWN, SMOOTH]
     np.testing.assert_allclose(found.j[[0, 3], [0, 3]], np.cos([1.0, 2.0]), rtol=1e-15)
     assert np.isnan(found.values[0]).tolist() == [False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "kind"),
+    [("cbrt(z)", 0.0, POLE), ("z**3", 0.0, SMOOTH), ("z**5 - z**3", 0.0, SMOOTH), ("z**3", 0j, SMOOTH),
+     ("sign(z) * abs(z)**1.25", 0.0, SMOOTH), ("sign(z) * sqrt(abs(z))", 0.0, POLE)],
+)  # fmt: skip
+def test_odd_functions_do_not_hide_from_symmetric_differences(text: str, x: complex, kind: int) -> None:
+    found = at(text, x)
+    assert (found.kind == kind).all()
+    if kind == SMOOTH:
+        assert (found.j == 0).all() or (found.bound >= np.abs(found.j)).all()  # the truth is 0
+
+
+@pytest.mark.parametrize("text", ["abs(z)**4", "z**4", "sum(abs(fft(stack([z, 2 * z])))**4)", "z**3", "z**6"])
+def test_even_functions_do_not_hide_from_symmetric_second_differences(text: str) -> None:
+    matrix, bound, classes, _, _ = at(text, 0.0, 2).hessians[0]
+    assert classes[0, 0] == SMOOTH and matrix[0, 0] == 0.0
+    assert bound[0, 0] < 1e-60
