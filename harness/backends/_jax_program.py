@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.backends._function import Function, Steady
-from harness.backends._loop import Made, pick, pick2, row
+from harness.backends._loop import SECOND_ORDER, Made, pick, pick2, row
 from harness.backends._rows import Refused, Rows, attempt, output_names
 from harness.backends._site import Site, pair_name
 from harness.model import Observation, Point, Task
@@ -153,6 +153,7 @@ class Program:
                     for k in count:
                         work.append((("column", o, k), partial(backend.gradient_pushed, o, k, site, tangents[k])))
                         work.append((("row", o, k), partial(backend.gradient_pulled, o, k, site, seconds[k])))
+                        work.append((("mixed", o, k), partial(backend.pushforward_pulled, o, k, site, tangents[k])))
         return work
 
     def _natives(self, leaves: Any, cotangents: Any, tangents: Any, seconds: Any) -> list[Work]:
@@ -271,23 +272,26 @@ class Program:
 
     def _hessian(self, point: str, rows: Rows, results: list[list[Any]]) -> list[Observation]:
         site, found = self.site, list[Observation]()
-        for api in ("forward-over-reverse", "reverse-over-reverse"):
+        for api in SECOND_ORDER:
             for o, output in enumerate(site.outputs):
                 for r, a in enumerate(site.names):
                     for c, b in enumerate(site.names):
-                        made = attempt(partial(self._block, o, r, c, api == "forward-over-reverse", results))
+                        made = attempt(partial(self._block, o, r, c, api, results))
                         found.append(row(rows, point, api, "hessian", pair_name(a, b), output, made, _same))
         return found
 
-    def _block(self, o: int, r: int, c: int, forward: bool, results: list[list[Any]]) -> Array:
+    def _block(self, o: int, r: int, c: int, api: str, results: list[list[Any]]) -> Array:
         site = self.site
         site.need_real_loss(o)
         # forward: all gradients along input c, of which the one by input r; reverse: the other way round
-        key, slot, vectors = (("column", o, c), r, self.columns[1][c]) if forward else (
-            ("row", o, r), c, self.columns[2][r])
+        key, slot, vectors = {
+            "forward-over-reverse": (("column", o, c), r, self.columns[1][c]),
+            "reverse-over-forward": (("mixed", o, r), c, self.columns[1][r]),
+            "reverse-over-reverse": (("row", o, r), c, self.columns[2][r]),
+        }[api]
         if not vectors:
-            return site.hessian_block(r, c, np.zeros((0, *site.input_shapes[slot])), forward)
-        return site.hessian_block(r, c, self._stacked(key, slot, len(vectors), results), forward)
+            return site.hessian_block(r, c, np.zeros((0, *site.input_shapes[slot])), api)
+        return site.hessian_block(r, c, self._stacked(key, slot, len(vectors), results), api)
 
 
 def _declined(site: Site, output: int) -> Array:

@@ -19,6 +19,9 @@ from harness.backends.base import DONE, Backend, Step
 from harness.model import Observation, Point, Task
 from harness.wirtinger import Api, Array
 
+#: Orders of differentiation in which Hessians are observed.
+SECOND_ORDER = ("forward-over-reverse", "reverse-over-forward", "reverse-over-reverse")
+
 T = TypeVar("T")
 Made = tuple[T | None, BaseException | None, float]
 
@@ -79,6 +82,10 @@ class PointwiseBackend(Backend):
     @abstractmethod
     def hessian_rows(self, site: Site, output: int, number: int, cotangents: Array) -> list[Array]:
         """Reverse over reverse: the gradient by input `number` pulled back along cotangents; one array per input."""
+
+    def hessian_mixed(self, site: Site, output: int, number: int, tangents: Array) -> list[Array]:
+        """Reverse over forward: the loss pushed along tangents of input `number`, then pulled back to every input."""
+        raise Refused(f"{self.name} does not say how to differentiate a pushforward in reverse")
 
     def evaluate(self, site: Site) -> tuple[Any, ...]:
         """The outputs at the site; a subclass may look at the leaves before and after."""
@@ -209,24 +216,25 @@ class PointwiseBackend(Backend):
 
     def _hessian(self, site: Site, rows: Rows) -> Iterator[Observation | Step]:
         point, names, count = site.point.name, site.names, len(site.names)
-        for api in ("forward-over-reverse", "reverse-over-reverse"):
+        for api in SECOND_ORDER:
             if (point, api) in site.task.skip:
                 continue
             yield Step(point, api)
-            forward = api == "forward-over-reverse"
             for o, output in enumerate(site.outputs):
                 for k in range(count):
-                    made = quietly(partial(self._second, site, o, k, forward))
+                    made = quietly(partial(self._second, site, o, k, api))
                     for j in range(count):
-                        r, c = (j, k) if forward else (k, j)
-                        read = partial(_hessian_at, site, r, c, forward)
+                        r, c = (j, k) if api == "forward-over-reverse" else (k, j)
+                        read = partial(_hessian_at, site, r, c, api)
                         name = pair_name(names[r], names[c])
                         yield row(rows, point, api, "hessian", name, output, made, read, count)
 
-    def _second(self, site: Site, output: int, number: int, forward: bool) -> list[Array]:
+    def _second(self, site: Site, output: int, number: int, api: str) -> list[Array]:
         site.need_real_loss(output)
-        if forward:
+        if api == "forward-over-reverse":
             return self.hessian_columns(site, output, number, site.input_tangents(number))
+        if api == "reverse-over-forward":
+            return self.hessian_mixed(site, output, number, site.input_tangents(number))
         return self.hessian_rows(site, output, number, site.input_cotangents(number))
 
 
@@ -256,8 +264,8 @@ def _pushed_at(site: Site, o: int, stacked: list[Array]) -> Array:
     return site.pushed_block(o, stacked[o])
 
 
-def _hessian_at(site: Site, r: int, c: int, forward: bool, stacked: list[Array]) -> Array:
-    return site.hessian_block(r, c, stacked[r if forward else c], forward)
+def _hessian_at(site: Site, r: int, c: int, api: str, stacked: list[Array]) -> Array:
+    return site.hessian_block(r, c, stacked[r if api == "forward-over-reverse" else c], api)
 
 
 def pick(i: int, numpy: Callable[[Any], Array], result: Any) -> Array:

@@ -155,12 +155,14 @@ class Site:
         size = real_size(self.output_shapes[output], is_complex)
         return differential_from_pushforwards(stacked, self.convention, size)
 
-    def hessian_block(self, row: int, column: int, stacked: Array, forward: bool) -> Array:
+    def hessian_block(self, row: int, column: int, stacked: Array, api: str) -> Array:
         """H[row, column], real: the gradient by input `row` differentiated by input `column`. Raises Wrong.
 
-        stacked: forward: that gradient pushed along `input_tangents(column)`; else pulled back to input `column`
-        along `input_cotangents(row)`.
+        stacked: "forward-over-reverse": that gradient pushed along `input_tangents(column)`; "reverse-over-reverse":
+        pulled back to input `column` along `input_cotangents(row)`; "reverse-over-forward": the pushforward of the
+        loss along `input_tangents(row)`, a real number, differentiated by input `column`.
         """
+        forward = api == "forward-over-reverse"
         result = row if forward else column
         what = f"the derivative of the gradient by {self.names[row]}"
         _check(stacked, self.input_complex(result), self.input_shapes[result], what)
@@ -168,7 +170,7 @@ class Site:
             h = differential_from_pushforwards(stacked, self.convention, self.input_size(row))
         else:
             h = differential_from_pullbacks(stacked, self.convention, self.input_size(column))
-        if self.input_complex(row) and self.convention.pullback == -1:
+        if self.input_complex(row) and self.convention.pullback == -1 and api != "reverse-over-forward":
             # the gradient that was differentiated is L_x - i L_y
             h = h.copy()
             h[len(h) // 2 :] *= -1

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
+from harness.backends._function import Function
 from harness.backends._loop import PointwiseBackend
-from harness.backends._rows import Refused, Wrong
+from harness.backends._rows import Refused, Rows, Wrong
 from harness.backends._site import Site
+from harness.backends._torch_modes import COMPILED, MODES, Compiler, modes_of
 from harness.backends.base import Device
-from harness.model import Point, Task
+from harness.model import Observation, Point, Task
 from harness.wirtinger import TORCH, Array
 
 
@@ -22,12 +25,21 @@ class TorchBackend(PointwiseBackend):
     family = "torch"
     requires: tuple[str, ...] = ("torch",)  # type: ignore[misc]
     convention = TORCH
+    modes = MODES
+    device_hints = ("cpu", "xla:0")
 
     def __init__(self, device: str | None = None) -> None:
         """Imports torch and sets, on purpose, every setting that changes numbers. `device` needs no preparation."""
         import torch
 
         self.torch = torch
+        self.modes = modes_of(torch)  # type: ignore[misc]
+        self._compilers: dict[str, Compiler] = {}
+        self._xla: Any = None
+        if device is not None and device.startswith("xla"):
+            import torch_xla.core.xla_model as xla
+
+            self._xla = xla
         torch.set_num_threads(1)
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.set_default_dtype(torch.float32)
@@ -60,9 +72,15 @@ class TorchBackend(PointwiseBackend):
             built = torch.version.cuda or getattr(torch.version, "hip", None)
             reason = "no usable GPU is visible" if built else "this build of torch has no CUDA"
             found.append(Device("cuda", False, reason))
+        if self._xla is not None:
+            found += [Device(name, True) for name in self._xla.get_xla_supported_devices() or ()]
+        elif find_spec("torch_xla") is None:
+            found.append(Device("xla", False, "torch_xla is not installed"))
         mps = getattr(torch.backends, "mps", None)
         if mps is not None and mps.is_available():
             found.append(Device("mps", True, "single precision only"))
+        else:
+            found.append(Device("mps", False, "this is not a Mac with a GPU that torch can use"))
         return tuple(found)
 
     def roots(self) -> Mapping[str, Any]:
@@ -70,6 +88,41 @@ class TorchBackend(PointwiseBackend):
 
     def as_array(self, value: Any) -> Any:
         return value if isinstance(value, self.torch.Tensor) else None
+
+    # -- modes -----------------------------------------------------------------------------------------------------
+
+    def compiler(self, task: Task) -> Compiler | None:
+        """torch.compile as the task's mode asks for it; None in the other modes."""
+        if task.mode not in COMPILED:
+            return None
+        if task.mode not in self._compilers:
+            self._compilers[task.mode] = Compiler(self.torch, task.mode)
+        return self._compilers[task.mode]
+
+    def compiled(self, task: Task, rows: Rows) -> tuple[Function | None, list[Observation]]:
+        compiler = self.compiler(task)
+        if compiler is not None:
+            compiler.forget()
+        return super().compiled(task, rows)
+
+    @property
+    def vmap(self) -> Any:
+        """`torch.func.vmap`, or that of the functorch package on torch 1.13."""
+        if hasattr(self.torch, "func"):
+            return self.torch.func.vmap
+        import functorch
+
+        return functorch.vmap
+
+    def batched(self, batch: Sequence[Any], count: int, like: Sequence[tuple[tuple[int, ...], str]]) -> list[Array]:
+        """Results of a batched call, one a slot with the batch first (None: zero), as NumPy arrays."""
+        found = []
+        for entry, (shape, dtype) in zip(batch, like, strict=True):
+            if entry is None:
+                found.append(np.zeros((count, *shape), dtype=dtype))
+            else:
+                found.append(entry.detach().resolve_conj().resolve_neg().cpu().numpy())
+        return found
 
     # -- arrays ----------------------------------------------------------------------------------------------------
 

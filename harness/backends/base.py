@@ -53,6 +53,7 @@ class Backend(ABC):
     apis: ClassVar[tuple[Api, ...]] = ()
     modes: ClassVar[tuple[str, ...]] = ("eager",)
     default_mode: ClassVar[str] = "eager"
+    device_hints: ClassVar[tuple[str, ...]] = ("cpu",)  # a worker for each of these is asked which devices there are
 
     @abstractmethod
     def versions(self) -> Mapping[str, str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends._function import Steady
+from harness.backends._function import Function, Steady
 from harness.backends._jax_program import Program, TracedSite, differentiable_outputs
 from harness.backends._loop import Call, PointwiseBackend, quietly
 from harness.backends._rows import Refused, Rows, Wrong
@@ -34,8 +34,9 @@ class Jax(PointwiseBackend):
     family = "jax"
     requires = ("jax", "jaxlib")
     convention = JAX
-    modes = ("jit", "eager")
+    modes = ("jit", "eager", "checkpoint", "x64-off")
     default_mode = "jit"
+    device_hints = ("cpu", "gpu")
     apis = (
         Api("grad", "gradient", "gradient", -1),
         Api("grad[holomorphic]", "gradient[holomorphic]", "gradient", -1),
@@ -90,12 +91,15 @@ class Jax(PointwiseBackend):
         }
 
     def devices(self) -> tuple[Device, ...]:
-        found = [Device("cpu", True)]
-        for device in self.jax.devices():
-            if device.platform != "cpu":
-                found.append(Device(f"{device.platform}:{device.id}", True))
-        if len(found) == 1:
-            found.append(Device("gpu", False, "jax was started for the CPU only, or sees no accelerator"))
+        hosts = self.jax.devices("cpu")
+        found = [Device("cpu", True), *(Device(f"cpu:{k}", True) for k in range(len(hosts)))]
+        if len(hosts) == 1:
+            found.append(Device("cpu:1", True, "a second host device, made when it is asked for (and cpu:2, ...)"))
+        others = [device for device in self.jax.devices() if device.platform != "cpu"]
+        found += [Device(f"{device.platform}:{device.id}", True) for device in others]
+        for platform in ("gpu", "tpu"):
+            if not any(device.platform == platform for device in others):
+                found.append(Device(platform, False, f"jax sees no {platform.upper()} here"))
         return tuple(found)
 
     def roots(self) -> Mapping[str, Any]:
@@ -262,9 +266,49 @@ class Jax(PointwiseBackend):
         gradient = self.jax.grad(site.loss(output), number)
         return self.jax.vjp(gradient, *site.moving)[1](cotangent)
 
-    # -- jitted: one compilation a task ----------------------------------------------------------------------------
+    def hessian_mixed(self, site: Site, output: int, number: int, tangents: Array) -> list[Array]:
+        work = partial(self.pushforward_pulled, output, number)
+        rows = [self.run(site, ("mixed", output, number), work, self.put(t, site.task.device)) for t in tangents]
+        return self.gather(rows, site.input_shapes, site.input_dtypes)
+
+    def pushforward_pulled(self, output: int, number: int, site: Site, tangent: Any) -> Any:
+        """The gradient by every input of the loss pushed along one tangent of input `number`."""
+        loss = site.loss(output)
+
+        def pushed(*inputs: Any) -> Any:
+            def along(x: Any) -> Any:
+                return loss(*inputs[:number], x, *inputs[number + 1 :])
+
+            return self.jax.jvp(along, (inputs[number],), (tangent,))[1]
+
+        return self.jax.grad(pushed, tuple(range(len(site.names))))(*site.moving)
+
+    # -- modes -----------------------------------------------------------------------------------------------------
+
+    def compiled(self, task: Task, rows: Rows) -> tuple[Function | None, list[Observation]]:
+        """In the mode "checkpoint" reverse mode recomputes the function (`jax.checkpoint`) rather than storing it."""
+        function, failure = super().compiled(task, rows)
+        if function is not None and task.mode == "checkpoint":
+            function.wrap(self.jax.checkpoint)
+        return function, failure
 
     def observe(self, task: Task) -> Iterator[Observation | Step]:
+        """In the mode "x64-off" jax is as it comes: what is put in as double becomes single without an error."""
+        if task.mode != "x64-off":
+            yield from self.observed(task)
+            return
+        self._vectors.cache_clear()
+        self.jax.config.update("jax_enable_x64", False)
+        try:
+            yield from self.observed(task)
+        finally:
+            self.jax.config.update("jax_enable_x64", True)
+            self._vectors.cache_clear()
+
+    # -- jitted: one compilation a task ----------------------------------------------------------------------------
+
+    def observed(self, task: Task) -> Iterator[Observation | Step]:
+        """Every row of a task under the present settings."""
         rows = Rows(task)
         pending = self._prepared.pop(task.key, None)
         function, failure = self.compiled(task, rows)
@@ -301,7 +345,7 @@ class Jax(PointwiseBackend):
 
         A process that dies meanwhile cannot say which of the two killed it: for callers who need not know.
         """
-        if task.mode == "eager" or not task.points or task.key in self._prepared:
+        if task.mode in ("eager", "x64-off") or not task.points or task.key in self._prepared:
             return
         function, _ = self.compiled(task, Rows(task))
         if function is not None:
@@ -318,6 +362,9 @@ def _set_xla_flags(device: str) -> None:
     if "jax" in sys.modules:
         return
     wanted = ["--xla_cpu_multi_thread_eigen=false"]
+    host = device.partition(":")[2] if device.startswith("cpu:") else ""
+    if host.isdigit() and int(host) > 0:
+        wanted.append(f"--xla_force_host_platform_device_count={int(host) + 1}")
     if not device.startswith("cpu"):
         wanted.append("--xla_gpu_deterministic_ops=true")
     have = os.environ.get("XLA_FLAGS", "").split()

@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from harness.backends._function import Function
 from harness.backends._loop import Call
+from harness.backends._rows import Rows
 from harness.backends._site import Site
 from harness.backends._torch import TorchBackend
+from harness.model import Observation, Task
 from harness.wirtinger import Api, Array
 
 
@@ -35,9 +38,21 @@ class TorchAutograd(TorchBackend):
 
     # -- the differential ------------------------------------------------------------------------------------------
 
+    def compiled(self, task: Task, rows: Rows) -> tuple[Function | None, list[Observation]]:
+        """Under torch.compile the function itself is compiled, and differentiated as a module would be."""
+        function, failure = super().compiled(task, rows)
+        compiler = self.compiler(task)
+        if function is not None and compiler is not None:
+            function.wrap(compiler.compiled)
+        return function, failure
+
     def pull(self, site: Site, output: int, cotangents: Array) -> list[Array]:
         leaves, grad = self.taped(site), self.torch.autograd.grad
         result = site.output(output)(*leaves)
+        if site.task.mode == "vmap" and len(cotangents):
+            batch = self.vector(cotangents, site)
+            found = grad(result, leaves, batch, is_grads_batched=True, allow_unused=True)
+            return self.batched(found, len(cotangents), self.input_like(site))
         rows = [
             grad(result, leaves, c, retain_graph=True, allow_unused=True)
             for c in self.stacked(cotangents, site.task.device)
@@ -46,8 +61,23 @@ class TorchAutograd(TorchBackend):
 
     def push(self, site: Site, number: int, tangents: Array) -> list[Array]:
         f, leaf = site.along(number), site.moving[number]
+        if site.task.mode == "vmap" and len(tangents):
+            return self.push_batch(site, f, leaf, tangents)
         rows = [self.dual(f, leaf, t) for t in self.stacked(tangents, site.task.device)]
         return self.gather(rows, list(zip(site.output_shapes, site.output_dtypes, strict=True)))
+
+    def push_batch(self, site: Site, f: Callable[[Any], tuple[Any, ...]], leaf: Any, tangents: Array) -> list[Array]:
+        """Every tangent at once, as `functional.jacobian(strategy="forward-mode", vectorize=True)` does it."""
+        forward, torch = self.torch.autograd.forward_ad, self.torch
+
+        def along(tangent: Any) -> tuple[Any, ...]:
+            pairs = [forward.unpack_dual(out) for out in f(forward.make_dual(leaf, tangent))]
+            return tuple(torch.zeros_like(p) if t is None else t for p, t in pairs)
+
+        with forward.dual_level():
+            # functorch's vmap has no rule for dual numbers; torch's own vectorised Jacobian uses this one
+            found = self.torch._vmap_internals._vmap(along)(self.vector(tangents, site))
+        return self.batched(found, len(tangents), list(zip(site.output_shapes, site.output_dtypes, strict=True)))
 
     def dual(self, f: Callable[[Any], tuple[Any, ...]], leaf: Any, tangent: Any) -> list[Any]:
         """The tangents of every output of f at the dual number leaf + tangent * epsilon (None: no dependence)."""
@@ -74,11 +104,13 @@ class TorchAutograd(TorchBackend):
                 tangent = self.vector(site.generic_tangent(k), site)
                 yield (site.names[k],), partial(call, site.output_along(k, output), leaf, tangent)
         elif name == "functional.jacobian":
-            yield names, lambda: functional.jacobian(f, inputs)
+            batched = {"vectorize": True} if site.task.mode == "vmap" else {}
+            yield names, lambda: functional.jacobian(f, inputs, **batched)
         elif name == "functional.jacobian[forward-mode]":
             yield names, lambda: functional.jacobian(f, inputs, strategy="forward-mode", vectorize=True)
         elif name == "functional.hessian":
-            yield (names if len(names) == 1 else ()), lambda: functional.hessian(loss, inputs)
+            batched = {"vectorize": True} if site.task.mode == "vmap" else {}
+            yield (names if len(names) == 1 else ()), lambda: functional.hessian(loss, inputs, **batched)
         else:
             product = functional.hvp if name == "functional.hvp" else functional.vhp
             vectors = tuple(self.vector(site.generic_tangent(k), site) for k in range(len(names)))
@@ -124,13 +156,31 @@ class TorchAutograd(TorchBackend):
                 rows.append([forward.unpack_dual(g).tangent for g in self.gradients(site, output, leaves)])
         return self.gather(rows, self.input_like(site))
 
+    def hessian_mixed(self, site: Site, output: int, number: int, tangents: Array) -> list[Array]:
+        forward, grad = self.torch.autograd.forward_ad, self.torch.autograd.grad
+        rows = []
+        for t in self.stacked(tangents, site.task.device):
+            leaves = self.taped(site)
+            with forward.dual_level():
+                moved = [*leaves[:number], forward.make_dual(leaves[number], t), *leaves[number + 1 :]]
+                pushed = forward.unpack_dual(site.loss(output)(*moved)).tangent
+                constant = pushed is None or not pushed.requires_grad
+                rows.append([None] * len(leaves) if constant else grad(pushed, leaves, allow_unused=True))
+        return self.gather(rows, self.input_like(site))
+
     def hessian_rows(self, site: Site, output: int, number: int, cotangents: Array) -> list[Array]:
         leaves, grad = self.taped(site), self.torch.autograd.grad
         gradient = self.gradients(site, output, leaves)[number]
-        # a gradient that is constant is not on the tape: torch's way to say that its derivative is zero
+        untaped = not gradient.requires_grad and self.compiler(site.task) is None
+        if site.task.mode == "vmap" and len(cotangents) and gradient.requires_grad:
+            batch = self.vector(cotangents, site)
+            found = grad(gradient, leaves, batch, is_grads_batched=True, allow_unused=True)
+            return self.batched(found, len(cotangents), self.input_like(site))
+        # a gradient that is constant is not on the tape: torch's way to say that its derivative is zero; a compiled
+        # function may have left the tape for other reasons, and then torch speaks for itself
         constant = [None] * len(leaves)
         rows = [
-            grad(gradient, leaves, c, retain_graph=True, allow_unused=True) if gradient.requires_grad else constant
+            constant if untaped else grad(gradient, leaves, c, retain_graph=True, allow_unused=True)
             for c in self.stacked(cotangents, site.task.device)
         ]
         return self.gather(rows, self.input_like(site))

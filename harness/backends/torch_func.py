@@ -48,13 +48,34 @@ class TorchFunc(TorchBackend):
     # -- the differential ------------------------------------------------------------------------------------------
 
     def pull(self, site: Site, output: int, cotangents: Array) -> list[Array]:
-        _, back = self.func.vjp(site.output(output), *site.moving)
+        return self.pulled(site, site.output(output), cotangents)
+
+    def pulled(self, site: Site, f: Callable[..., Any], cotangents: Array) -> list[Array]:
+        """Pullbacks of a function of the differentiated leaves, as the mode has it."""
+        compiler, vjp = self.compiler(site.task), self.func.vjp
+        if compiler is not None:
+            # torch.compile does nothing inside a transform: the whole transform is compiled.
+            pull = compiler.compiled(lambda c, *inputs: vjp(f, *inputs)[1](c))
+            rows = [pull(c, *site.moving) for c in self.stacked(cotangents, site.task.device)]
+            return self.gather(rows, self.input_like(site))
+        _, back = vjp(f, *site.moving)
+        if site.task.mode == "vmap" and len(cotangents):
+            return self.batched(self.vmap(back)(self.vector(cotangents, site)), len(cotangents), self.input_like(site))
         rows = [back(c) for c in self.stacked(cotangents, site.task.device)]
         return self.gather(rows, self.input_like(site))
 
+    def pushed(self, site: Site, f: Callable[[Any], tuple[Any, ...]], leaf: Any, tangents: Array) -> list[Any]:
+        """Pushforwards along each tangent, as the mode has it; K tuples of tensors."""
+        compiler, jvp = self.compiler(site.task), self.func.jvp
+        if site.task.mode == "vmap" and len(tangents):
+            batch = self.vmap(lambda t: jvp(f, (leaf,), (t,))[1])(self.vector(tangents, site))
+            return list(zip(*(entry.unbind(0) for entry in batch), strict=True))
+        push = (lambda x, t: jvp(f, (x,), (t,))[1]) if compiler is None else compiler.compiled(
+            lambda x, t: jvp(f, (x,), (t,))[1])  # fmt: skip
+        return [push(leaf, t) for t in self.stacked(tangents, site.task.device)]
+
     def push(self, site: Site, number: int, tangents: Array) -> list[Array]:
-        f, leaf = site.along(number), (site.moving[number],)
-        rows = [self.func.jvp(f, leaf, (t,))[1] for t in self.stacked(tangents, site.task.device)]
+        rows = self.pushed(site, site.along(number), site.moving[number], tangents)
         found = []
         for o, like in enumerate(zip(site.output_shapes, site.output_dtypes, strict=True)):
             if site.differentiable(o):
@@ -66,6 +87,12 @@ class TorchFunc(TorchBackend):
     # -- native APIs -----------------------------------------------------------------------------------------------
 
     def native(self, site: Site, api: Api, output: int) -> Iterator[Call]:
+        compiler = self.compiler(site.task)
+        for names, call in self.calls(site, api, output):
+            yield names, call if compiler is None else compiler.compiled(call)
+
+    def calls(self, site: Site, api: Api, output: int) -> Iterator[Call]:
+        """The calls of one API as users write them, nothing compiled."""
         func, name, names, inputs = self.func, api.name, tuple(site.names), site.moving
         numbers: Any = 0 if len(names) == 1 else tuple(range(len(names)))
         f, loss = site.output(output), site.loss(output)
@@ -123,12 +150,22 @@ class TorchFunc(TorchBackend):
         def along(x: Any) -> tuple[Any, ...]:
             return gradient(*inputs[:number], x, *inputs[number + 1 :])
 
-        leaf = (inputs[number],)
-        rows = [self.func.jvp(along, leaf, (t,))[1] for t in self.stacked(tangents, site.task.device)]
+        return self.gather(self.pushed(site, along, inputs[number], tangents), self.input_like(site))
+
+    def hessian_mixed(self, site: Site, output: int, number: int, tangents: Array) -> list[Array]:
+        func, loss, compiler = self.func, site.loss(output), self.compiler(site.task)
+        numbers = tuple(range(len(site.names)))
+
+        def gradient(t: Any, *inputs: Any) -> Any:
+            def pushed(*x: Any) -> Any:
+                return func.jvp(lambda y: loss(*x[:number], y, *x[number + 1 :]), (x[number],), (t,))[1]
+
+            return func.grad(pushed, argnums=numbers)(*inputs)
+
+        call = gradient if compiler is None else compiler.compiled(gradient)
+        rows = [call(t, *site.moving) for t in self.stacked(tangents, site.task.device)]
         return self.gather(rows, self.input_like(site))
 
     def hessian_rows(self, site: Site, output: int, number: int, cotangents: Array) -> list[Array]:
         gradient = self.gradient(site, output)
-        _, back = self.func.vjp(lambda *x: gradient(*x)[number], *site.moving)
-        rows = [back(c) for c in self.stacked(cotangents, site.task.device)]
-        return self.gather(rows, self.input_like(site))
+        return self.pulled(site, lambda *x: gradient(*x)[number], cotangents)

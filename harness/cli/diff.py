@@ -15,7 +15,9 @@ import argparse
 
 from harness.cli.options import add_format, emit
 
-COLUMNS = ("change", "case", "point", "dtype", "api", "input", "left", "right", "verdict", "evidence", "max_rel", "note")
+COLUMNS = (
+    "change", "case", "point", "dtype", "api", "input", "left", "right", "verdict", "evidence", "max_rel", "note",
+)  # fmt: skip
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.compare.form import Array, Form, magnitudes
+from harness.compare.lowered import of_rows
 from harness.compare.pairs import Joiner
 from harness.compare.table import combine, lookup
 from harness.compare.tolerance import Tolerances, tolerances
@@ -28,6 +29,8 @@ class Context:
         self._read_inputs()
         self._read_values()
         self._read_tolerances()
+        #: What each row is less precise than its dtype says by; see harness.compare.lowered.
+        self.lowered = of_rows(self.seen, self.targets, joiner.target, cases)
         self._place_of_j()
 
     # -- inputs and outputs --------------------------------------------------------------------------------------------
@@ -96,6 +99,12 @@ class Context:
             numbers.append(found.setdefault(tol, len(found)))
         self.tolerances = list(found)
         self.tolerance_id = np.array(numbers or [0], np.int64)[inverse.reshape(-1)]
+
+    def tolerance_of(self, tol: Tolerances) -> int:
+        """The index of these tolerances in `tolerances`."""
+        if tol not in self.tolerances:
+            self.tolerances.append(tol)
+        return self.tolerances.index(tol)
 
     # -- the J that belongs to a row -----------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from harness.compare.batch import RELATION, VERDICT, Judged, judge_batch
 from harness.compare.blind import blindness
 from harness.compare.context import Context, matrix_form
 from harness.compare.form import Array, Form, close
+from harness.compare.lowered import NOTES, tolerances_of
 from harness.compare.pairs import Pairs
 from harness.compare.predict import VECTOR_OF, predicted, salt, vector_components
 from harness.compare.relation import relations, turned
@@ -62,6 +63,7 @@ class Group:
     kind: str  # of a raw API
     tolerance: int
     note: str
+    lowered: str = ""  # why a side is less precise than its dtype says
 
 
 class Engine:
@@ -109,6 +111,7 @@ class Engine:
         c, seen, p = self.context, self.seen, self.pairs
         left, right = p.left[chosen], p.right[chosen]
         raw = c.joiner.raw[left]
+        lowered = np.maximum(c.lowered[left], c.lowered[right])
 
         def flag(mask: Array) -> tuple[Array, int]:
             return mask.astype(np.int64), 2
@@ -124,7 +127,7 @@ class Engine:
             (np.where(raw, self.kind[left], -1) + 1, len(self.kinds) + 1),
             (np.where(raw, self.sign[left], 1) + 1, 3), (np.where(raw, self.sign[right], 1) + 1, 3),
             (np.where(raw, c.in_size[left], 0) + 1, int(c.in_size.max(initial=0)) + 2),
-            (c.tolerance_id[left], len(c.tolerances)),
+            (c.tolerance_id[left], len(c.tolerances)), (lowered, len(NOTES)),
         ]  # fmt: skip
         key = combine(columns)
         order = np.argsort(key, kind="stable")
@@ -133,6 +136,9 @@ class Engine:
             group = self._group(chosen[members])
             if group is None:
                 continue
+            if lowered[members[0]]:
+                code = int(lowered[members[0]])
+                group.tolerance, group.lowered = c.tolerance_of(tolerances_of(code)), NOTES[code]
             size = max(1, group.form.m * group.form.n * 4)
             step = max(1, _CHUNK // size)
             for at in range(0, members.size, step):
@@ -285,6 +291,9 @@ class Engine:
             judged.relation = self._relations(group, judged, raw_left, raw_right)
         if group.quantity != "value":
             self._describe(group, judged, left, right)
+        if group.lowered:
+            judged.verdict[judged.verdict == VERDICT["agree"]] = VERDICT["precision"]
+            judged.note = [f"{group.lowered}; {n}" if n else group.lowered for n in judged.note]
         if group.note:
             judged.note = [f"{group.note}; {n}" if n else group.note for n in judged.note]
         self.out.put(group.pairs, judged)

@@ -27,6 +27,7 @@ class Target:
     environment: str
     default_mode: str = ""
     versions: Mapping[str, str] = field(default_factory=dict, hash=False)
+    flags: Mapping[str, str] = field(default_factory=dict, hash=False, kw_only=True)
     apis: tuple[Api, ...] = ()
     run_name: str = ""
     interpreter: str = ""  # of the environment; empty is the coordinator's own
@@ -81,6 +82,7 @@ def targets_of(header: Mapping[str, Any], run: int, name: str = "") -> list[Targ
                 Target(
                     run, backend, str(entry["device"]), mode, str(entry.get("environment", "")), default, versions,
                     apis, name, str(entry.get("interpreter") or ""),
+                    flags={str(k): str(v) for k, v in (entry.get("flags") or {}).items()},
                 )
             )  # fmt: skip
         except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -97,7 +97,8 @@ def counterparts(runs: Aligned) -> dict[str, list[tuple[Target, Target]]]:
         alike = [(a, b) for a in old for b in new
                  if a.device_class == b.device_class and a.common_mode == b.common_mode]  # fmt: skip
         if not alike:
-            what = [", ".join(f"{t.backend} on {t.device} ({t.mode})" for t in side) or "nothing" for side in (old, new)]
+            named = [[f"{t.backend} on {t.device} ({t.mode})" for t in side] for side in (old, new)]
+            what = [", ".join(names) or "nothing" for names in named]
             raise CompareError(f"the runs have nothing to compare: one holds {what[0]}, the other {what[1]}")
         out["backend"] = alike
     return out
@@ -111,8 +112,8 @@ def _status_changes(frame: pd.DataFrame) -> np.ndarray[Any, Any]:
     left, right = frame["left_status"].astype(str), frame["right_status"].astype(str)
     out = np.full(len(frame), "", dtype=object)
     for before, after, word in (
-        (("ok",), _REFUSES, "newly refused"), (_FAILS, _REFUSES, "newly refused"), (_REFUSES, ("ok",), "newly supported"),
-        (("ok", *_REFUSES), _FAILS, "broken"), (_FAILS, ("ok",), "fixed"),
+        (("ok",), _REFUSES, "newly refused"), (_FAILS, _REFUSES, "newly refused"),
+        (_REFUSES, ("ok",), "newly supported"), (("ok", *_REFUSES), _FAILS, "broken"), (_FAILS, ("ok",), "fixed"),
     ):  # fmt: skip
         out[left.isin(before) & right.isin(after)] = word
     return out

@@ -61,7 +61,7 @@ def _one(s: Sequences, reverse: str, forward: str) -> tuple[list[History], int]:
     if both.size:
         words[both] = s.relations(left[both], right[both])
     # Where a result is not finite its relation to another says nothing.
-    finite = np.array([word in STATUSES or _finite(s, int(a)) and _finite(s, int(b))
+    finite = np.array([word in STATUSES or (_finite(s, int(a)) and _finite(s, int(b)))
                        for word, a, b in zip(words, left, right, strict=True)], bool)  # fmt: skip
     left, words = left[finite], words[finite]
     version = np.array([s.order[int(t)] for t in s.joiner.target[left]], np.int64)

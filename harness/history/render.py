@@ -29,7 +29,8 @@ def markdown(frame: pd.DataFrame, command: str = "") -> str:
     for label, versions in frame.attrs["versions"].items():
         rows = of(frame, label)
         count = frame.attrs["followed"][label]
-        parts += [f"## {label}", "", f"{count:,} questions over {len(versions)} releases; {_counted(rows)} changed.", ""]
+        told = f"{count:,} questions over {len(versions)} releases; {_counted(rows)} changed."
+        parts += [f"## {label}", "", told, ""]
         wide, narrow = split(rows, versions)
         for title, table in (("Whole APIs", wide), ("Functions", narrow)):
             if table:
@@ -72,7 +73,8 @@ def split(rows: pd.DataFrame, versions: Sequence[str]) -> tuple[list[dict[str, A
 def _merged(part: pd.DataFrame, versions: Sequence[str], what: str, others: pd.Series[str]) -> dict[str, Any]:
     points = list(dict.fromkeys(p.strip() for text in part["point"] for p in text.split(",")))
     row: dict[str, Any] = {
-        "what": what, "others": some(list(dict.fromkeys(others))), "points": some(points), "rows": int(part["rows"].sum()),
+        "what": what, "others": some(list(dict.fromkeys(others))), "points": some(points),
+        "rows": int(part["rows"].sum()),
     }  # fmt: skip
     for v in versions:
         cells = list(dict.fromkeys(part[v]))

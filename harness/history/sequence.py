@@ -16,6 +16,7 @@ from harness.compare.evidence import inherit, settle_values, weigh
 from harness.compare.pairs import Joiner, Pairs
 from harness.compare.table import Observations, lookup
 from harness.compare.targets import REFERENCE, Target, match_targets
+from harness.compare.values import weigh_values
 from harness.model import Case
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -137,6 +138,7 @@ class Sequences:
         engine.run()
         settle_values(engine)
         found = weigh(engine)
+        weigh_values(engine, found)
         inherit(engine)
         verdict = engine.out.verdict
         same = np.isin(verdict, _SAME)

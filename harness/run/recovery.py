@@ -16,7 +16,7 @@ from harness.run.protocol import pack, rows_frame
 MAX_DEATHS = 3  # after which the remainder of a task is given up
 
 _DIFFERENTIAL = ("pullback", "pushforward")
-_HESSIAN = ("forward-over-reverse", "reverse-over-reverse")
+_HESSIAN = ("forward-over-reverse", "reverse-over-forward", "reverse-over-reverse")
 
 Step = tuple[str, str]  # (point, api)
 
