@@ -237,11 +237,23 @@ class Engine:
         """(left, right without conventions, left, right raw) of a group."""
         raw_left, raw_right = self.sides(group)
         left, right = _signed(raw_left, group.left_sign), _signed(raw_right, group.right_sign)
-        if self.pairs.predicted[group.pairs[0]] and group.kind in ("gradient", "batched-gradient", "pullback",
-                                                                   "pushforward"):  # fmt: skip
+        if self._sums(group):
             # A sum with a NaN or an infinity among its terms is not determined by the terms.
             right = np.where(np.isfinite(right), right, left)
         return left, right, raw_left, raw_right
+
+    def _sums(self, group: Group) -> bool:
+        """Whether the right side is a prediction made of sums over entries of J."""
+        sums = ("gradient", "batched-gradient", "pullback", "pushforward")
+        return bool(self.pairs.predicted[group.pairs[0]]) and group.kind in sums
+
+    @staticmethod
+    def _undetermined(judged: Judged, predicted: Array) -> None:
+        """What is not predicted has not been confirmed: such a pair is no agreement, even if its other entries agree."""
+        open_ = ~np.isfinite(predicted.reshape(len(predicted), -1)).all(axis=1)
+        for k in np.flatnonzero(open_ & (judged.verdict == VERDICT["agree"])):
+            judged.verdict[k] = VERDICT["unsupported"]
+            judged.note[k] = "the differential holds NaN or infinity here, so its sums predict nothing"
 
     def each(self, group: Group) -> Iterator[tuple[Array, Array, Array]]:
         """(left, right, floor of the scale) of the pairs of a group, (m, n, c) each, without conventions."""
@@ -291,6 +303,8 @@ class Engine:
             judged.relation = self._relations(group, judged, raw_left, raw_right)
         if group.quantity != "value":
             self._describe(group, judged, left, right)
+        if self._sums(group):
+            self._undetermined(judged, raw_right)
         if group.lowered:
             judged.verdict[judged.verdict == VERDICT["agree"]] = VERDICT["precision"]
             judged.note = [f"{group.lowered}; {n}" if n else group.lowered for n in judged.note]

@@ -1,7 +1,7 @@
 """What is known of the frameworks, from outside this project, has to come out of a run as rows.
 
-Expected values: the seed's printed gradients (PyTorch forum, torch 1.13); d|z|^2 = 2 Re(z* dz), so that torch's gradient
-is 2z and jax's 2z*; the derivative of arccosh is 1/(sqrt(z-1) sqrt(z+1)); that of z/|z| is not zero.
+Expected values: the seed's printed gradients (PyTorch forum, torch 1.13); d|z|^2 = 2 Re(z* dz), so that torch's
+gradient is 2z and jax's 2z*; the derivative of arccosh is 1/(sqrt(z-1) sqrt(z+1)); that of z/|z| is not zero.
 """
 
 from __future__ import annotations

@@ -36,6 +36,22 @@ ALTERATIONS = {
 }
 
 
+def indistinguishable(parts: tuple[np.ndarray, ...], altered: tuple[np.ndarray, ...], size: float) -> set[str]:
+    """Verdicts that describe this pair of differentials just as well, earlier or later in the contract's order.
+
+    A purely imaginary gradient that lost its imaginary part is zero; negated, it is conjugated.
+    """
+    a, b, c, d = parts
+    words = set()
+    if not any(np.abs(x).max(initial=0) for x in altered):
+        words.add("zero")
+    for conjugated in ((a, -b, c, -d), (a, b, -c, -d), (a, -b, -c, d)):
+        off = [np.abs(x - y).max(initial=0) for x, y in zip(conjugated, altered, strict=True)]
+        if max(off) <= 1e-11 * size:
+            words.add("conjugate")
+    return words
+
+
 @pytest.fixture(scope="module")
 def right(tmp_path_factory: pytest.TempPathFactory) -> harness.run.Run:
     return observed("torch.func", tmp_path_factory.mktemp("right") / "run")
@@ -52,7 +68,8 @@ def differentials(run: harness.run.Run) -> pd.DataFrame:
     frame = run.observations()
     values = frame[(frame["quantity"] == "value") & (frame["status"] == "ok")]
     kind = {
-        (r.case, r.point, r.dtype, r.output): str(r.kind).lstrip("<>=|")[0] == "c" for r in values.itertuples(index=False)
+        (r.case, r.point, r.dtype, r.output): str(r.kind).lstrip("<>=|")[0] == "c"
+        for r in values.itertuples(index=False)
     }
     inputs = {(c.id, i.name): i.kind == "complex" for c in run.cases for i in c.inputs}
     rows = frame[(frame["quantity"] == "differential") & (frame["api"] == "pullback") & (frame["status"] == "ok")]
@@ -93,7 +110,7 @@ def test_each_wrong_backend_is_named_on_the_whole_catalogue(name: str, right: ha
             good = verdict in {"agree", "precision"}
         elif moved >= 1e-3 * size:
             seen += 1
-            good = verdict in words
+            good = verdict in words or verdict in indistinguishable(parts, altered, size)
         else:
             continue  # an alteration between the two is not what this test is about
         if not good:
@@ -104,7 +121,8 @@ def test_each_wrong_backend_is_named_on_the_whole_catalogue(name: str, right: ha
 
 
 def test_forward_that_differs_from_reverse_is_seen_within_the_backend(tmp_path: Path) -> None:
-    run = observed("tests.wrong_backends:ForwardDiffersFromReverse", tmp_path / "run", ["exp@generic*", "matmul@generic*"])
+    select = ["exp@generic*", "matmul@generic*"]
+    run = observed("tests.wrong_backends:ForwardDiffersFromReverse", tmp_path / "run", select)
     frame = harness.compare(run, axis="api")
     rows = frame[(frame["quantity"] == "differential") & frame["case"].isin(["exp", "matmul"])]
     assert len(rows) and set(rows["verdict"].astype(str)) == {"factor"}
