@@ -47,6 +47,9 @@ class Altered(TorchFunc):
     def hessian_rows(self, site: Site, output: int, number: int, cotangents: Array) -> list[Array]:
         return [self.alter(rows) for rows in super().hessian_rows(site, output, number, cotangents)]
 
+    def hessian_mixed(self, site: Site, output: int, number: int, tangents: Array) -> list[Array]:
+        return [self.alter(rows) for rows in super().hessian_mixed(site, output, number, tangents)]
+
     def native(self, site: Site, api: Api, output: int) -> Iterator[Call]:
         for names, call in super().native(site, api, output):
             yield names, partial(self.altered, call, len(names)) if api.kind in REVERSE else call

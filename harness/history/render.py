@@ -7,8 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from harness.history.timeline import some
+
 #: A change of one API that this many functions share is a change of the API.
 WIDE = 8
+_NAMES = 4  # functions, APIs or points that a cell names
 _TAIL = ("first_bad", "first_good", "decided")
 
 
@@ -71,9 +74,11 @@ def split(rows: pd.DataFrame, versions: Sequence[str]) -> tuple[list[dict[str, A
 
 
 def _merged(part: pd.DataFrame, versions: Sequence[str], what: str, others: pd.Series[str]) -> dict[str, Any]:
-    points = list(dict.fromkeys(p.strip() for text in part["point"] for p in text.split(",")))
+    points = list(dict.fromkeys(p for text in part["point"] for p in text.partition(" +")[0].split(", ")))
+    longer = any(" +" in text for text in part["point"])
     row: dict[str, Any] = {
-        "what": what, "others": some(list(dict.fromkeys(others))), "points": some(points),
+        "what": what, "others": some(list(dict.fromkeys(others)), _NAMES),
+        "points": some(points, _NAMES) if not longer else ", ".join(points[:_NAMES]) + ", ...",
         "rows": int(part["rows"].sum()),
     }  # fmt: skip
     for v in versions:
@@ -82,11 +87,6 @@ def _merged(part: pd.DataFrame, versions: Sequence[str], what: str, others: pd.S
     for name in _TAIL:
         row[name] = part[name].iloc[0]
     return row
-
-
-def some(names: Sequence[str], most: int = 4) -> str:
-    """A few of the names and how many more."""
-    return ", ".join(names[:most]) + (f" +{len(names) - most}" if len(names) > most else "")
 
 
 def _table(rows: Sequence[dict[str, Any]], versions: Sequence[str]) -> str:

@@ -20,7 +20,13 @@ COLUMNS = (
     "backend", "device", "mode", "case", "quantity", "api", "point", "dtype", "input", "output", "rows", "first_bad",
     "first_good", "decided",
 )  # fmt: skip
-_GOOD, _ALIKE = ("right", "ok", "equal"), ("refused", "unsupported")
+_GOOD = ("right", "ok", "equal")
+_NAMES = 6  # points that a row names; how many more there are is said
+
+
+def some(names: Sequence[str], most: int) -> str:
+    """A few of the names and how many more there are: "a, b +3"."""
+    return ", ".join(names[:most]) + (f" +{len(names) - most}" if len(names) > most else "")
 
 
 class Timeline(pd.DataFrame):
@@ -105,7 +111,7 @@ def _rows(
         row: dict[str, Any] = dict(zip(("backend", "device", "mode"), where, strict=True))
         row.update(case=case, quantity=quantity, api=api, rows=len(members), first_bad=bad, first_good=good)
         for name in ("point", "dtype", "input", "output"):
-            row[name] = ", ".join(dict.fromkeys(m.place[name] for m in members))
+            row[name] = some(list(dict.fromkeys(m.place[name] for m in members)), _NAMES)
         row["decided"] = min((m.decided for m in members), key=_ground)
         for v, state, told in zip(versions, states, details, strict=True):
             row[columns[v]] = f"{state} ({told})" if told else state
