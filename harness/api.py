@@ -128,6 +128,6 @@ def _digits() -> Any:
     return digits
 
 
-__all__: Mapping[str, Any] | list[str] = [
+__all__ = [
     "compare", "conventions", "devices", "diff", "open_run", "run", "show", "timeline",
 ]  # fmt: skip

@@ -120,10 +120,11 @@ def _verdicts(frame: pd.DataFrame, size: int) -> list[str]:
     if frame.empty:
         return ["no comparison"]
     rows = sorted(
-        frame.to_dict("records"),
+        ({str(k): v for k, v in r.items()} for r in frame.to_dict("records")),
         key=lambda r: (SEVERITY.index(str(r["verdict"])), str(r["left"]), str(r["right"]), str(r["api"])),
     )
-    cells, told = [], {}
+    cells: list[list[str]] = []
+    told: dict[str, None] = {}
     for row in rows:
         detail = f"{row['max_rel']:.2g}" if row["max_rel"] == row["max_rel"] else ""
         who = f"{row['culprit']} ({row['evidence']})" if row["culprit"] else ""

@@ -66,8 +66,8 @@ def grouped(frame: pd.DataFrame) -> list[dict[str, Any]]:
     rows = frame[frame["surprising"].astype(bool)]
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
     columns = ["verdict", "case", "culprit", "evidence", "point", "dtype", "left", "right", "api", "max_rel", "note"]
-    for values in rows[columns].itertuples(index=False):
-        row = values._asdict()
+    for values in zip(*(rows[name] for name in columns), strict=True):
+        row = dict(zip(columns, values, strict=True))
         key = (str(row["verdict"]), str(row["case"]), str(row["culprit"] or ""))
         entry = found.setdefault(key, {
             "verdict": key[0], "case": key[1], "culprit": key[2], "evidence": str(row["evidence"] or ""), "rows": 0,

@@ -27,8 +27,8 @@ from typing import Any
 FUNCTIONS = (
     "exp", "expm1", "log", "log10", "log1p", "sqrt", "rsqrt", "square", "reciprocal", "power-3", "power-1.5",
     "rational", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin", "arctan", "arcsinh", "arctanh", "sigmoid",
-    "mod-relu", "conj", "z-conj-squared", "normalise", "rebuild-from-polar", "hermitian-form", "cumsum", "cumprod", "prod",
-    "mean", "logsumexp", "fft", "ifft-ortho", "matmul-adjoint", "outer", "det", "inv",
+    "mod-relu", "conj", "z-conj-squared", "normalise", "rebuild-from-polar", "hermitian-form", "cumsum", "cumprod",
+    "prod", "mean", "logsumexp", "fft", "ifft-ortho", "matmul-adjoint", "outer", "det", "inv",
 )  # fmt: skip
 
 
