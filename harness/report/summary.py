@@ -39,26 +39,41 @@ def headline(header: Mapping[str, Any], cases: int, points: int, observations: i
 
 
 def counts(frame: pd.DataFrame, size: int | None = None) -> str:
-    """Verdict counts, one column for each pair of sides."""
+    """Verdict counts: a row for each verdict that occurs, a lettered column for each pair of sides."""
     if frame.empty:
         return "nothing was compared: no two observations differ along this axis only"
-    pair = frame["left"].astype(str) + " ~ " + frame["right"].astype(str)
-    pairs = sorted(pair.unique())
-    verdict = frame["verdict"].astype(str)
-    convention = (verdict == "agree") & (frame["relation"].astype(str).isin(["conjugate", "negated-conjugate"]))
-    blind = (verdict == "agree") & (frame["blind"].astype(str).str.contains("conjugation"))
-    rows = []
-    for word in (w for w in reversed(SEVERITY) if (verdict == w).any()):
-        rows.append([word, *(_count(((verdict == word) & (pair == p)).sum()) for p in pairs)])
-        if word == "agree":
-            for label, mask in (("  conjugate by convention", convention), ("  blind to conjugation", blind)):
-                if mask.any():
-                    rows.append([label, *(_count((mask & (pair == p)).sum()) for p in pairs)])
-    return text.table(["verdict", *pairs], rows, size, right=",".join(pairs))
+    pair, verdict = sides(frame), frame["verdict"].astype(str)
+    agree = verdict == "agree"
+    conjugate = agree & frame["relation"].astype(str).isin(["conjugate", "negated-conjugate"])
+    blind = agree & frame["blind"].astype(str).str.contains("conjugation")
+    masks = {"agree": agree, "└ conjugate by convention": conjugate, "└ blind to a conjugation": blind}
+    masks |= {word: verdict == word for word in reversed(SEVERITY) if word != "agree"}
+    masks = {word: mask for word, mask in masks.items() if mask.any()}
+    names = sorted(pair.unique())
+    letters = [chr(ord("a") + k % 26) * (1 + k // 26) for k in range(len(names))]
+    legend = [f"  {letter}  {name}" for letter, name in zip(letters, names, strict=True)]
+    widest = max(7, (size or text.width()) // 8 - 3)  # columns that fit beside the words
+    tables = []
+    for k in range(0, len(names), widest):
+        some, head = names[k : k + widest], letters[k : k + widest]
+        rows = [[word, *(_count((mask & (pair == name)).sum()) for name in some)] for word, mask in masks.items()]
+        tables.append(text.table(["verdict", *head], rows, size, right=",".join(head)))
+    return "\n".join([*legend, *tables])
 
 
 def _count(value: int) -> str:
     return f"{int(value):,}" if value else "·"
+
+
+def sides(frame: pd.DataFrame) -> pd.Series[str]:
+    """"left ~ right" of each row; what both sides share ("jax:pullback", "jax:pushforward") is said once."""
+    left, right = frame["left"].astype(str), frame["right"].astype(str)
+    names = {}
+    for a, b in set(zip(left, right, strict=True)):
+        head, colon, tail = a.partition(":")
+        same = colon and b.startswith(f"{head}:")
+        names[a, b] = f"{head}: {tail} ~ {b[len(head) + 1 :]}" if same else f"{a} ~ {b}"
+    return left.combine(right, lambda a, b: names[a, b])
 
 
 def grouped(frame: pd.DataFrame) -> list[dict[str, Any]]:
