@@ -137,9 +137,11 @@ def matrix(session: nox.Session) -> None:
     if len(runs) < 2:
         session.error(f"{RECORDED} holds {len(runs)} recorded runs: nox -s observe records them")
     Path("results/matrix").mkdir(parents=True, exist_ok=True)
-    harness = [_coordinator(session), "-m", "harness", "timeline", *runs, *session.posargs]
-    for form, file in (("markdown", "timeline.md"), ("csv", "timeline.csv")):
-        session.run(*harness, "--format", form, "--output", f"results/matrix/{file}", external=True)
+    session.run(
+        _coordinator(session), "-m", "harness", "timeline", *runs, "--format", "markdown",
+        "--made-by", "nox -s observe truth matrix", "--output", "results/matrix/timeline.md",
+        "--csv", "results/matrix/timeline.csv", *session.posargs, external=True,
+    )  # fmt: skip
 
 
 def _record(session: nox.Session, name: str, *words: str) -> None:

@@ -17,6 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--select", action="append", metavar="GLOB", help="only CASE or CASE@POINT that match; repeatable"
     )
     parser.add_argument("--made-by", metavar="TEXT", default="", help="the command that the markdown names")
+    parser.add_argument("--csv", metavar="FILE", help="write the frame as CSV to FILE as well")
     add_format(parser)
 
 
@@ -25,6 +26,8 @@ def execute(args: argparse.Namespace) -> int:
     from harness.history.render import markdown, terminal
 
     frame = timeline(args.runs, select=args.select)
+    if args.csv:
+        emit(frame, "csv", args.csv)
     if args.format == "table":
         write(terminal(frame), args.output)
     elif args.format == "markdown":

@@ -14,7 +14,7 @@ from harness.compare.context import Context
 from harness.compare.engine import Engine
 from harness.compare.evidence import inherit, settle_values, weigh
 from harness.compare.pairs import Joiner, Pairs
-from harness.compare.table import Observations, lookup
+from harness.compare.table import Observations, combine, lookup
 from harness.compare.targets import REFERENCE, Target, match_targets
 from harness.compare.values import weigh_values
 from harness.model import Case
@@ -65,7 +65,8 @@ class Sequences:
         self._collect()
 
     def _collect(self) -> None:
-        joiner, parts = self.joiner, []
+        joiner, parts, seen = self.joiner, [], self.seen
+        asked = combine([(seen.codes[n], len(seen.words[n])) for n in ("quantity", "api")])
         own = {k: joiner.rows_of(k) for k in self.members}
         own = {k: rows[~joiner.blanket[rows]] for k, rows in own.items()}
         everything = np.concatenate([*own.values(), np.zeros(0, np.int64)]).astype(np.int64)
@@ -74,6 +75,8 @@ class Sequences:
         for k, rows in own.items():
             parts.append(self._part(joiner.key[rows], k, rows, np.full(rows.size, -1)))
             missing = sample[~np.isin(keys, joiner.key[rows])]
+            # A question that this target was never asked anywhere is not one that it failed to answer.
+            missing = missing[np.isin(asked[missing], asked[rows])]
             owed, cover = joiner._owed(missing, k)
             explained = cover >= 0
             owed, cover = owed[explained], cover[explained]
