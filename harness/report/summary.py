@@ -76,42 +76,64 @@ def sides(frame: pd.DataFrame) -> pd.Series[str]:
     return left.combine(right, lambda a, b: names[a, b])
 
 
+_FAILED = ("crash", "timeout", "error")
+_EXPLAINED = ("gauge", "choice", "branch")
+
+
 def grouped(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Surprising rows gathered into one entry for each (verdict, case, culprit), worst first."""
+    """Surprising rows gathered into one entry for each (verdict, case), decided or not; worst first.
+
+    A wrong derivative with a known culprit is worse than a failure, a failure worse than what nobody has decided.
+    Failures with one message are one entry, however many cases they hit.
+    """
     rows = frame[frame["surprising"].astype(bool)]
-    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    found: dict[tuple[str, str, bool], dict[str, Any]] = {}
     columns = ["verdict", "case", "culprit", "evidence", "point", "dtype", "left", "right", "api", "max_rel", "note"]
     for values in zip(*(rows[name] for name in columns), strict=True):
         row = dict(zip(columns, values, strict=True))
-        key = (str(row["verdict"]), str(row["case"]), str(row["culprit"] or ""))
+        verdict, note, culprit = str(row["verdict"]), str(row["note"] or ""), str(row["culprit"] or "")
+        key = (verdict, note if verdict in _FAILED else str(row["case"]), bool(culprit))
         entry = found.setdefault(key, {
-            "verdict": key[0], "case": key[1], "culprit": key[2], "evidence": str(row["evidence"] or ""), "rows": 0,
-            "points": {}, "pairs": {}, "dtypes": {}, "apis": {}, "note": str(row["note"] or ""), "max_rel": 0.0,
+            "verdict": verdict, "cases": {}, "culprits": {}, "evidence": str(row["evidence"] or ""), "rows": 0,
+            "points": {}, "pairs": {}, "dtypes": {}, "apis": {}, "note": note, "max_rel": 0.0,
         })  # fmt: skip
         entry["rows"] += 1
-        for name, value in (("points", row["point"]), ("dtypes", row["dtype"]), ("apis", row["api"])):
+        for name, value in (("cases", row["case"]), ("points", row["point"]), ("dtypes", row["dtype"]),
+                            ("apis", row["api"]), ("pairs", f"{row['left']} ~ {row['right']}")):  # fmt: skip
             entry[name][str(value)] = None
-        entry["pairs"][f"{row['left']} ~ {row['right']}"] = None
+        if culprit:
+            entry["culprits"][culprit] = None
         size = row["max_rel"]
         if size == size and size is not None:
             entry["max_rel"] = max(entry["max_rel"], float(size))
-    return sorted(found.values(), key=lambda e: (SEVERITY.index(e["verdict"]), not e["culprit"], -e["rows"], e["case"]))
+    return sorted(found.values(), key=_badness)
+
+
+def _badness(entry: Mapping[str, Any]) -> tuple[int, int, int, str]:
+    verdict = entry["verdict"]
+    if entry["culprits"]:
+        rank = 0
+    elif verdict in _FAILED:
+        rank = 1
+    else:
+        rank = 3 if verdict in _EXPLAINED else 2
+    return rank, SEVERITY.index(verdict), -entry["rows"], next(iter(entry["cases"]))
 
 
 def surprises(frame: pd.DataFrame, size: int | None = None, limit: int = 20) -> str:
-    """What nobody expected, one line for each (verdict, case, culprit), worst first."""
+    """What nobody expected, one line for each entry of `grouped`, worst first."""
     groups = grouped(frame)
     if not groups:
         return "Nothing surprising."
     rows = []
     for entry in groups[:limit]:
-        rows.append([
-            entry["verdict"], f"{entry['case']}@{_some(entry['points'], 2)}", _some(entry["pairs"], 1),
-            entry["culprit"] or "?", str(entry["rows"]), entry["note"] or _some(entry["apis"], 2),
-        ])  # fmt: skip
+        one = len(entry["cases"]) == 1
+        where = f"{next(iter(entry['cases']))}@{_some(entry['points'], 1)}" if one else _some(entry["cases"], 2)
+        who = _some(entry["culprits"], 2) if entry["culprits"] else f"? {_some(entry['pairs'], 1)}"
+        rows.append([entry["verdict"], where, who, str(entry["rows"]), entry["note"] or _some(entry["apis"], 2)])
     total = sum(e["rows"] for e in groups)
     title = f"Surprising: {total:,} rows in {len(groups):,} groups, worst first"
-    body = text.table(["verdict", "case@point", "sides", "culprit", "rows", "note"], rows, size, right="rows")
+    body = text.table(["verdict", "case@point", "culprit, or ? sides", "rows", "note"], rows, size, right="rows")
     more = f"\n… and {len(groups) - limit} more groups" if len(groups) > limit else ""
     return f"{title}\n{body}{more}"
 
