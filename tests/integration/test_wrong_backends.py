@@ -43,7 +43,9 @@ def indistinguishable(parts: tuple[np.ndarray, ...], altered: tuple[np.ndarray, 
     """
     a, b, c, d = parts
     words = set()
-    if not any(np.abs(x).max(initial=0) for x in altered):
+    before, after = (np.block([[p[0], p[1]], [p[2], p[3]]]) for p in (parts, altered))
+    changed = np.abs(before - after).max(axis=1, initial=0) > 1e-11 * size
+    if not after[changed].any():  # every row that changed is zero now
         words.add("zero")
     for conjugated in ((a, -b, c, -d), (a, b, -c, -d), (a, -b, -c, d)):
         off = [np.abs(x - y).max(initial=0) for x, y in zip(conjugated, altered, strict=True)]
