@@ -117,6 +117,11 @@ class Labels:
         keys = [(int(r), words[0][b], words[1][d], words[2][m], words[3][e]) for r, b, d, m, e in unique]
         self.backends = [k[1] for k in keys]
         self.names = [self._name(k, keys, versions) for k in keys]
+        # The reference first, then families in reverse alphabetical order (torch before jax, as in comparisons).
+        order = sorted(range(len(keys)), key=lambda k: (keys[k][1] != "reference", tuple(
+            -ord(c) for c in keys[k][1].partition(".")[0]), self.names[k]))  # fmt: skip
+        self.rank = np.empty(len(keys), np.int64)
+        self.rank[order] = np.arange(len(keys))
 
     @staticmethod
     def _name(key: tuple[int, str, str, str, str], keys: Sequence[tuple[int, str, str, str, str]],
@@ -191,13 +196,9 @@ def _shortened(message: str) -> str:
 
 
 def _ordered(seen: Observations, labels: Labels, rows: Array) -> list[int]:
-    """The reference first, then families in reverse alphabetical order (torch before jax, as in comparisons)."""
-    def key(row: int) -> tuple[bool, tuple[int, ...], str, str]:
-        target = labels.of_row[row]
-        family = tuple(-ord(c) for c in labels.backends[target].partition(".")[0])
-        return labels.backends[target] != "reference", family, labels.names[target], seen.text("api", row)
-
-    return sorted((int(r) for r in rows), key=key)
+    """By target in the labels' order, then by API."""
+    order = np.lexsort((seen.codes["api"][rows], labels.rank[labels.of_row[rows]]))
+    return [int(r) for r in rows[order]]
 
 
 def _sides(seen: Observations, labels: Labels, rows: Array, limit: int, *, api: bool) -> list[dict[str, Any]]:

@@ -33,16 +33,20 @@ def normalised(frame: pd.DataFrame) -> pd.DataFrame:
         raise ValueError(f"not a comparison frame: it lacks the columns {', '.join(absent)}")
     out: dict[str, Any] = {}
     for column in TEXT:
-        out[column] = _text(frame[column]) if column in frame.columns else [""] * len(frame)
+        given = frame[column] if column in frame.columns else pd.Series([""] * len(frame), dtype=object)
+        out[column] = _text(given)
     for column in NUMBERS:
-        given = frame[column] if column in frame.columns else np.full(len(frame), np.nan)
-        out[column] = pd.to_numeric(pd.Series(np.asarray(given)), errors="coerce").to_numpy(np.float64)
+        numbers = frame[column] if column in frame.columns else np.full(len(frame), np.nan)
+        out[column] = pd.to_numeric(pd.Series(np.asarray(numbers)), errors="coerce").to_numpy(np.float64)
     surprising = frame["surprising"] if "surprising" in frame.columns else np.zeros(len(frame))
     out["surprising"] = pd.Series(np.asarray(surprising, dtype=object)).fillna(False).astype(bool).to_numpy()
     for side in ("left", "right"):
         name = f"{side}_backend"
         # Labels are "backend", "backend@version", "backend:what differs": see the documentation of the columns.
-        out[name] = _text(frame[name]) if name in frame.columns else [re.split("[:@]", w)[0] for w in out[side]]
+        if name in frame.columns:
+            out[name] = _text(frame[name])
+        else:
+            out[name] = out[side].map({w: re.split("[:@]", w)[0] for w in out[side].unique()}).astype(object)
     made = pd.DataFrame(out)
     rank = made["verdict"].map({v: severity(v) for v in made["verdict"].unique()})
     accused, size = made["culprit"] != "", made["max_rel"].fillna(-1.0)
@@ -50,18 +54,16 @@ def normalised(frame: pd.DataFrame) -> pd.DataFrame:
     return made.iloc[order].reset_index(drop=True)
 
 
-def _text(column: pd.Series) -> list[str]:
-    """Text of a column; flags become "" and "True", and what is missing becomes ""."""
-    words: dict[Any, str] = {}
-    out = []
-    for value in column.tolist():
-        key = value if isinstance(value, str | bool | type(None)) else str(value)
-        if key not in words:
-            missing = key is None or key is False or (not isinstance(value, str) and key in ("nan", "<NA>", "None"))
-            # A lone surrogate in a message is not UTF-8 and would cost the whole report.
-            words[key] = "" if missing else str(key).encode("utf-8", "backslashreplace").decode()
-        out.append(words[key])
-    return out
+def _text(column: pd.Series) -> pd.Series:
+    """Text of a column, as Python strings; flags become "" and "True", and what is missing becomes ""."""
+    index, distinct = pd.factorize(column, use_na_sentinel=False)
+    words = np.empty(len(distinct), dtype=object)
+    for k, value in enumerate(list(distinct)):
+        missing = value is None or value is pd.NA or value is False or (not isinstance(value, str) and value != value)
+        # A lone surrogate in a message is not UTF-8 and would cost the whole report.
+        words[k] = "" if missing or value is np.False_ else str(value).encode("utf-8", "backslashreplace").decode()
+    # dtype=object on purpose: pandas' own string columns are slow to take apart row by row.
+    return pd.Series(words[index] if len(words) else [], dtype=object)
 
 
 def columns(frame: pd.DataFrame, families: Mapping[str, str], advice: Advice | None) -> tuple[
