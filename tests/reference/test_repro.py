@@ -1,0 +1,103 @@
+"""Scripts for upstream reports: a true finding is confirmed by running it, a made-up one is not."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.model import Case, Input, Point, Source
+from harness.reference.native_code import in_mpmath, native
+from harness.reference.repro import NoScript, confirm, literal, script
+
+
+def case(text: str, kind: str = "complex", shape: tuple[int, ...] = (3,)) -> Case:
+    return Case("finding", {"portable": text}, (Input("z", kind, shape),), (), ("complex128",))
+
+
+def row(
+    culprit: str, api: str = "pullback", quantity: str = "differential", dtype: str = "complex128"
+) -> dict[str, Any]:
+    return {"case": "finding", "point": "p", "dtype": dtype, "api": api, "quantity": quantity, "input": "z",
+            "output": "out", "culprit": culprit, "left": culprit, "right": "reference"}  # fmt: skip
+
+
+def jacobian(derivative: np.ndarray) -> np.ndarray:
+    """J of an elementwise holomorphic function."""
+    return np.block([[np.diag(derivative.real), -np.diag(derivative.imag)],
+                     [np.diag(derivative.imag), np.diag(derivative.real)]])
+
+
+POINT = Point("p", {"z": np.array([-2 + 1j, 0.5 - 2j, 3j])})
+
+
+@pytest.mark.parametrize("api", ["pullback", "pushforward"])
+@pytest.mark.parametrize("family", ["torch.autograd", "torch.func", "jax"])
+def test_a_made_up_finding_is_not_confirmed(family: str, api: str) -> None:
+    """sin is right everywhere; here it is accused of returning the negative."""
+    pytest.importorskip(family.partition(".")[0])
+    text = script(case("sin(z)"), POINT, row(family, api), -jacobian(np.cos(POINT.arrays["z"])))
+    ok, output = confirm(text)
+    assert not ok and "NOT CONFIRMED" in output
+    assert "returned" in output  # it ran, and the framework's own number is shown
+
+
+def test_a_known_defect_is_confirmed() -> None:
+    """sinc''(0) of torch 2.13 is 0 and not -pi^2 / 3."""
+    torch = pytest.importorskip("torch")
+    x = torch.zeros(1, dtype=torch.float64)
+    returned = torch.func.jvp(torch.func.grad(lambda t: torch.sinc(t).sum()), (x,), (torch.ones_like(x),))[1].item()
+    if abs(returned + np.pi**2 / 3) < 1e-6:
+        pytest.skip("this release of torch is right about it")
+    text = script(
+        case("sum(sinc(z))", "real", (1,)), Point("p", {"z": np.zeros(1)}),
+        row("torch.func", "forward-over-reverse", "hessian", "float64"), np.array([[returned]]))
+    ok, output = confirm(text)
+    assert ok, output
+    assert "-3.28986813" in output
+
+
+def test_what_agrees_with_the_truth_is_no_finding() -> None:
+    with pytest.raises(NoScript):
+        script(case("sin(z)"), POINT, row("jax"), jacobian(np.cos(POINT.arrays["z"])))
+
+
+def test_kinks_are_no_findings() -> None:
+    point = Point("p", {"z": np.zeros(1)})
+    with pytest.raises(NoScript):
+        script(case("abs(z)", "real", (1,)), point, row("jax", dtype="float64"), np.array([[1.0]]))
+
+
+def test_callables_have_no_reference() -> None:
+    own = Case("finding", {"jax": "mine.side:loss"}, (Input("z", "real", ()),), (), ("float64",))
+    with pytest.raises(NoScript):
+        script(own, Point("p", {"z": np.zeros(())}), row("jax", dtype="float64"), np.ones((1, 1)))
+
+
+def test_inputs_are_exact() -> None:
+    array = np.array([complex(-0.0, 5e-324), complex(np.inf, np.nan), 0.1 + 1 / 3 * 1j, complex(1.5, -0.0)])
+    back = eval(literal(array), {"np": np})
+    assert back.dtype == array.dtype and back.tobytes() == array.tobytes()
+    single = np.array([[0.1], [-1e-45]], np.float32)
+    assert eval(literal(single), {"np": np}).tobytes() == single.tobytes()
+
+
+@pytest.mark.parametrize("family", ["torch", "jax"])
+def test_native_code_is_python(family: str) -> None:
+    for text in ("clip(real(z), -1, sqrt(2))", "q, r = qr(z)\nq @ r", "z[[0, 2]] + linspace(0, 1, 3)", "svd(z).S"):
+        code = native(Source("portable", text), ["z"], family)
+        ast.parse("def f(z):\n" + "\n".join("    " + line for line in code.body.splitlines()))
+        assert all(ast.parse(helper) for helper in code.helpers)
+
+
+def test_mpmath_code_says_the_same() -> None:
+    mp = pytest.importorskip("mpmath")
+    code = in_mpmath("sum(abs(z)**(1+1j) * arccosh(z) / exp(z.real))", ["z"])
+    scope: dict[str, Any] = {"mp": mp}
+    exec("def f(z):\n    " + code.body, scope)
+    z = -0.7 + 0.4j
+    assert code.summed
+    expected = abs(z) ** (1 + 1j) * np.arccosh(z) / np.exp(z.real)
+    assert complex(scope["f"](mp.mpc(z))) == pytest.approx(expected, rel=1e-12)
