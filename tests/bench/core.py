@@ -56,10 +56,19 @@ def spelled(case: Any, family: str, roots: dict[str, Any]) -> Callable[..., Any]
     return lambda *leaves: compiled(**dict(zip(names, leaves, strict=True)))
 
 
+def warm() -> None:
+    """Import what each framework imports at first use, for every side alike: LAPACK's names, forward-mode rules."""
+    import jax  # noqa: F401
+    import scipy.linalg  # noqa: F401
+    import torch
+    import torch.autograd.forward_ad as forward
+
+    with forward.dual_level():
+        forward.make_dual(torch.zeros(1), torch.ones(1))
+
+
 def harness_side() -> float:
     """Observe the differentials on torch.autograd and jax, and judge them."""
-    import jax  # noqa: F401  (warm imports, as for the other side)
-    import torch  # noqa: F401
 
     from harness.backends import load
     from harness.compare import judge
@@ -138,7 +147,7 @@ def bare_side() -> float:
                 c = torch.zeros(y.numel(), dtype=y.dtype)
                 c[k] = unit
                 for g in torch.autograd.grad(y, leaves, c.reshape(y.shape), retain_graph=True):
-                    g.numpy()
+                    g.resolve_conj().resolve_neg().numpy()
         for n, leaf in enumerate(leaves):
             for unit in (1, 1j) if leaf.is_complex() else (1,):
                 for k in range(leaf.numel()):
@@ -147,7 +156,7 @@ def bare_side() -> float:
                     with forward.dual_level():
                         at = [x.detach() for x in leaves]
                         at[n] = forward.make_dual(at[n], t.reshape(leaf.shape))
-                        forward.unpack_dual(f(*at)).tangent.numpy()
+                        forward.unpack_dual(f(*at)).tangent.resolve_conj().resolve_neg().numpy()
         h = spelled(case, "jax", {"jax": jax, "jnp": jax.numpy})
 
         def both(xs: Any, c: Any, ts: Any, h: Any = h) -> Any:
@@ -160,9 +169,9 @@ def bare_side() -> float:
         compiled = jax.jit(both)
         xs = [jax.numpy.asarray(a) for a in arrays]
         zeros = [np.zeros(a.shape, a.dtype) for a in arrays]
-        shape = np.shape(y.detach().numpy())
+        shape = tuple(y.shape)
         size = int(np.prod(shape, dtype=int))
-        dtype = y.detach().numpy().dtype
+        dtype = y.detach().resolve_conj().numpy().dtype
         for unit in (1, -1j) if dtype.kind == "c" else (1,):
             for k in range(size):
                 c = np.zeros(size, dtype)
@@ -217,6 +226,7 @@ def main() -> None:
     parser.add_argument("--side", choices=SIDES)
     args = parser.parse_args()
     if args.side:
+        warm()
         seconds = SIDES[args.side]()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps({"seconds": seconds, "mib": peak}))
