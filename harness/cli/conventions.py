@@ -20,5 +20,5 @@ def execute(args: argparse.Namespace) -> int:
     from harness.api import conventions
 
     frame = conventions(args.backend)
-    emit(frame, args.format, args.output, [c for c in ("backend", "api", "function", "map", "declared") if c in frame.columns])
+    emit(frame, args.format, args.output, ("backend", "api", "function", "map", "declared"))
     return 0 if (frame["declared"] != "differs").all() else 1

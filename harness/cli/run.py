@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dtype", action="append", choices=("float32", "float64", "complex64", "complex128"))
     parser.add_argument(
-        "--api", action="append", metavar="NAME", help="only these native APIs; none, all (default: all, at the widest dtype)"
+        "--api", action="append", metavar="NAME", help="only these; none; all (default: all, at the widest dtype)"
     )
     parser.add_argument(
         "--python",
