@@ -43,9 +43,11 @@ class Compiler:
             if hasattr(dynamo.config, limit):
                 setattr(dynamo.config, limit, _MANY)
         self._runs = 0
-        lookup = getattr(dynamo, "lookup_backend", None)
+        lookup: Any = getattr(dynamo, "lookup_backend", None)
         if lookup is None:
-            from torch._dynamo.backends.registry import lookup_backend as lookup  # type: ignore[no-redef]
+            from torch._dynamo.backends import registry
+
+            lookup = registry.lookup_backend
         self._inner: Any = lookup(self.name)
 
     def forget(self) -> None:

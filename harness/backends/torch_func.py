@@ -70,8 +70,9 @@ class TorchFunc(TorchBackend):
         if site.task.mode == "vmap" and len(tangents):
             batch = self.vmap(lambda t: jvp(f, (leaf,), (t,))[1])(self.vector(tangents, site))
             return list(zip(*(entry.unbind(0) for entry in batch), strict=True))
-        push = (lambda x, t: jvp(f, (x,), (t,))[1]) if compiler is None else compiler.compiled(
-            lambda x, t: jvp(f, (x,), (t,))[1])  # fmt: skip
+        push: Any = lambda x, t: jvp(f, (x,), (t,))[1]  # noqa: E731
+        if compiler is not None:
+            push = compiler.compiled(push)
         return [push(leaf, t) for t in self.stacked(tangents, site.task.device)]
 
     def push(self, site: Site, number: int, tangents: Array) -> list[Array]:

@@ -249,7 +249,7 @@ class Engine:
 
     @staticmethod
     def _undetermined(judged: Judged, predicted: Array) -> None:
-        """What is not predicted has not been confirmed: such a pair is no agreement, even if its other entries agree."""
+        """What is not predicted has not been confirmed: no agreement, even if the other entries agree."""
         open_ = ~np.isfinite(predicted.reshape(len(predicted), -1)).all(axis=1)
         for k in np.flatnonzero(open_ & (judged.verdict == VERDICT["agree"])):
             judged.verdict[k] = VERDICT["unsupported"]
