@@ -28,6 +28,8 @@ _STEPS = 9
 _FIRST = 2.0**-4
 #: A tableau's own estimate is the difference of neighbouring entries; it is multiplied by this.
 _SAFETY = 4.0
+#: Below this scale of a coordinate, steps of the length of one are tried as well.
+_SMALL = 2.0**-6
 
 
 def numeric_differential(
@@ -35,14 +37,15 @@ def numeric_differential(
 ) -> tuple[Array, Array]:
     """(J, error) of f with respect to the input `wrt`: both (2m, 2n) in float64 (design section 2's rows and columns).
 
-    f maps input arrays to one output array; it is called 2 * 9 times for each real coordinate and once at the point,
+    f maps input arrays to one output array; it is called 2 * 9 times for each real coordinate (twice as often
+    for a small one) and once at the point,
     with arrays of the dtypes given. error: an estimate meant to bound |J - truth|, inf where there is no derivative
     or none was found. Raises ValueError where more than `limit` calls would be needed.
     """
     x = np.asarray(arrays[wrt])
     n, is_complex = real_size(x.shape, np.iscomplexobj(x)), np.iscomplexobj(x)
-    if 2 * _STEPS * n + 1 > limit:
-        raise ValueError(f"{2 * _STEPS * n + 1} evaluations would be needed; the limit is {limit}")
+    if 4 * _STEPS * n + 1 > limit:
+        raise ValueError(f"up to {4 * _STEPS * n + 1} evaluations would be needed; the limit is {limit}")
     row = components(x)
     centre = components(np.asarray(f(arrays)))
     noise = np.finfo(centre.dtype).eps if centre.dtype.kind == "f" else np.finfo(np.float64).eps
@@ -57,8 +60,18 @@ def numeric_differential(
     sizes = _local_scales(row, is_complex)
     with np.errstate(all="ignore"):
         for k in range(n):
-            j[:, k], error[:, k] = _column(partial(at, k), row[k], sizes[k], centre.astype(np.float64), noise)
+            found = _column(partial(at, k), row[k], sizes[k], centre.astype(np.float64), noise)
+            if sizes[k] < _SMALL:  # the function's own scale may be larger than the coordinate
+                found = _better(found, _column(partial(at, k), row[k], 1.0, centre.astype(np.float64), noise))
+            j[:, k], error[:, k] = found
     return j, error
+
+
+def _better(near: tuple[Array, Array], far: tuple[Array, Array]) -> tuple[Array, Array]:
+    """Of two estimates by steps of different lengths the one with the smaller error, where they do not contradict."""
+    agree = np.isfinite(near[1]) & np.isfinite(far[1]) & (np.abs(near[0] - far[0]) <= near[1] + far[1])
+    use = agree & (far[1] < near[1])
+    return np.where(use, far[0], near[0]), np.where(use, far[1], near[1])
 
 
 def _local_scales(row: Array, is_complex: bool) -> Array:
