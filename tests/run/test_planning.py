@@ -66,7 +66,7 @@ def test_the_digest_of_a_plan_is_about_its_content() -> None:
     nudged["x"][0] = np.nextafter(nudged["x"][0], np.float32(1))
     for other in (
         replace(task, points=(replace(task.points[0], arrays=nudged),)), replace(task, mode="slow"),
-        replace(task, python="/other/python"), replace(task, order=2), replace(task, apis=()),
+        replace(task, python="/other/python"), replace(task, order=2), replace(task, apis=("grad",)),
         replace(task, source=replace(task.source, text="another")), replace(task, outputs=("u",)),
     ):  # fmt: skip
         assert task_digest(other) != task_digest(task)
