@@ -170,7 +170,7 @@ class Differences:
 
     def _along(self, out: Differential, step_bits: int, directions: int) -> None:
         """Test f(x + d) - f(x) = J d for directions that move every coordinate, with another step."""
-        columns, structure = self.problem.columns, self.structure
+        columns = self.problem.columns
         rows = [r for r in self.rows if all(
             e.settled for e in (out.entries.get((r, k)) for k in self._columns_of(r)) if e is not None)]
         out.suspects = set()
@@ -179,8 +179,8 @@ class Differences:
         for number in range(directions):
             source = Random(number)
             weights = [arb(source.choice((-1, 1)) * source.randint(64, 128)) / 128 for _ in columns]
-            steps = {k: self.step(columns[k], step_bits + 9) * weights[k]
-                     for group in structure.groups for k in group}
+            # every coordinate, also those that no row is thought to see: a dependence that was missed shows here
+            steps = {k: self.step(c, step_bits + 9) * weights[k] for k, c in enumerate(columns)}
             forth, back = self.at(steps), self.at({k: -h for k, h in steps.items()})
             for r in rows:
                 if not self._fits(out, r, steps, forth[r], back[r], step_bits):

@@ -74,6 +74,7 @@ class Structure:
     groups: tuple[tuple[int, ...], ...]  # column numbers
     entries: tuple[tuple[tuple[int, int], ...], ...]  # for every group, (row, column) pairs
     neighbours: tuple[int, ...]  # for every element, the bits of the elements that meet it in a row
+    verified: bool = False  # tested by moving every element (see `Problem.verify`)
 
 
 @dataclass
@@ -145,11 +146,39 @@ class Problem:
     @cached_property
     def structure(self) -> Structure:
         """Found once for all points of a function (integer inputs, which may select, are part of the key)."""
-        key = tuple(leaf.data.tobytes() if leaf.kind in "ib" else leaf.shape for leaf in self.leaves)
-        known = self.function.structures.get(key)
+        known = self.function.structures.get(self._key)
         if known is None:
-            known = self.function.structures[key] = self._trace()
+            known = self.function.structures[self._key] = self._trace()
         return known
+
+    @property
+    def _key(self) -> tuple[Any, ...]:
+        return tuple(leaf.data.tobytes() if leaf.kind in "ib" else leaf.shape for leaf in self.leaves)
+
+    def verify(self) -> bool:
+        """Move every element and see that no row changes that is not thought to depend on it.
+
+        True where the structure stands; where it does not it is replaced by the dense one, and False is returned.
+        """
+        if self.structure.verified:
+            return True
+        before = self.rows_at({})
+        wrong = False
+        for e in range(len(self.structure.neighbours)):
+            shifts = {k: arb(3) / 8 + abs(self.coordinate(c)) / 16 for k, c in enumerate(self.columns)
+                      if c.element == e and self.coordinate(c).is_finite()}
+            after = self.rows_at(shifts)
+            for r, mask in enumerate(self.structure.seen):
+                if not mask >> e & 1 and before[r].is_finite() and not after[r].overlaps(before[r]):
+                    wrong = True
+        if wrong:
+            every = (1 << len(self.structure.neighbours)) - 1
+            dense = _grouped(self.structure.rows, (every,) * len(self.structure.rows), self.columns,
+                             len(self.structure.neighbours))
+            self.function.structures[self._key] = dense
+            del self.__dict__["structure"]
+        self.structure.verified = True
+        return not wrong
 
     def _trace(self) -> Structure:
         elements = max((c.element for c in self.columns), default=-1) + 1

@@ -183,12 +183,12 @@ _spread("nanstd", arb.sqrt, True)
 
 @portable("quantile")
 def quantile(x: Any, q: Any, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Linear interpolation between order statistics; q a number or a one-dimensional list."""
+    """Linear interpolation between order statistics; q a number or a one-dimensional list, in [0, 1]."""
     a, levels = _number(x), _number(q)
 
     def at(level: Ball) -> Array:
         def rule(terms: list[Ball]) -> Ball:
-            if any(undefined(t) for t in terms):
+            if any(undefined(t) for t in terms) or A.less(level, arb(0)) or A.less(arb(1), level):
                 return arb("nan")
             s = [terms[k] for k in ordered(terms)]
             position = level * (len(s) - 1)
@@ -200,8 +200,9 @@ def quantile(x: Any, q: Any, axis: Axis = None, keepdims: bool = False) -> Array
 
     results = [at(level) for level in levels.data.ravel().tolist()]
     out = results[0] if levels.ndim == 0 else A.stack(results)
-    if out.mask is not None and levels.mask is not None:
-        out.mask = boxed(out.mask | A.union_of([levels]))
+    if levels.mask is not None:
+        own = A.no_mask(out.shape) if out.mask is None else out.mask
+        out.mask = boxed(own | A.union_of([levels]))
     return out
 
 

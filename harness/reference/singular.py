@@ -234,10 +234,9 @@ class Neighbourhood:
         return out
 
     def _partial(self, out: Found, r: int, met: Mapping[Key, Limit]) -> None:
-        """Where the function is undefined off a coordinate axis only (a power of a negative real base), the partial
-        derivative along that axis stands; not where it also jumps along another axis (0**0)."""
-        at_point = self.centre.values[r]
-        if any(m.kind == "finite" and not _near(at_point, [m]) for m in met.values()):
+        """Where the function is undefined everywhere off a coordinate axis (a power of a negative real base), the
+        partial derivative along that axis stands."""
+        if any(m.kind != "none" for key, m in met.items() if key[0] == "random"):
             return
         for n, group in enumerate(self.groups):
             if any(met["axis", n, s].kind != "finite" for s in (1, -1)):

@@ -76,31 +76,38 @@ def _solve(function: Compiled, arrays: Mapping[str, Floats], order: int, seconds
     begin = perf_counter()
     with working(400, ties=True):
         structure = problem.structure
-    outputs, freedom, hermitian = _outputs(problem)
+    outputs, freedom, hermitian, outside = _outputs(problem)
     state.orders = state.recorded or None
     once, count = perf_counter() - begin, 2 * len(structure.groups) + 5
     count += len(structure.groups) ** 2 if order >= 2 else 0
     if once * count / 3 > seconds:  # the first evaluation also traced the structure
         return _values_alone(problem, outputs, f"{count} evaluations would take about {once * count / 3:.0f} s")
     gauge = _gauge_rows(problem) if freedom else set()
-    skew = _domain(problem) if hermitian else None
+    skew = _domain(problem) if hermitian and not outside else None
     rows = set(range(len(structure.rows))) - gauge
-    hopeless = _undefined(problem, outputs)
-    rows -= hopeless
+    # What a function of Hermitian matrices makes of another matrix (one triangle of it, say) is a convention.
+    hopeless = rows if outside else _undefined(problem, outputs)
+    rows = rows - hopeless
     state.vectors.clear()
     special = _special(problem)
     found = Differences(problem, rows=rows).differential(directions=3 if special else 1)
+    if found.suspects:
+        with working(500, ties=True):
+            stands = problem.verify()
+        if not stands:
+            structure = problem.structure
+            found = Differences(problem, rows=rows).differential(directions=3)
     closer: dict[int, Found] = {}
     if found.suspects:
         signed = any(word in function.text for word in _SIGNED)
         closer = Neighbourhood(problem, found, _whole(problem, found.suspects), signed).look()
-    out = _assembled(problem, outputs, found, closer, {GAUGE: gauge, UNKNOWN: hopeless})
+    out = _assembled(problem, outputs, found, closer, {GAUGE: gauge, DOMAIN if outside else UNKNOWN: hopeless})
     if skew is not None:
         out.domain = skew
         sees = np.array([[mask >> c.element & 1 for c in problem.columns] for mask in structure.seen], bool)
         out.kind[(out.kind == SMOOTH) & _touched(skew)[None, :] & sees] = DOMAIN
     if order >= 2:
-        _hessians(problem, out, gauge)
+        _hessians(problem, out, gauge | (hopeless if outside else set()))
     return out
 
 
@@ -114,9 +121,9 @@ def _values_alone(problem: Problem, outputs: tuple[Array, ...], note: str) -> So
                     empty, empty, empty.astype(np.int8), empty, empty, note=note)
 
 
-def _outputs(problem: Problem) -> tuple[tuple[Array, ...], bool, bool]:
-    """The outputs at the point, whether a decomposition left a freedom, and whether a function of Hermitian matrices
-    was used; more bits where a comparison needs them.
+def _outputs(problem: Problem) -> tuple[tuple[Array, ...], bool, bool, bool]:
+    """The outputs at the point; whether a decomposition left a freedom; whether a function of Hermitian matrices was
+    used, and of one that is not Hermitian; more bits where a comparison needs them.
 
     state.orders stays None: the order of general eigenvalues is recorded here.
     """
@@ -125,7 +132,7 @@ def _outputs(problem: Problem) -> tuple[tuple[Array, ...], bool, bool]:
             state.skew = []
             try:
                 out = problem.outputs({})
-                return out, state.freedom, bool(state.skew)
+                return out, state.freedom, bool(state.skew), any(not x.contains(0) for x in state.skew)
             except Undecided:
                 continue
             finally:

@@ -426,3 +426,24 @@ def test_the_modulus_at_zero_admits_the_unit_disc() -> None:
     for candidate, expected in (([0.0, 0.0], True), ([1.0, 0.0], True), ([0.0, -1.0], True), ([0.5, 0.5], True),
                                 ([1.1, 0.0], False), ([0.8, 0.8], False)):  # fmt: skip
         assert bool(rows_inside(found.samples, np.array([candidate]), 1e-6)[0]) == expected
+
+
+def test_a_dependence_that_was_missed_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The structure only saves evaluations: were a function to lose its masks, the derivative would still hold."""
+    from harness.reference import registry
+    from harness.reference.array import Array
+    from harness.reference.namespace import namespace
+
+    def forgetful(x: Any) -> Array:
+        return Array(x.data.sum(keepdims=True).repeat(3) * x.data, x.kind, None)
+
+    monkeypatch.setitem(registry._FUNCTIONS, "square", forgetful)
+    namespace.cache_clear()
+    try:
+        found = solve(Compiled("square(z) + z", [Input("z", "complex", (3,))]), {"z": Z}, single=False)
+    finally:
+        monkeypatch.undo()
+        namespace.cache_clear()
+    d = np.sum(Z) * np.eye(3) + Z[:, None] + np.eye(3)
+    np.testing.assert_allclose(found.j, np.block([[d.real, -d.imag], [d.imag, d.real]]), rtol=1e-14)
+    assert (found.kind == 0).all()

@@ -285,3 +285,32 @@ def test_even_functions_do_not_hide_from_symmetric_second_differences(text: str)
     matrix, bound, classes, _, _ = at(text, 0.0, 2).hessians[0]
     assert classes[0, 0] == SMOOTH and matrix[0, 0] == 0.0
     assert bound[0, 0] < 1e-60
+
+
+def test_a_power_of_a_negative_base_has_its_partial_derivative() -> None:
+    arrays = {"x": np.array(-2.0), "y": np.array(3.0)}
+    inputs = [Input("x", "real", ()), Input("y", "real", ())]
+    found = solve(Compiled("x**y", inputs), arrays, single=False)
+    assert found.kind.tolist() == [[SMOOTH, UNKNOWN]] and found.j[0, 0] == 12.0
+    origin = solve(Compiled("x**y", inputs), {"x": np.array(0.0), "y": np.array(0.0)}, single=False)
+    assert not np.isin(origin.kind, (SMOOTH, REMOVABLE)).any()
+
+
+def test_functions_of_hermitian_matrices_decide_nothing_elsewhere() -> None:
+    found = at("eigvalsh(a)", np.array([[1.0, 2.0], [0.0, 1.0]]), name="a")
+    assert (found.kind == DOMAIN).all() and np.isnan(found.values[0]).all()
+
+
+def test_a_quantile_has_no_derivative_beyond_its_range() -> None:
+    inputs = [Input("x", "real", (3,), False), Input("q", "real", ())]
+    arrays = {"x": np.array([3.0, 1.0, 2.0]), "q": np.array(0.0)}
+    found = solve(Compiled("quantile(x, q)", inputs), arrays, single=False)
+    assert not np.isin(found.kind, (SMOOTH, REMOVABLE)).any() and found.plus[0, 0] == 2.0
+
+
+def test_what_overflows_is_nobodys_fault() -> None:
+    found = at("exp(z)", np.array([1.0, 800.0, -800.0]))
+    assert np.diag(found.kind).tolist() == [SMOOTH, UNKNOWN, SMOOTH]
+    assert found.values[0][1] == np.inf and found.values[0][2] == 0.0
+    single = solve(Compiled("exp(z)", [Input("z", "real", (1,))]), {"z": np.array([100.0], np.float32)}, single=True)
+    assert single.kind[0, 0] == UNKNOWN
