@@ -41,7 +41,7 @@ class Atlas:
 def atlas(
     function: str, *, window: Window | str | None = None, size: int = 512, backends: Sequence[str] | None = None,
     output: str | Path | None = None, dtype: str | None = None, reference: bool = True, real: bool = False,
-    cases: Sequence[Any] = (), jobs: int = 2, axes: bool = True, budget: float = 8.0, modules: Sequence[str] = (),
+    cases: Sequence[Any] = (), jobs: int = 2, axes: bool = True, budget: float = 10.0, modules: Sequence[str] = (),
     dpi: int = 100, keep: bool = False,
 ) -> Atlas:
     """Draw the atlas of one function.
@@ -49,7 +49,8 @@ def atlas(
     function: a case's id (of `cases`), a portable function's name, or a portable expression in one variable.
     window: a Window or its text (see Window.parse); default [-3, 3] squared. axes: whether samples lie on the axes.
     size: samples in each direction. dtype: complex128 (default) or complex64; float64, float32 for a real variable.
-    backends: names (default: every installed one). reference: whether to evaluate it; budget: seconds it may take.
+    backends: names (default: every installed one). reference: whether to evaluate it; budget: seconds it may take
+    (a short one makes it coarser, and the figure says so).
     output: a .png file or a folder (default: NAME.png here). real: a function of a real variable; found out by
     itself where a case says so or nobody evaluates the function on complex numbers.
     keep: leave the arrays in the result. Raises CaseError for a function or window that makes no sense,

@@ -156,7 +156,7 @@ def _thin(made: Survey, field: Array) -> Array:
     """The regular part of a field that is only known at every stride-th sample."""
     if made.stride <= 1 or made.derived_from != "reference":
         return field
-    return field[made.stride // 2 :: made.stride, made.stride // 2 :: made.stride]
+    return field[::made.stride, ::made.stride]
 
 
 def _show(axes: Axes, made: Survey, image: Array, **options: Any) -> Any:
@@ -281,7 +281,7 @@ def _ulp_scale(error: Array) -> Array:
 def _thin_error(made: Survey, error: Array) -> Array:
     if made.stride <= 1:
         return error
-    return error[made.stride // 2 :: made.stride, made.stride // 2 :: made.stride]
+    return error[::made.stride, ::made.stride]
 
 
 def _features(axes: Axes, made: Survey, *, label: bool) -> None:

@@ -12,8 +12,9 @@ import numpy as np
 from harness.atlas import features
 from harness.atlas.judge import UNKNOWN, Beside, Judged, judge
 from harness.atlas.observe import Asking, Observed, families_of
+from harness.atlas.pool import Pool
 from harness.atlas.subject import Subject
-from harness.atlas.truth import Pool, Truth, sides
+from harness.atlas.truth import Truth, sides
 from harness.atlas.window import Window
 from harness.compare.batch import VERDICT, VERDICTS
 from harness.model import KINDS, PRECISION
@@ -73,13 +74,13 @@ class Survey:
 
 def survey(
     subject: Subject, window: Window, *, size: int = 512, dtype: str = "complex128",
-    backends: Sequence[str] | None = None, reference: bool = True, jobs: int = 2, budget: float = 8.0,
+    backends: Sequence[str] | None = None, reference: bool = True, jobs: int = 2, budget: float = 10.0,
     modules: Sequence[str] = (),
 ) -> Survey:
     """Observe, evaluate the reference, judge.
 
-    budget: seconds that the reference may take on `jobs` processors, from an estimate; where every sample would take
-    longer, every second, third, ... in each direction is evaluated, and the figure says so.
+    budget: seconds that the reference may take; where every sample would take longer, every second, fourth or eighth
+    in each direction is evaluated, and the figure says so.
     Raises CaseError for backends that do not exist.
     """
     families = families_of(backends)
@@ -104,7 +105,7 @@ def survey(
             observed = asking.answers()
         finally:
             if pool is not None:
-                pool.__exit__()
+                pool.close()
     seconds["observed"] = time.perf_counter() - start
     judged = judge(observed, truth, beside, dtype)
     seconds["judged"] = time.perf_counter() - start
@@ -113,7 +114,7 @@ def survey(
     if not subject.real and derivative.size:
         known = None if truth is None else truth.known.reshape(points.shape)
         size_of = np.abs(derivative).max(axis=(2, 3))
-        thin = (slice(stride // 2, None, stride),) * 2 if stride > 1 and derived_from == "reference" else (...,)
+        thin = (slice(None, None, stride),) * 2 if stride > 1 and derived_from == "reference" else (...,)
         found = features.find(exact[thin], value[thin], size_of[thin], None if known is None else known[thin],
                               None if pool is None else pool.local)  # fmt: skip
     seconds["features"] = time.perf_counter() - start
@@ -124,39 +125,66 @@ def survey(
 def _reference(
     subject: Subject, points: Array, jobs: int, budget: float, dtype: str, notes: list[str]
 ) -> tuple[Truth | None, int, Pool | None]:
+    """The reference at every eighth sample in each direction, then every fourth, second, each: for as long as the next
+    round is expected to end within the budget."""
     try:
         pool = Pool(subject.reference, subject.argument, is_real=subject.real, single=PRECISION[dtype] == 0, jobs=jobs)
     except Exception as error:  # a text that only a framework can evaluate
         notes.append(f"no reference: {error}"[:300])
         return None, 0, None
-    estimate = pool.seconds_a_point(points.reshape(-1)) * points.size / max(1, jobs)
-    stride = 1
-    power = 1 if subject.real else 2
-    while estimate / stride**power > budget and stride < 64:
-        stride += 1
-    if stride == 1:
-        return pool.at(points.reshape(-1)), 1, pool
-    chosen = np.zeros(points.shape, bool)
-    # Besides the coarser grid, whole lines through the middle: the axes, where cuts and kinks like to lie.
-    for axis, count in enumerate(points.shape):
-        lines = np.moveaxis(chosen, axis, 0)
-        lines[[count // 2 - 1, count // 2]] = True
-    chosen[np.ix_(*(np.arange(stride // 2, n, stride) for n in points.shape))] = True
-    part = pool.at(points[chosen])
-    notes.append(f"reference at every {_ordinal(stride)} sample in each direction")
-    return _scattered(part, chosen.reshape(-1)), stride, pool
+    start = time.perf_counter()
+    done, before, last = np.zeros(points.size, bool), start, 0
+    truth: Truth | None = None
+    stride = 0
+    for level in (8, 4, 2, 1):
+        wanted = _chosen(points.shape, level).reshape(-1) & ~done
+        if stride:
+            rate = (time.perf_counter() - before) / max(1, last)
+            if time.perf_counter() - start + rate * wanted.sum() > budget:
+                break
+        before, last = time.perf_counter(), int(wanted.sum())
+        truth = _merged(truth, pool.at(points.reshape(-1)[wanted]), wanted)
+        done |= wanted
+        stride = level
+    if stride > 1:
+        notes.append(f"reference at every {_ordinal(stride)} sample in each direction")
+    return truth, stride, pool
+
+
+def _chosen(shape: tuple[int, ...], stride: int) -> Array:
+    """Every stride-th sample in each direction, and whole lines through the middle: the axes, where cuts and kinks
+    like to lie."""
+    chosen = np.zeros(shape, bool)
+    for axis, count in enumerate(shape):
+        np.moveaxis(chosen, axis, 0)[[count // 2 - 1, count // 2]] = True
+    chosen[np.ix_(*(np.arange(0, n, stride) for n in shape))] = True
+    return chosen
 
 
 def _ordinal(n: int) -> str:
-    return {2: "second", 3: "third", 4: "fourth", 5: "fifth"}.get(n, f"{n}th")
+    return {2: "second", 4: "fourth", 8: "eighth"}[n]
 
 
-def _scattered(part: Truth, chosen: Array) -> Truth:
+def _merged(truth: Truth | None, part: Truth, chosen: Array) -> Truth:
+    """A truth over all samples with the values of `part` where `chosen`, and as it was elsewhere."""
     rows, columns = part.high.shape[1:]
-    out = Truth.empty(chosen.size, rows, columns, bool(np.iscomplexobj(part.value)))
-    for name in ("value", "high", "low", "bound", "known", "jump", "doubt"):
-        getattr(out, name)[chosen] = getattr(part, name)
-    return out
+    if truth is None:
+        truth = Truth.empty(chosen.size, rows, columns, bool(np.iscomplexobj(part.value)))
+    if rows > truth.high.shape[1]:  # the first samples were all real by chance: a cut, an axis
+        wider = Truth.empty(chosen.size, rows, columns, True)
+        old = truth.high.shape[1]
+        for name in ("high", "low"):
+            getattr(wider, name)[:, :old] = getattr(truth, name)
+            getattr(wider, name)[truth.known, old:] = 0.0
+        for name in ("value", "bound", "known", "jump", "doubt"):
+            getattr(wider, name)[...] = getattr(truth, name)
+        truth = wider
+    for name in ("value", "bound", "known", "jump", "doubt"):
+        getattr(truth, name)[chosen] = getattr(part, name)
+    for name in ("high", "low"):
+        getattr(truth, name)[chosen] = 0.0
+        getattr(truth, name)[chosen, :rows] = getattr(part, name)
+    return truth
 
 
 def _beside(pool: Pool, points: Array, truth: Truth) -> Beside | None:

@@ -11,13 +11,10 @@ Points that lie exactly on a branch cut or a kink have no derivative but one on 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from math import isfinite
-from multiprocessing import get_context
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -25,7 +22,6 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 _STEP, _BITS = 72, 256
 _BOUND = 2.0**-58
-_CHUNK = 2048
 
 
 @dataclass
@@ -185,57 +181,6 @@ def _scale(points: Array) -> Array:
     return np.frexp(size)[1]
 
 
-_worker: Reference | None = None
-
-
-def _start(text: str, argument: str, is_real: bool, single: bool) -> None:
-    global _worker
-    _worker = Reference(text, argument, is_real=is_real, single=single)
-
-
-def _chunk(points: Array) -> Truth:
-    assert _worker is not None
-    return _worker.at(points)
-
-
-class Pool:
-    """Reference evaluations in several processes. Use as a context manager."""
-
-    def __init__(self, text: str, argument: str, *, is_real: bool = False, single: bool = False, jobs: int = 2) -> None:
-        arguments = (text, argument, is_real, single)
-        self.local = Reference(text, argument, is_real=is_real, single=single)
-        # spawn, not fork: the caller may have imported a framework with threads of its own.
-        self._pool = ProcessPoolExecutor(jobs, get_context("spawn"), _start, arguments) if jobs > 1 else None
-        if self._pool is not None:  # the processes start while the caller goes on
-            for _ in range(jobs):
-                self._pool.submit(_nothing)
-
-    def __enter__(self) -> Pool:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-
-    def at(self, points: Array) -> Truth:
-        """The differential at (N,) points, N of any size."""
-        parts = np.array_split(points, max(1, -(-points.size // _CHUNK)))
-        made = [self.local.at(p) for p in parts] if self._pool is None else list(self._pool.map(_chunk, parts))
-        return joined(made)
-
-    def seconds_a_point(self, points: Array) -> float:
-        """Time of one point on one processor, from a few spread over the points."""
-        some = points[np.linspace(0, points.size - 1, min(192, points.size)).astype(int)]
-        self.local.at(some[:16])
-        start = time.process_time()  # not the wall's: other programs must not make a figure coarser
-        self.local.at(some)
-        return float((time.process_time() - start) / max(1, some.size))
-
-
-def _nothing() -> None:
-    """Makes a process start."""
-
-
 def joined(parts: Sequence[Truth]) -> Truth:
     """Truths laid end to end; where some parts met complex values and others none, real ones get zero rows."""
     is_complex = any(np.iscomplexobj(p.value) and p.known.any() for p in parts) or all(
@@ -255,7 +200,13 @@ def joined(parts: Sequence[Truth]) -> Truth:
     )  # fmt: skip
 
 
-def sides(pool: Pool, points: Array) -> Truth:
+class Evaluator(Protocol):
+    """A Reference, or a pool of them."""
+
+    def at(self, points: Array) -> Truth: ...
+
+
+def sides(pool: Evaluator, points: Array) -> Truth:
     """The differentials just beside points on a cut or a kink, in 4 directions (2 on the real line): (N * D,) in the
     order of directions within points. The displacement, 2**-44 of the local scale, is far below what a derivative in
     double precision could see except next to a branch point.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -51,12 +52,17 @@ def function_outcomes(frame: pd.DataFrame) -> pd.Series:
     return worst.map(lambda k: names[k]).rename("outcome")
 
 
+def backend_of(side: str) -> str:
+    """The backend of a side's label: "jax:pullback" and "jax@0.10.2" are jax's."""
+    return re.split("[:@]", side, maxsplit=1)[0]
+
+
 @dataclass(frozen=True)
 class Headline:
     """The numbers of a first screen. outcomes: functions by outcome, worst first, zeros included.
 
-    culprits: functions in which a side is named wrong, by side ("jax", "torch.func", "both", ...); a function counts
-    once for each side named.
+    culprits: functions in which a side is named wrong, by backend ("jax", "torch.func") and "both"; a function
+    counts once for each.
     """
 
     functions: int
@@ -73,8 +79,9 @@ def headline(frame: pd.DataFrame) -> Headline:
     """Count a comparison frame (the contract's columns)."""
     per_case = function_outcomes(frame)
     counts = per_case.value_counts()
-    named = frame.loc[frame["culprit"].fillna("").astype(str) != "", ["case", "culprit"]].drop_duplicates()
-    by_side = named["culprit"].astype(str).value_counts()
+    named = frame.loc[frame["culprit"].fillna("").astype(str) != "", ["case", "culprit"]].astype(str)
+    named["culprit"] = named["culprit"].map({c: backend_of(c) for c in named["culprit"].unique()})
+    by_side = named.drop_duplicates()["culprit"].value_counts()
     verdicts = frame["verdict"].astype(str).value_counts()
     blind = frame["blind"]
     is_blind = blind.fillna("").astype(str).to_numpy(dtype=object)

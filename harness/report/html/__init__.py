@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from harness import __version__
+from harness.compare.table import Observations
 from harness.report.headline import headline, sentence
 from harness.report.html import facts
 from harness.report.html.atlas import Figure, embed
@@ -82,10 +83,11 @@ def write(
     meta, text, numbers, flags, words = columns(frame, {k: c.family for k, c in cases.items()}, advice)
     figures, atlas_text = embed(atlas, size_limit // 2)
     outcome = {case: list(OUTCOMES)[k] for case, k in zip(words["case"], meta["caseOutcome"], strict=True)}
-    body, places, omitted = chapters(runs, cases, outcome, repro, size_limit * 9 // 10 - len(atlas_text))
+    seen = Observations([r.table() if hasattr(r, "table") else r.observations() for r in runs])
+    body, places, omitted = chapters(seen, runs, cases, outcome, repro, size_limit * 9 // 10 - len(atlas_text))
     meta |= {
         "title": title, "sentence": sentence(head), "surprising": head.surprising, "blind": head.blind,
-        "culprits": dict(head.culprits), "runs": [facts.describe_run(r) for r in runs],
+        "culprits": dict(head.culprits), "runs": [facts.describe_run(r, seen, k) for k, r in enumerate(runs)],
         "outcomes": [
             {"name": o.name, "title": o.title, "symbol": o.symbol, "group": o.group, "meaning": o.meaning,
              "severity": len(OUTCOMES) - k, "verdict": o.title, "count": head.outcomes[o.name]}

@@ -20,14 +20,13 @@ _LEVELS: Sequence[tuple[int, bool]] = ((12, True), (6, True), (4, False))
 _DIFFERENT = {"wrong", "undecided", "failed", "value", "choice"}
 
 
-def chapters(runs: Sequence[Any], cases: Mapping[str, Case], outcome: Mapping[str, str], repro: Repro,
-             budget: int) -> tuple[str, dict[str, tuple[int, int]], int]:
+def chapters(seen: Observations, runs: Sequence[Any], cases: Mapping[str, Case], outcome: Mapping[str, str],
+             repro: Repro, budget: int) -> tuple[str, dict[str, tuple[int, int]], int]:
     """(base64 text, case id -> (start, length), how many cases are without recorded numbers).
 
     Cases that differ come first and are shown in full; where the budget is short, those that agree are shown with
     fewer entries, then without raw results, then by formula and inputs alone.
     """
-    seen = Observations([r.table() if hasattr(r, "table") else r.observations() for r in runs])
     labels = Labels(seen, [r.header for r in runs])
     order = list(OUTCOMES)
     ids = sorted((c for c in cases if c in outcome), key=lambda c: (order.index(outcome[c]), c))

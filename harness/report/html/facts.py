@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from harness.compare.table import Observations
 from harness.report.verdict_style import STYLES, severity
 
 _FACT = 2000  # characters of one fact
 
 
-def describe_run(run: Any) -> dict[str, Any]:
-    """Targets, date and the remaining facts of one run's header."""
+def describe_run(run: Any, seen: Observations | None = None, number: int = 0) -> dict[str, Any]:
+    """Targets, date and the remaining facts of one run's header.
+
+    seen, number: the observations of all runs and which of them this run is, for the dtypes of each target.
+    """
     header: Mapping[str, Any] = run.header
     targets: dict[tuple[str, ...], dict[str, Any]] = {}
+    facts: list[tuple[str, str]] = list(_facts({k: v for k, v in header.items() if k != "targets"}))
+    platforms: list[str] = []
     for t in header.get("targets", ()):
         versions = t.get("versions") or {}
         entry = {
@@ -24,21 +32,48 @@ def describe_run(run: Any) -> dict[str, Any]:
             "versions": ", ".join(f"{k} {v}" for k, v in versions.items()) or str(t.get("environment", "")),
             "device": str(t.get("device", "")), "mode": str(t.get("mode", "")),
         }  # fmt: skip
+        if t.get("failed"):
+            entry["mode"] = f"could not be run: {t['failed']}"[:300]
         key = tuple(entry.values())
-        dtypes = t.get("dtypes") or t.get("dtype") or header.get("dtypes") or ()
-        words = [dtypes] if isinstance(dtypes, str) else [str(d) for d in dtypes]
         known = targets.setdefault(key, {**entry, "dtypes": []})
-        known["dtypes"] += [w for w in words if w not in known["dtypes"]]
+        known["dtypes"] += [w for w in _dtypes(seen, number, entry) if w not in known["dtypes"]]
+        platforms += [f"{t[k]}" for k in ("platform",) if t.get(k) and str(t[k]) not in platforms]
+        facts += _facts(t.get("flags") or {}, f"{entry['backend']}: ")
+        facts += _facts({k: t[k] for k in ("python", "numpy") if t.get(k)}, f"{entry['backend']}: ")
     path = getattr(run, "path", None)
-    started = next((str(header[k]) for k in ("started", "created", "date", "time") if header.get(k)), "")
     return {
         "name": Path(path).name if path else str(header.get("name", "run")),
         "complete": bool(getattr(run, "complete", True)),
-        "started": started.replace("T", " ")[:16],
+        "started": _started(run, header).replace("T", " ")[:16],
         "targets": [{**t, "dtypes": ", ".join(t["dtypes"])} for t in targets.values()],
-        "facts": list(_facts({k: v for k, v in header.items() if k != "targets"}))
-        + [f for t in header.get("targets", ()) for f in _facts(t.get("flags") or {}, str(t.get("backend", "")) + " ")],
+        "facts": [("platform", ", ".join(platforms)), *facts] if platforms else facts,
     }
+
+
+def _dtypes(seen: Observations | None, number: int, target: Mapping[str, str]) -> list[str]:
+    """dtypes at which a target was observed, the widest first."""
+    if seen is None or not seen.count:
+        return []
+    rows = seen.run == number
+    for column in ("backend", "device", "mode"):
+        rows = rows & (seen.codes[column] == seen.code(column, target[column]))
+    found = {seen.words["dtype"][k] for k in np.unique(seen.codes["dtype"][rows])}
+    return [w for w in ("complex128", "float64", "complex64", "float32") if w in found]
+
+
+def _started(run: Any, header: Mapping[str, Any]) -> str:
+    """When the run was begun: its folder says so beside the header, which is the same for equal runs."""
+    for key in ("started", "created", "date"):
+        if header.get(key):
+            return str(header[key])
+    path = getattr(run, "path", None)
+    if path is None or not (Path(path) / "invocations.json").is_file():
+        return ""
+    try:
+        entries = json.loads((Path(path) / "invocations.json").read_text(encoding="utf-8"))
+        return str(min(e["started"] for e in entries))
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""  # a date is not worth a report
 
 
 def _facts(values: Mapping[str, Any], prefix: str = "") -> Sequence[tuple[str, str]]:
@@ -85,7 +120,8 @@ def findings(frame: pd.DataFrame | None, comparisons: pd.DataFrame) -> dict[str,
                                                                         else ""),
             "where": where, "link": "", "n": len(part), "surprising": bool(part["surprising"].any()),
         })  # fmt: skip
-    rows.sort(key=lambda r: (not r["surprising"], -severity(r["verdict"]), not r["culprit"], -int(r["n"]), r["case"]))
+    # Decided ones first: somebody can act on them.
+    rows.sort(key=lambda r: (not r["surprising"], not r["culprit"], -severity(r["verdict"]), -int(r["n"]), r["case"]))
     return {"grouped": True, "rows": rows[:1000]}
 
 
@@ -108,20 +144,50 @@ def _first(points: str) -> str:
 
 
 def timeline(frame: pd.DataFrame | None, versions: Sequence[str] | None = None) -> dict[str, Any] | None:
-    """Columns, rows as text, and which columns are versions (by name, or those that hold verdict words)."""
+    """Columns, rows as text, and which columns are versions (by name, or those whose name ends in a version).
+
+    The first column is the case. What `harness timeline` keeps in columns of its own and people read as one is put
+    together: backend, quantity and API as the question; input and output as where; a column that says the same in
+    every row is left out.
+    """
     if frame is None or not len(frame):
         return None
     plain = frame.reset_index() if frame.index.names != [None] else frame
-    names = [str(c) for c in plain.columns]
-    first = names.index("case") if "case" in names else names.index("function") if "function" in names else 0
-    order = [first, *(k for k in range(len(names)) if k != first)]
-    cells = [[_cell(row[k]) for k in order] for row in plain.itertuples(index=False, name=None)]
-    names = [names[k] for k in order]
-    if versions is not None:
-        which = [k for k, n in enumerate(names) if n in versions]
+    table = {str(c): [_cell(v) for v in plain[c].tolist()] for c in plain.columns}
+    first = next((n for n in ("case", "function") if n in table), next(iter(table)))
+    which = [n for n in table if n != first and (n in versions if versions is not None else _is_version(n))]
+    said = [n for n in ("backend", "device", "mode", "quantity", "api") if n in table and _says(table, n)]
+    made: dict[str, list[str]] = {first: table.pop(first)}
+    if len(said) > 1:
+        made["question"] = [" ".join(p for p in parts if p) for parts in zip(*(table[n] for n in said), strict=True)]
     else:
-        which = [k for k, n in enumerate(names) if k and _is_version(n)]
-    return {"columns": names, "rows": cells, "versions": which}
+        made.update({n: table[n] for n in said})
+    ends = [n for n in ("input", "output") if n in table and _varies(table[n])]
+    if ends:
+        made["of"] = [" → ".join(p for p in parts if p) for parts in zip(*(table[n] for n in ends), strict=True)]
+    dropped = {"backend", "device", "mode", "quantity", "api", "input", "output", "rows"}
+    for name, values in table.items():
+        if name not in dropped and (name in which or _varies(values)):
+            made[name.replace("_", " ")] = values
+    # People look at the versions first; what sums them up comes after them.
+    late = [n for n in made if n in ("first bad", "first good", "decided", "dtype")]
+    names = [n for n in made if n not in late] + late
+    wanted = {w.replace("_", " ") for w in which}
+    return {
+        "columns": names, "rows": [list(row) for row in zip(*(made[n] for n in names), strict=True)],
+        "versions": [k for k, n in enumerate(names) if n in wanted],
+    }  # fmt: skip
+
+
+def _says(table: Mapping[str, Sequence[str]], name: str) -> bool:
+    """Whether a column tells more than the backend beside it does (each backend has one mode in most runs)."""
+    if name not in ("device", "mode") or "backend" not in table:
+        return _varies(table[name])
+    return len(set(zip(table["backend"], table[name], strict=True))) > len(set(table["backend"]))
+
+
+def _varies(values: Sequence[str]) -> bool:
+    return len(values) < 2 or any(v != values[0] for v in values)
 
 
 def _cell(value: Any) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from harness.report.headline import function_outcomes
+from harness.report.headline import backend_of, function_outcomes
 from harness.report.html.pack import Array, codes
 from harness.report.verdict_style import OUTCOMES, severity
 
@@ -46,7 +45,9 @@ def normalised(frame: pd.DataFrame) -> pd.DataFrame:
         if name in frame.columns:
             out[name] = _text(frame[name])
         else:
-            out[name] = out[side].map({w: re.split("[:@]", w)[0] for w in out[side].unique()}).astype(object)
+            out[name] = out[side].map({w: backend_of(w) for w in out[side].unique()}).astype(object)
+        if f"{side}_status" in frame.columns:
+            out[f"{side}_status"] = _text(frame[f"{side}_status"])
     made = pd.DataFrame(out)
     rank = made["verdict"].map({v: severity(v) for v in made["verdict"].unique()})
     accused, size = made["culprit"] != "", made["max_rel"].fillna(-1.0)
@@ -77,6 +78,9 @@ def columns(frame: pd.DataFrame, families: Mapping[str, str], advice: Advice | N
     for column in TEXT:
         values = frame[column].str.slice(0, _LONGEST) if column in ("note", "expected") else frame[column]
         text[column], words[column] = codes(values)
+    # People filter by whose fault it is; which of a backend's ways it was is said on the case page.
+    text["accused"], words["accused"] = text["culprit"], words["culprit"]
+    text["culprit"], words["culprit"] = codes(frame["culprit"].map({w: backend_of(w) for w in words["accused"]}))
     pair = frame["left"] + " ↔ " + frame["right"]
     text["pair"], words["pair"] = codes(pair)
     # Columns of the matrix: pairs, except that a backend's many APIs against its own differential are one column.
@@ -105,6 +109,7 @@ def _advice(frame: pd.DataFrame, advice: Advice | None) -> list[str]:
     if advice is None:
         return [""] * len(frame)
     keys = ["verdict", "relation", "left", "right", "api", "quantity", "axis", "culprit", "evidence", "blind"]
+    keys += [c for c in ("left_status", "right_status") if c in frame.columns]
     distinct = frame[[*keys, "note"]].drop_duplicates(keys)
     said: dict[tuple[str, ...], str] = {}
     for row in distinct.to_dict("records"):

@@ -54,7 +54,7 @@ function question(row) {
   const api = cell("api", row), quantity = cell("quantity", row);
   const left = api.indexOf(" | ");
   const shown = left >= 0 && api.slice(0, left) === api.slice(left + 3) ? api.slice(0, left) : api;
-  return quantity === "raw" ? shown : `${quantity}${shown ? " · " + shown : ""}`;
+  return quantity === "raw" || quantity === "differential" && shown ? shown : `${quantity}${shown ? " · " + shown : ""}`;
 }
 
 function comparisonRow(row) {

@@ -129,8 +129,9 @@ function verdictSection(rows) {
   const sorted = [...rows].sort((a, b) => standing(b) - standing(a) || a - b);
   for (const i of sorted) {
     const style = rowStyle(i), harmless = style.severity === 0;
-    const key = [style.verdict, harmless && style.verdict === "agree" ? "" : cell("relation", i), cell("culprit", i), cell("evidence", i),
-                 cell("note", i), cell("expected", i), harmless ? "" : cell("quantity", i) === "raw"].join("\u0000");
+    const refusal = style.verdict === "unsupported" && cell("quantity", i) === "raw"; // one paragraph for all of them
+    const key = refusal ? "refusal" : [style.verdict, style.verdict === "convention" ? cell("relation", i) : "", cell("accused", i), cell("evidence", i),
+                 harmless ? "" : cell("note", i), cell("expected", i)].join("\u0000");
     if (!groups.has(key)) groups.set(key, []);
     groups.get(key).push(i);
   }
@@ -139,20 +140,23 @@ function verdictSection(rows) {
 
 function verdictGroup(g) {
   const i = g[0], style = rowStyle(i);
-  const culprit = cell("culprit", i), evidence = cell("evidence", i), note = cell("note", i), expected = cell("expected", i);
+  const culprit = cell("accused", i), evidence = cell("evidence", i), expected = cell("expected", i);
+  const notes = distinctWords(g.map((k) => cell("note", k)).filter(Boolean)), note = notes.length === 1 ? notes[0] : "";
   const ulps = g.map((k) => DB.columns.ulp[k]).filter((x) => x === x && x > 0);
   const sides = distinctWords(g.map((k) => cell("pair", k)));
   const advice = distinctWords(g.map((k) => cell("advice", k)).filter(Boolean));
-  const relation = cell("relation", i);
+  const relations = distinctWords(g.map((k) => cell("relation", k)).filter((r) => r && r !== "none" && r !== "equal"));
   return el("div", { class: "verdict g-" + style.group },
     el("p", { class: "verdict-line" }, verdictChip(i), " ", el("strong", null, style.meaning),
-      relation && relation !== "none" && !(relation === "equal" && style.severity === 0) ? el("span", { class: "dim" }, ", raw: ", txt(relation)) : null),
+      relations.length ? el("span", { class: "dim" }, ", raw: ", txt(relations.join(", "))) : null),
     el("p", { class: "verdict-sides dim" }, sides.slice(0, 4).map((s, k) => [k ? "; " : "", txt(s, 90)]), sides.length > 4 ? ` and ${sides.length - 4} more pairs` : ""),
     culprit ? el("p", null, el("strong", null, culprit === "both" ? "Both sides are wrong" : [txt(culprit), " is wrong"]), evidence ? `, by ${evidence.replace("-", " ")}.` : ".") : null,
+    notes.length > 1 ? el("details", { class: "quiet" }, el("summary", null, `${notes.length} messages`),
+      el("ul", { class: "plain-list" }, notes.slice(0, 40).map((n) => el("li", null, txt(n, 600))))) : null,
     advice.slice(0, 2).map((a) => el("p", null, txt(a))),
     advice.length > 2 ? el("details", { class: "quiet" }, el("summary", null, plural(advice.length - 2, "more sentence") + " of advice"),
       el("ul", { class: "plain-list" }, advice.slice(2, 40).map((a) => el("li", null, txt(a))))) : null,
-    note ? el("p", { class: "note" }, txt(note)) : null,
+    note ? el("p", { class: "note" }, txt(note, 1200)) : null,
     expected ? el("p", { class: "note" }, el("span", { class: "flag" }, "expected"), " ", txt(expected === "True" ? "" : expected)) : null,
     el("details", { class: "quiet" }, el("summary", null, plural(g.length, "comparison"), ulps.length ? `, up to ${number(Math.max(...ulps))} ulp` : ""),
       el("ul", { class: "plain-list" }, g.slice(0, 60).map((k) => el("li", null, txt(cell("pair", k), 90), " ", el("span", { class: "dim" }, txt(question(k), 80)),
@@ -236,7 +240,7 @@ function pairSection(at, detail) {
             el("th", { scope: "row", class: "side" }, sidesText(g.sides)),
             el("td", null, entryNodes(g.first.dz[k], g === base ? null : base.first.dz[k])),
             real ? null : el("td", null, entryNodes(g.first.db[k], g === base ? null : base.first.db[k]))))))),
-        p.sides.filter((s) => !s.dz).map(failure));
+        failures(p.sides.filter((s) => !s.dz)));
     }));
 }
 
@@ -251,7 +255,9 @@ function valueSection(at) {
 }
 
 function rawSection(at) {
-  return stacked("Raw results, as each API returns them", at.raw, (v) => [el("strong", null, txt(v.question, 60)), " ",
+  const answered = (v) => v.sides.some((s) => s.entries);
+  const ordered = [...at.raw].sort((a, b) => answered(b) - answered(a));
+  return stacked("Raw results, as each API returns them", ordered, (v) => [el("strong", null, txt(v.question, 60)), " ",
     el("span", { class: "dim" }, txt([v.input, v.output].filter(Boolean).join(" → "), 80))]);
 }
 
@@ -268,8 +274,16 @@ function stacked(title, blocks, name) {
         el("th", { scope: "row", class: "side" }, sidesText(g.sides)), el("td", { class: "shape dim" }, g.first.shape.length ? `[${g.first.shape.join(", ")}]` : "scalar"),
         el("td", null, el("span", { class: "entries" }, g.first.entries.map((e, k) => entryNodes(e, g === base ? null : base.first.entries[k])),
           g.first.size > g.first.entries.length ? el("span", { class: "dim" }, `… ${count(g.first.size - g.first.entries.length)} more`) : null))))))) : null,
-      v.sides.filter((s) => !s.entries).map(failure));
+      failures(v.sides.filter((s) => !s.entries)));
   }));
+}
+
+// What refused, by name; the frameworks' own words on demand.
+function failures(sides) {
+  if (!sides.length) return null;
+  const kinds = distinctWords(sides.map((s) => s.status));
+  return el("details", { class: "quiet failures" }, el("summary", null, symbol(DB.styles[kinds[0] === "refused" ? "unsupported" : kinds[0]] || DB.styles.error), " ",
+    kinds.join(", "), ": ", sides.map((s, k) => [k ? "; " : "", txt(sideName(s), 80)])), sides.map(failure));
 }
 
 function reproSection(detail, point) {

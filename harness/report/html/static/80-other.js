@@ -1,8 +1,14 @@
 // Timeline, atlas and legend; and their parts that a case page shows.
 
-function versionCell(value) {
-  const style = DB.styles[value];
-  if (style) return chip(style, value);
+// Words of a timeline: verdicts, statuses, relations, "right", "wrong (zero)", or letters for results that differ.
+const VERSION_WORDS = { right: "agree", wrong: "mismatch", refused: "unsupported", failed: "error", ok: "ok" };
+
+function versionCell(value, row) {
+  const first = value.split(" ")[0];
+  const isRelation = row.some((cell) => /\brelation\b/.test(cell)); // then "conjugate" is a convention, not a verdict
+  const style = isRelation && first === "conjugate" ? DB.styles.convention
+    : DB.styles[value] || DB.styles[VERSION_WORDS[first]] || (first !== "?" && DB.styles[first]);
+  if (style && value) return el("span", { class: "chip g-" + style.group, title: value }, symbol(style), el("span", { class: "chip-word" }, txt(value, 60)));
   return txt(value, 120);
 }
 
@@ -12,16 +18,18 @@ function timelinePage() {
   const changes = el("button", { type: "button", class: "button toggle", "aria-pressed": "false" }, "Changes only");
   const shown = el("p", { class: "result-count", role: "status" });
   let rows = t.rows;
-  const template = `minmax(9rem, 2fr) ${t.columns.slice(1).map((c, k) => (t.versions.includes(k + 1) ? "minmax(7.5rem, 1fr)" : "minmax(8rem, 1.4fr)")).join(" ")}`;
+  const widths = { question: "minmax(14rem, 2fr)", of: "minmax(4.5rem, .6fr)", point: "minmax(8rem, 1fr)", dtype: "6rem", decided: "6rem" };
+  const template = t.columns.map((c, k) => (k === 0 ? "minmax(9rem, 1.2fr)" : widths[c] || "minmax(7.4rem, .8fr)")).join(" ");
   const list = makeList({
     label: "Timeline", header: el("div", { role: "row", class: "vrow vhead timeline-row", "aria-rowindex": "1", style: { "grid-template-columns": template } },
       t.columns.map((c) => el("span", { role: "columnheader" }, txt(c, 40)))),
     makeRow: (i) => el("div", { class: "vrow timeline-row", style: { "grid-template-columns": template } }, rows[i].map((v, k) => el("span", { role: "gridcell",
       class: t.versions.includes(k) && k && rows[i][k] !== rows[i][k - 1] && t.versions.includes(k - 1) && rows[i][k - 1] ? "changed" : null },
-      el("span", { class: "phone-label" }, txt(t.columns[k], 40)), k === 0 && DB.caseIndex.has(v) ? el("a", { href: caseLink(v), tabindex: "-1" }, txt(v, 60)) : versionCell(v)))),
+      el("span", { class: "phone-label" }, txt(t.columns[k], 40)), k === 0 && DB.caseIndex.has(v) ? el("a", { href: caseLink(v), tabindex: "-1" }, txt(v, 60)) : t.versions.includes(k) ? versionCell(v, rows[i]) : txt(v, 120)))),
     open: (i) => { if (DB.caseIndex.has(rows[i][0])) location.hash = caseLink(rows[i][0]); },
   });
   list.node.classList.add("timeline-list");
+  list.node.style.setProperty("--columns", String(t.columns.length));
   const go = (push) => {
     const params = new URLSearchParams();
     if (input.value.trim()) params.set("q", input.value.trim());
@@ -58,11 +66,12 @@ function versionsSection(id) {
   const t = DB.timeline;
   const rows = t.rows.filter((r) => r[0] === id);
   if (!rows.length) return null;
+  const shown = t.columns.map((_, k) => k).filter((k) => k && rows.some((r) => r[k]));
   return el("section", { "aria-labelledby": "versions-title" }, el("h2", { id: "versions-title" }, "Over versions"),
-    el("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": "Over versions" }, el("table", { class: "plain" },
-      el("thead", null, el("tr", null, t.columns.slice(1).map((c) => el("th", { scope: "col" }, txt(c, 40))))),
-      el("tbody", null, rows.slice(0, 60).map((r) => el("tr", null, r.slice(1).map((v) => el("td", null, versionCell(v))))))),
-      rows.length > 60 ? el("p", { class: "fine" }, `60 of ${count(rows.length)} rows; the `, el("a", { href: makeHash("timeline", "", new URLSearchParams({ q: id })) }, "timeline"), " has all.") : null));
+    el("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": "Over versions" }, el("table", { class: "plain versions" },
+      el("thead", null, el("tr", null, shown.map((k) => el("th", { scope: "col" }, txt(t.columns[k], 40))))),
+      el("tbody", null, rows.slice(0, 15).map((r) => el("tr", null, shown.map((k) => el("td", null, t.versions.includes(k) ? versionCell(r[k], r) : txt(r[k], 60)))))))),
+    rows.length > 15 ? el("p", { class: "fine" }, `15 of ${count(rows.length)} rows; the `, el("a", { href: makeHash("timeline", "", new URLSearchParams({ q: id })) }, "timeline"), " has all.") : null);
 }
 
 function atlasFigure(a, eager) {
