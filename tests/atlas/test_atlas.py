@@ -95,7 +95,7 @@ def test_files_stay_in_their_folder(tmp_path: Path) -> None:
         atlas("../../etc/passwd", output=tmp_path)
     made = atlas("z/(1 + z**2)", size=16, output=tmp_path / "new", backends=[], reference=False)
     assert made.path.parent == tmp_path / "new" and made.path.is_file()
-    assert made.path.name == "z_1_z_2.png"
+    assert made.path.name == "z_1_+_z_2.png"
 
 
 @needs_plot
