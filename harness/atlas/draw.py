@@ -15,13 +15,14 @@ from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Colormap, ListedColormap, Normalize, to_rgba
+from matplotlib.colors import Colormap, Normalize, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
-from harness.atlas.describe import percent, versions
-from harness.atlas.judge import UNKNOWN, Side
+from harness.atlas.curves import AGREE, NOT_KNOWN, curves, plain, subtitle, title
+from harness.atlas.describe import percent
+from harness.atlas.judge import Side
 from harness.atlas.survey import Survey, tally
 from harness.compare.batch import VERDICTS
 from harness.report.verdict_style import STYLES, severity
@@ -29,8 +30,7 @@ from harness.report.verdict_style import STYLES, severity
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _HATCHES = ("", "////", "\\\\\\\\", "xxxx", "....", "----", "||||", "++++")
-_NOT_KNOWN, _NOT_FINITE = "#D9DDE2", "#D55E00"
-_LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_NOT_FINITE = "#D55E00"
 #: In steps, so that with four shades of each phase all colours of a figure fit in a palette of 256.
 _PHASES, _ERRORS = colormaps["twilight"].resampled(40), colormaps["cividis"].resampled(64)
 
@@ -49,7 +49,7 @@ _STYLE = {
 def draw(made: Survey, *, dpi: int = 100) -> bytes:
     """The figure as PNG bytes with a palette of 256 colours."""
     with rc_context(_STYLE):
-        figure = _curves(made) if made.subject.real else _plane(made)
+        figure = curves(made) if made.subject.real else _plane(made)
         FigureCanvasAgg(figure)
         raw = io.BytesIO()
         figure.savefig(raw, format="png", dpi=dpi, facecolor="white")
@@ -65,13 +65,6 @@ def quantised(png: bytes) -> bytes:
         out = io.BytesIO()
         small.save(out, format="png", optimize=True)
     return out.getvalue()
-
-
-def plain(text: str, limit: int = 90) -> str:
-    """Text in which no character starts a formula."""
-    text = " ".join(text.split())
-    text = text if len(text) <= limit else text[: limit - 1] + "…"
-    return text.replace("\\", "\\\\").replace("$", r"\$")
 
 
 # ---- the complex plane ----------------------------------------------------------------------------------------------
@@ -95,9 +88,9 @@ def _plane(made: Survey) -> Figure:
     picture, wide, high, head = 3.9, 4.86, 4.72, 0.74
     width, height = wide * columns, high * rows + head
     figure = Figure((width, height))
-    figure.text(0.16 / width, 1 - 0.12 / height, plain(_title(made)), fontsize=13, weight="bold", va="top")
-    subtitle = "\n".join(wrap(plain(_subtitle(made), 400), int(14.5 * width)))
-    figure.text(0.16 / width, 1 - 0.40 / height, subtitle, fontsize=8.2, color="#586370", va="top", linespacing=1.35)
+    figure.text(0.16 / width, 1 - 0.12 / height, plain(title(made)), fontsize=13, weight="bold", va="top")
+    below = "\n".join(wrap(plain(subtitle(made), 400), int(14.5 * width)))
+    figure.text(0.16 / width, 1 - 0.40 / height, below, fontsize=8.2, color="#586370", va="top", linespacing=1.35)
     for k, (what, side) in enumerate(panels):
         left, low = wide * (k % columns) + 0.38, height - head - high * (k // columns) - 0.3 - picture
         axes = figure.add_axes((left / width, low / height, picture / width, picture / height))
@@ -128,19 +121,8 @@ def _bar(figure: Figure, where: tuple[float, float, float, float], palette: Colo
     axes.set_frame_on(False)
 
 
-def _title(made: Survey) -> str:
-    name, text = made.subject.name, made.subject.text
-    return text if name in text or name == text else f"{name}:  {text}"
-
-
-def _subtitle(made: Survey) -> str:
-    size = f"{made.points.size} samples" if made.subject.real else made.window.describe(made.points.shape[0])
-    extra = f". {made.notes[0][0].upper()}{made.notes[0][1:]}" if made.notes else ""
-    return f"{made.dtype}, {versions(made)}. {size}{extra}."
-
-
 def _frame(axes: Axes, made: Survey) -> None:
-    axes.set_facecolor(_NOT_KNOWN)
+    axes.set_facecolor(NOT_KNOWN)
     axes.set_xlim(made.window.re)
     axes.set_ylim(made.window.im)
     axes.set_aspect("equal" if _squarish(made) else "auto")
@@ -184,7 +166,7 @@ def domain_colours(d: Array) -> Array:
     out = np.empty((*d.shape, 4))
     with np.errstate(all="ignore"):
         phase = np.angle(d)
-        size = np.log2(np.abs(d)) + 0.5  # steps between powers of two, where many derivatives are constant
+        size = np.log2(np.abs(d)) + 0.3  # no step at a power of 2**(1/2), where many derivatives are constant
         out[...] = _PHASES((phase + np.pi) / (2 * np.pi))
         steep = np.maximum(*(np.abs(g) for g in np.gradient(np.where(np.isfinite(size), size, 0.0)))) if min(
             d.shape) > 1 else np.zeros(d.shape)  # fmt: skip
@@ -195,7 +177,7 @@ def domain_colours(d: Array) -> Array:
     shade = np.where(np.isfinite(shade), shade, 1.0)
     out[..., :3] *= shade[..., None]
     out[d == 0] = to_rgba("white")
-    out[~finite] = to_rgba(_NOT_KNOWN)
+    out[~finite] = to_rgba(NOT_KNOWN)
     return out
 
 
@@ -204,7 +186,7 @@ def _verdicts(axes: Axes, made: Survey) -> None:
     codes = made.judged.worst().reshape(made.points.shape)
     shares = dict(tally(codes.reshape(-1)))
     present = sorted(shares, key=lambda w: -severity(w))
-    image = np.full((*codes.shape, 4), to_rgba(_NOT_KNOWN))
+    image = np.full((*codes.shape, 4), to_rgba(NOT_KNOWN))
     used: dict[str, int] = {}
     handles = []
     ny, nx = codes.shape
@@ -218,7 +200,7 @@ def _verdicts(axes: Axes, made: Survey) -> None:
         turn = used.get(style.group, 0)
         used[style.group] = turn + 1
         hatch = _HATCHES[turn % len(_HATCHES)] if style.group != "agree" else ""
-        colour = (*to_rgba(style.colours.fill)[:3], 1.0) if style.group != "agree" else to_rgba("#E3F3EE")
+        colour = (*to_rgba(style.colours.fill)[:3], 1.0) if style.group != "agree" else to_rgba(AGREE)
         image[mask] = colour
         if hatch and mask.mean() > 0.002:
             with rc_context({"hatch.color": "#3A1A00"}):
@@ -231,8 +213,9 @@ def _verdicts(axes: Axes, made: Survey) -> None:
     for style, (row, column) in marks:
         axes.text(x[column], y[row], style.symbol, fontsize=20, color="#1B2127", ha="center", va="center", zorder=6,
                   path_effects=[withStroke(linewidth=4, foreground="white")])  # fmt: skip
-    names = " ↔ ".join(s.name if len(s.name) < 18 else s.name.split(",")[0] for s in made.judged.sides)
-    axes.set_title(f"Where {plain(names, 44)} disagree")
+    names = " ↔ ".join(plain(s.name.split(",")[0], 24) for s in made.judged.sides)
+    two = len(made.judged.sides) == 2
+    axes.set_title(f"Where {names} disagree" if two else "Where they disagree (the worst of all pairs)")
     axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.045), ncols=min(3, len(handles)),
                 handlelength=1.6, columnspacing=1.2, borderaxespad=0.2)  # fmt: skip
 
@@ -251,7 +234,7 @@ def _middle(mask: Array) -> tuple[int, int]:
 def _error(axes: Axes, made: Survey, side: Side) -> None:
     error = _thin_error(made, side.error.reshape(made.points.shape))
     image = _ERRORS(_ulp_scale(error))
-    image[np.isnan(error)] = to_rgba(_NOT_KNOWN)
+    image[np.isnan(error)] = to_rgba(NOT_KNOWN)
     lost = np.isinf(error)
     image[lost] = to_rgba(_NOT_FINITE)
     _show(axes, made, image)
@@ -260,7 +243,7 @@ def _error(axes: Axes, made: Survey, side: Side) -> None:
         share = percent(float(lost.mean()))
         handles.append(Patch(facecolor=_NOT_FINITE, label=f"∞ not finite where the reference is: {share}"))
     if np.isnan(error).mean() > 0.01:
-        handles.append(Patch(facecolor=_NOT_KNOWN, edgecolor="#8A939C", linewidth=0.5, label="no reference"))
+        handles.append(Patch(facecolor=NOT_KNOWN, edgecolor="#8A939C", linewidth=0.5, label="no reference"))
     if handles:
         axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.045), ncols=2, borderaxespad=0.2)
     fine = side.error[np.isin(side.against, [VERDICTS.index("agree"), VERDICTS.index("precision")])]
@@ -268,7 +251,7 @@ def _error(axes: Axes, made: Survey, side: Side) -> None:
     wrong = made.wrong(side.against)
     what = f"wrong in {percent(wrong)}" if wrong else "right" if fine.size else "not judged"
     middle = f"{', else' if wrong else ','} median {np.median(fine):.2g} ulp" if fine.size else ""
-    axes.set_title(f"{plain(side.name, 30)}: {what}{middle}", weight="bold" if wrong else "normal")
+    axes.set_title(f"{plain(short(side.name), 36)}: {what}{middle}", weight="bold" if wrong else "normal")
 
 
 def _ulp_scale(error: Array) -> Array:
@@ -276,6 +259,14 @@ def _ulp_scale(error: Array) -> Array:
     with np.errstate(all="ignore"):
         level = np.log10(np.maximum(np.where(np.isnan(error), 1.0, error), 0.1))
     return np.asarray(np.interp(level, *_ULP_KNOTS))
+
+
+def short(name: str) -> str:
+    """"a forward, b forward" as "a, b forward"."""
+    parts = name.split(", ")
+    if len(parts) > 1 and all(p.endswith(" forward") for p in parts):
+        return ", ".join(p.removesuffix(" forward") for p in parts) + " forward"
+    return name
 
 
 def _thin_error(made: Survey, error: Array) -> Array:
@@ -309,98 +300,3 @@ def _features(axes: Axes, made: Survey, *, label: bool) -> None:
             axes.annotate(word, (point.real, point.imag),
                           (5, -9 if high else 5), textcoords="offset points", fontsize=8, zorder=7,
                           path_effects=white, annotation_clip=True)  # fmt: skip
-
-
-# ---- the real line --------------------------------------------------------------------------------------------------
-
-
-def _curves(made: Survey) -> Figure:
-    figure = Figure((9.2, 7.4))
-    height = 7.4
-    figure.text(0.018, 1 - 0.12 / height, plain(_title(made)), fontsize=13, weight="bold", va="top")
-    figure.text(0.018, 1 - 0.40 / height, plain(_subtitle(made), 150), fontsize=8.2, color="#586370", va="top")
-    grid = figure.add_gridspec(3, 1, left=0.075, right=0.985, top=0.89, bottom=0.12, height_ratios=[4, 4, 0.5],
-                               hspace=0.26)  # fmt: skip
-    top, middle, strip = (figure.add_subplot(grid[k]) for k in range(3))
-    x = made.points
-    if made.derivative.size:
-        top.plot(x, _clipped(made.value.real), color="#1B2127", linewidth=1.4, label="f")
-        top.plot(x, _clipped(made.derivative[:, 0, 0]), color=_LINES[0], linewidth=1.4, linestyle=(0, (5, 2)),
-                 label=f"f ′ ({plain(made.derived_from, 30)})")  # fmt: skip
-        for k, side in enumerate(made.judged.sides):
-            bad = _bad(side)
-            if bad.any():
-                top.plot(x[bad], _clipped(side.differential[bad, 0, 0]), "v^s"[k % 3], color=_LINES[k + 1],
-                         markersize=3, label=f"{plain(side.name, 24)} where it differs")  # fmt: skip
-        top.legend(loc="best")
-    top.set_title("Function and derivative")
-    for k, side in enumerate(made.judged.sides):
-        _error_curve(middle, x, side, _LINES[k], ("o", "^", "s", "D")[k % 4])
-    middle.set_title("Error of the derivative against the reference (largest of neighbouring samples)")
-    middle.set_yscale("symlog", linthresh=0.1, linscale=0.5)
-    middle.set_ylabel("ulp")
-    if made.judged.sides and made.truth is not None:
-        middle.legend(loc="best")
-    _strip(strip, made)
-    for axes in (top, middle, strip):
-        axes.set_xlim(made.window.re)
-        axes.tick_params(length=2.5, width=0.5, pad=2)
-        if axes is not strip:
-            axes.grid(color="#E6E9ED", linewidth=0.6)
-    return figure
-
-
-def _bad(side: Side) -> Array:
-    fine = [VERDICTS.index(w) for w in ("agree", "precision", "branch", "choice")]
-    return np.asarray((side.against != UNKNOWN) & ~np.isin(side.against, fine) & np.isfinite(
-        side.differential[:, 0, 0]))  # fmt: skip
-
-
-def _clipped(y: Array) -> Array:
-    """Curves near poles must not flatten the rest: what lies far beyond the bulk is left out of the picture."""
-    y = np.asarray(y, dtype=np.float64)
-    finite = np.abs(y[np.isfinite(y)])
-    if not finite.size:
-        return y
-    limit = 8 * max(float(np.quantile(finite, 0.9)), 1e-300)
-    return np.where(np.abs(y) <= limit, y, np.nan)
-
-
-def _error_curve(axes: Axes, x: Array, side: Side, colour: str, marker: str) -> None:
-    if not np.isfinite(side.error).any() and not np.isinf(side.error).any():
-        return
-    group = max(1, x.size // 400)
-    n = x.size // group * group
-    error = side.error[:n].reshape(-1, group)
-    known = ~np.isnan(error)
-    worst = np.where(known, error, -1.0).max(axis=1)
-    at = x[:n].reshape(-1, group).mean(axis=1)
-    finite = (worst >= 0) & np.isfinite(worst)
-    axes.plot(at[finite], worst[finite], marker, color=colour, markersize=2.6, linestyle="none", alpha=0.8,
-              label=plain(side.name, 40))  # fmt: skip
-    lost = np.isinf(worst)
-    if lost.any():
-        axes.plot(at[lost], np.full(lost.sum(), 1e17), "x", color=colour, markersize=5,
-                  label=f"{plain(side.name, 40)}: not finite")  # fmt: skip
-
-
-def _strip(axes: Axes, made: Survey) -> None:
-    axes.set_yticks([])
-    axes.set_title("Side against side", fontsize=8.5)
-    if len(made.judged.sides) < 2:
-        names = made.judged.sides[0].name if made.judged.sides else "nobody"
-        axes.text(0.5, 0.5, f"the same digits everywhere: {plain(names, 70)}", transform=axes.transAxes, ha="center",
-                  va="center")  # fmt: skip
-        return
-    codes = made.judged.worst()
-    shares = tally(codes)
-    colours = {w: STYLES[w].colours.fill if STYLES[w].group != "agree" else "#E3F3EE" for w, _ in shares}
-    palette = ListedColormap([_NOT_KNOWN, *(colours[w] for w, _ in shares)])
-    rank = np.zeros(len(VERDICTS) + 1, int)
-    for k, (word, _) in enumerate(shares):
-        rank[VERDICTS.index(word)] = k + 1
-    axes.imshow(rank[codes][None], aspect="auto", extent=(*made.window.re, 0, 1), cmap=palette, vmin=0,
-                vmax=len(shares), interpolation="nearest")  # fmt: skip
-    handles = [Patch(facecolor=colours[w], edgecolor="#444444", linewidth=0.5,
-                     label=f"{STYLES[w].symbol} {w} {percent(s)}") for w, s in shares]  # fmt: skip
-    axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.7), ncols=6)

@@ -27,11 +27,12 @@ class Window:
 
     @classmethod
     def parse(cls, text: str | None, *, axes: bool = True) -> Window:
-        """"3" is [-3, 3] squared; "-2,4" is that interval on both axes; "-2,4,-1,1" is re then im. Raises CaseError."""
+        """"3" is [-3, 3] squared; "-2,4" is that interval on both axes; "-2,4,-1,1" is re then im; colons may stand for
+        commas ("-2:4,-1:1"). Raises CaseError."""
         if not text:
             return cls(axes=axes)
         try:
-            numbers = [float(part) for part in text.split(",")]
+            numbers = [float(part) for part in text.replace(":", ",").split(",")]
         except ValueError:
             numbers = []
         if len(numbers) == 1:
@@ -40,7 +41,7 @@ class Window:
             numbers = numbers * 2
         good = len(numbers) == 4 and all(np.isfinite(numbers)) and numbers[0] < numbers[1] and numbers[2] < numbers[3]
         if not good:
-            raise CaseError(f"the window {text!r} is not understood", None, "write R, LOW,HIGH or RE0,RE1,IM0,IM1")
+            raise CaseError(f"the window {text!r} is not understood", None, "write R or RE0:RE1,IM0:IM1")
         return cls((numbers[0], numbers[1]), (numbers[2], numbers[3]), axes)
 
     @property

@@ -14,6 +14,7 @@ from harness.report.verdict_style import OUTCOMES, STYLES
 _UNDECIDED = {"mismatch", "sign", "conjugate", "zero", "part", "factor", "nonfinite"}
 _FAILED = {"crash", "error", "timeout"}
 _CHOICE = {"branch", "choice", "gauge"}
+_POLE = "a pole or essential singularity"  # how the comparison's note begins
 
 
 def row_outcomes(frame: pd.DataFrame) -> np.ndarray:
@@ -36,6 +37,9 @@ def row_outcomes(frame: pd.DataFrame) -> np.ndarray:
         out[np.isin(verdict, sorted(words))] = name
     out[(verdict == "unsupported") & (quantity == "raw")] = ""
     out[~np.isin(verdict, sorted(STYLES))] = "undecided"
+    if "note" in frame.columns:  # where there is no derivative, nobody can be asked for one
+        pole = frame["note"].fillna("").astype(str).str.startswith(_POLE).to_numpy(dtype=bool)
+        out[pole & np.isin(out, ["undecided", "value"])] = "choice"
     out[culprit != ""] = "wrong"
     return out
 

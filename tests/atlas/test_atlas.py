@@ -100,7 +100,7 @@ def test_files_stay_in_their_folder(tmp_path: Path) -> None:
 
 @needs_plot
 def test_titles_with_dollars_are_text() -> None:
-    from harness.atlas.draw import plain
+    from harness.atlas.curves import plain
 
     assert plain("$x_$ \\frac") == r"\$x_\$ \\frac"
 

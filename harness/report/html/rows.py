@@ -88,7 +88,8 @@ def columns(frame: pd.DataFrame, families: Mapping[str, str], advice: Advice | N
     text["sides"], words["sides"] = codes(pair.where(~itself, frame["left_backend"] + " with itself"))
     backends = {side: dict(zip(frame[side], frame[f"{side}_backend"], strict=True)) for side in ("left", "right")}
     text["advice"], words["advice"] = codes(_advice(frame, advice))
-    numbers = {c: frame[c].to_numpy(np.float32) for c in NUMBERS}
+    with np.errstate(over="ignore"):  # 1e200 is drawn as infinity; the frame itself keeps it
+        numbers = {c: frame[c].to_numpy(np.float64).astype(np.float32) for c in NUMBERS}
     flags = {"surprising": frame["surprising"].to_numpy()}
     ids = words["case"]
     names = sorted({families.get(c, "") for c in ids})
