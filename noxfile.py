@@ -105,14 +105,23 @@ XLA = Release("torch_xla-2.9.0", "3.11", "", ("torch==2.9.0", "torch_xla==2.9.0"
 
 ENVIRONMENTS = Path(os.environ.get("HARNESS_ENVIRONMENTS", ".nox/versions"))
 RECORDED = Path(os.environ.get("HARNESS_RECORDED", "runs/versions"))
-#: Double precision, every API, every case: what `observe` records unless arguments say otherwise.
-OBSERVED = ("--dtype", "complex128", "--dtype", "float64")
+#: What `observe` records of every case unless arguments say otherwise: double precision, the differential, and those
+#: native APIs whose conventions have changed between releases. `-- --api all` records every one, in twice the time.
+DTYPES = ("complex128", "float64")
+APIS = {
+    "torch.autograd": ("backward", "functional.jacobian", "functional.jacobian[forward-mode]"),
+    "torch.func": ("jacrev", "jacfwd"),
+    "jax": ("none",),
+}
 
 
 @nox.session(venv_backend="none")
 @nox.parametrize("release", [nox.param(r, id=r.name) for r in (*RELEASES, XLA)])
 def observe(session: nox.Session, release: Release) -> None:
-    """Record the catalogue on one release: nox -s "observe(torch-2.4.1)"; arguments go to `harness run`."""
+    """Record the catalogue on one release: nox -s "observe(torch-2.4.1)"; arguments go to `harness run`.
+
+    Arguments add to the defaults (DTYPES, APIS); --dtype and --api take their place.
+    """
     python = _environment(session, release)
     modules = {"torch.autograd": "torch", "torch.func": "torch", "jax": "jax"}
     words = []
@@ -121,13 +130,14 @@ def observe(session: nox.Session, release: Release) -> None:
     if release is XLA:
         words += ["--device", "cpu", "--device", "xla:0"]
     session.log(f"{', '.join(sorted({modules[b] for b in release.backends}))} of {release.name} by {python}")
-    _record(session, release.name, *words, "--no-reference", *(session.posargs or OBSERVED))
+    apis = dict.fromkeys(api for backend in release.backends for api in APIS[backend])
+    _record(session, release.name, *words, "--no-reference", *_asked(session, tuple(apis)))
 
 
 @nox.session(venv_backend="none")
 def truth(session: nox.Session) -> None:
     """Record the arbitrary-precision reference, against which `matrix` decides what is right."""
-    _record(session, "reference", "--backend", "reference", *(session.posargs or OBSERVED))
+    _record(session, "reference", "--backend", "reference", *_asked(session, ()))
 
 
 @nox.session(venv_backend="none")
@@ -142,6 +152,15 @@ def matrix(session: nox.Session) -> None:
         "--made-by", "nox -s observe truth matrix", "--output", "results/matrix/timeline.md",
         "--csv", "results/matrix/timeline.csv", *session.posargs, external=True,
     )  # fmt: skip
+
+
+def _asked(session: nox.Session, apis: tuple[str, ...]) -> list[str]:
+    """The arguments of the session, and a default for what they leave open."""
+    words = list(session.posargs)
+    for option, values in (("--dtype", DTYPES), ("--api", apis)):
+        if not any(word == option or word.startswith(f"{option}=") for word in words):
+            words += [part for value in values for part in (option, value)]
+    return words
 
 
 def _record(session: nox.Session, name: str, *words: str) -> None:
