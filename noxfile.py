@@ -103,8 +103,19 @@ RELEASES = (
 #: torch_xla on its CPU client: a second device that needs no accelerator.
 XLA = Release("torch_xla-2.9.0", "3.11", "", ("torch==2.9.0", "torch_xla==2.9.0"), ("torch.autograd", "torch.func"))
 
+#: Where the coordinator itself is tried: the oldest libraries that it runs on, and the newest there are.
+_OURS = ("mpmath", "packaging", "python-flint", "pyyaml", "rich", "pytest")
+COORDINATORS = (
+    Release("coordinator-oldest", "3.11", "==1.26.0", ("pandas==2.1.0", "pyarrow==15.0.0", "scipy<1.14", "jax==0.4.25",
+                                                       "jaxlib==0.4.25", *_OURS), ("jax",)),
+    Release("coordinator-newest", "3.13", "", ("pandas", "pyarrow", "jax==0.12.0.1", "jaxlib==0.12.0.1", *_OURS),
+            ("jax",)),
+)  # fmt: skip
+FORMAT_TESTS = ("tests/history/test_formats.py", "tests/history/test_timeline.py", "tests/history/test_diff.py")
+
 ENVIRONMENTS = Path(os.environ.get("HARNESS_ENVIRONMENTS", ".nox/versions"))
 RECORDED = Path(os.environ.get("HARNESS_RECORDED", "runs/versions"))
+MATRIX = Path(os.environ.get("HARNESS_MATRIX", "results/matrix"))
 #: What `observe` records of every case unless arguments say otherwise: double precision, the differential, and those
 #: native APIs whose conventions have changed between releases. `-- --api all` records every one, in twice the time.
 DTYPES = ("complex128", "float64")
@@ -141,16 +152,25 @@ def truth(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+@nox.parametrize("release", [nox.param(r, id=r.name) for r in COORDINATORS])
+def formats(session: nox.Session, release: Release) -> None:
+    """Runs recorded with older and with newer libraries, opened and compared with these; arguments go to pytest."""
+    python = _environment(session, release)
+    asked = session.posargs or FORMAT_TESTS
+    session.run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *asked, external=True)
+
+
+@nox.session(venv_backend="none")
 def matrix(session: nox.Session) -> None:
     """Compare what `observe` and `truth` recorded: results/matrix/timeline.md and timeline.csv."""
     runs = sorted(str(p.parent) for p in RECORDED.glob("*/header.json"))
     if len(runs) < 2:
         session.error(f"{RECORDED} holds {len(runs)} recorded runs: nox -s observe records them")
-    Path("results/matrix").mkdir(parents=True, exist_ok=True)
+    MATRIX.mkdir(parents=True, exist_ok=True)
     session.run(
         _coordinator(session), "-m", "harness", "timeline", *runs, "--format", "markdown",
-        "--made-by", "nox -s observe truth matrix", "--output", "results/matrix/timeline.md",
-        "--csv", "results/matrix/timeline.csv", *session.posargs, external=True,
+        "--made-by", "nox -s observe truth matrix", "--output", str(MATRIX / "timeline.md"),
+        "--csv", str(MATRIX / "timeline.csv"), *session.posargs, external=True,
     )  # fmt: skip
 
 
