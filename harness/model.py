@@ -188,6 +188,7 @@ class Task:
     outputs: tuple[str, ...] = ()
     order: int = 1
     apis: tuple[str, ...] | None = None  # None: the differential and every native API; () : the differential only
+    without: tuple[str, ...] = ()  # native APIs that are not observed all the same (see run.planning)
     skip: frozenset[tuple[str, str]] = frozenset()  # (point, api) steps that killed a worker before
     modules: tuple[str, ...] = ()  # modules whose functions the user allowed
     path: tuple[str, ...] = ()  # extra sys.path entries for those modules
@@ -195,6 +196,10 @@ class Task:
     spec: str = ""  # what loads the backend: its name or "package.module:Class"; empty: its name
     python: str = ""  # interpreter of the environment it runs in; empty: the coordinator's own
     derivative: tuple[Derivative, ...] = ()  # closed forms, for the reference alone
+
+    def wants(self, api: str) -> bool:
+        """Whether the native API of this name is to be observed."""
+        return (self.apis is None or api in self.apis) and api not in self.without
 
     @property
     def key(self) -> tuple[str, str, str, str, str]:

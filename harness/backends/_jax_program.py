@@ -3,7 +3,7 @@
 The program takes the leaves and one vector for each output and input, and is called once per basis vector and once
 with the generic vectors. Calling it along the basis, rather than mapping over the basis inside it, compiles fastest
 and leaves the operations unbatched, as a user would run them. An API that refuses while it is traced is remembered
-with its own error and does not disturb the others.
+with its own error and does not disturb the others. A program that was kept (see `_jax_kept`) is not traced again.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.backends._function import Function, Steady
+from harness.backends._jax_kept import KeptPart, KeptProgram, Shelf
 from harness.backends._loop import SECOND_ORDER, Made, pick, pick2, row
-from harness.backends._rows import Refused, Rows, attempt, output_names
+from harness.backends._rows import Recalled, Refused, Rows, attempt, classify, output_names
 from harness.backends._site import Site, pair_name
 from harness.model import Observation, Point, Task
 from harness.wirtinger import Api, Array
@@ -54,11 +55,22 @@ Work = tuple[Hashable, Callable[[], Any]]
 class Part:
     """One traced and compiled function; its results are found by key, as are the errors met while it was traced."""
 
-    def __init__(self, backend: Jax, arguments: tuple[Any, ...], work: Callable[..., list[Work]]) -> None:
+    def __init__(
+        self, backend: Jax, arguments: tuple[Any, ...], work: Callable[..., list[Work]], kept: KeptPart | None = None
+    ) -> None:
+        """Traces and compiles `work`, or takes what was kept of it. Raises what jax raises."""
         jax = backend.jax
         self.errors: dict[Hashable, BaseException] = {}
         self._slices: dict[Hashable, tuple[int, Any]] = {}
         self._unflatten = jax.tree_util.tree_unflatten
+        self.run: Callable[..., list[Any]]
+        if kept is not None:
+            from jax.experimental.serialize_executable import deserialize_and_load
+
+            self.errors.update(kept.errors)
+            self._slices.update(kept.slices)
+            self.run = deserialize_and_load(kept.executable, *kept.trees)
+            return
 
         def traced(*arguments: Any) -> list[Any]:
             flat: list[Any] = []
@@ -72,7 +84,15 @@ class Part:
                 flat.extend(leaves)
             return flat
 
-        self.run: Callable[..., list[Any]] = jax.jit(traced).lower(*arguments).compile()
+        self.run = jax.jit(traced).lower(*arguments).compile()
+
+    def kept(self) -> KeptPart:
+        """What makes this part again without tracing. Raises what jax raises where it cannot be serialised."""
+        from jax.experimental.serialize_executable import serialize
+
+        executable, *trees = serialize(self.run)
+        errors = {key: Recalled(*classify(error)) for key, error in self.errors.items()}
+        return KeptPart(executable, (trees[0], trees[1]), self._slices, errors)
 
     def start(self, key: Hashable) -> int:
         """Where the arrays of a key begin in what `run` returns. Raises what was raised while it was traced."""
@@ -99,13 +119,19 @@ class Program:
         self.specs = [(p.shape, str(p.dtype)) for p in point.arrays.values()]
         site = self.site
         self.failure: BaseException | None = None
-        shapes, error, _ = attempt(partial(backend.jax.eval_shape, function, leaves))
-        if shapes is None or error is not None:
-            self.failure = error or Refused("no value")
-            return
-        site.outputs = output_names(task, len(shapes))
-        site.output_shapes = [tuple(s.shape) for s in shapes]
-        site.output_dtypes = [str(np.dtype(s.dtype)) for s in shapes]
+        shelf = backend.shelf
+        name = shelf.name(task, backend.flags()) if shelf else None
+        kept = shelf.load(name) if shelf and name else None
+        if kept is not None:
+            site.output_shapes, site.output_dtypes = list(kept.shapes), list(kept.dtypes)
+        else:
+            shapes, error, _ = attempt(partial(backend.jax.eval_shape, function, leaves))
+            if shapes is None or error is not None:
+                self.failure = error or Refused("no value")
+                return
+            site.output_shapes = [tuple(s.shape) for s in shapes]
+            site.output_dtypes = [str(np.dtype(s.dtype)) for s in shapes]
+        site.outputs = output_names(task, len(site.output_shapes))
         self.chosen = differentiable_outputs(site)
         convention, second = backend.convention, task.order == 2
         bases = [
@@ -129,12 +155,36 @@ class Program:
         ]
         self.apis = [] if task.apis == () else backend.wanted_apis(task)
         self.names: dict[tuple[str, int], list[tuple[str, ...]]] = {}
-        arguments = (leaves, *self.generic)
+        if kept is None or not self._take(kept):
+            self._make((leaves, *self.generic))
+            if shelf and name:
+                self._keep(shelf, name)
+
+    def _make(self, arguments: tuple[Any, ...]) -> None:
+        """Traces and compiles."""
         if not self.apis or self.calls <= SHARED_CALLS:
-            self.lean = self.whole = Part(backend, arguments, lambda *a: self._lean(*a) + self._natives(*a))
+            self.lean = self.whole = Part(self.backend, arguments, lambda *a: self._lean(*a) + self._natives(*a))
         else:
-            self.lean = Part(backend, arguments, self._lean)
-            self.whole = Part(backend, arguments, self._natives)
+            self.lean = Part(self.backend, arguments, self._lean)
+            self.whole = Part(self.backend, arguments, self._natives)
+
+    def _take(self, kept: KeptProgram) -> bool:
+        """Takes what was kept; False where jax cannot load it."""
+        parts, error, _ = attempt(lambda: [Part(self.backend, (), _nothing, part) for part in kept.parts])
+        if parts is None or error is not None:
+            return False
+        self.lean, self.whole = parts[0], parts[-1]
+        self.names = {key: list(names) for key, names in kept.names.items()}
+        return True
+
+    def _keep(self, shelf: Shelf, name: str) -> None:
+        if self.backend.jax.config.jax_compilation_cache_dir:  # what comes out of that cannot be serialised again
+            return
+        parts = (self.lean,) if self.whole is self.lean else (self.lean, self.whole)
+        made, error, _ = attempt(lambda: tuple(part.kept() for part in parts))
+        if made is not None and error is None:
+            site = self.site
+            shelf.store(name, KeptProgram(tuple(site.output_shapes), tuple(site.output_dtypes), self.names, made))
 
     # -- what is traced --------------------------------------------------------------------------------------------
 
@@ -297,6 +347,10 @@ class Program:
 def _declined(site: Site, output: int) -> Array:
     site.need_differentiable(output)
     raise AssertionError("the output is differentiable")
+
+
+def _nothing(*arguments: Any) -> list[Work]:
+    raise AssertionError("a part that was kept is not traced")
 
 
 def _same(array: Array) -> Array:

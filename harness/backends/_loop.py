@@ -187,7 +187,7 @@ class PointwiseBackend(Backend):
         """The native APIs that the task asks for; those of second order only where the case is."""
         return [
             api for api in self.apis
-            if (task.apis is None or api.name in task.apis)
+            if task.wants(api.name)
             and (task.order == 2 or api.kind not in ("hessian", "hessian-vector"))
         ]
 

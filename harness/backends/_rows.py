@@ -36,6 +36,14 @@ class Wrong(Exception):
     """What a function or a framework returned cannot be read as asked; the message is a sentence; status error."""
 
 
+class Recalled(Exception):
+    """What was raised when a kept program was traced, as `classify` put it then."""
+
+    def __init__(self, status: str, kind: str, message: str) -> None:
+        super().__init__(status, kind, message)
+        self.said = (status, kind, message)
+
+
 def scrub(text: str) -> str:
     """A message without what changes from run to run: memory addresses, folders, overlong tails."""
     text = _ADDRESS.sub("0x...", text)
@@ -46,6 +54,8 @@ def scrub(text: str) -> str:
 
 def classify(error: BaseException) -> tuple[str, str, str]:
     """(status, exception type, scrubbed message) of what was raised while a framework or a case's function ran."""
+    if isinstance(error, Recalled):
+        return error.said
     kind = type(error).__name__
     try:
         text = str(error)

@@ -41,7 +41,8 @@ class TorchBackend(PointwiseBackend):
 
             self._xla = xla
         torch.set_num_threads(1)
-        torch.use_deterministic_algorithms(True, warn_only=True)
+        # as use_deterministic_algorithms(True, warn_only=True), which takes a second to import torch's compiler
+        torch.set_deterministic_debug_mode("warn")
         torch.set_default_dtype(torch.float32)
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from harness.backends._function import Function, Steady
+from harness.backends._jax_kept import Shelf
 from harness.backends._jax_program import Program, TracedSite, differentiable_outputs
 from harness.backends._loop import Call, PointwiseBackend, quietly
 from harness.backends._rows import Refused, Rows, Wrong
@@ -68,11 +69,36 @@ class Jax(PointwiseBackend):
         jax.config.update("jax_default_matmul_precision", "highest")
         if device.startswith("cpu") and not os.environ.get("JAX_PLATFORMS"):
             jax.config.update("jax_platforms", "cpu")
-        _use_compilation_cache(jax)
+        self.shelf = self._shelf(device)
         self._prepared: dict[Any, Future[Program]] = {}
         self._devices: dict[str, Any] = {}
         self._pool: ThreadPoolExecutor | None = None
         self._vectors = lru_cache(maxsize=256)(self._make_vectors)
+
+    def _shelf(self, device: str) -> Shelf | None:
+        """Whole programs kept from run to run, in the folder that the environment names; else jax's own cache.
+
+        A shelf is for this class alone, on the first processor: a key cannot tell what a subclass does. jax's cache is
+        then left off, since an executable that came out of it cannot be serialised again (jax 0.10.2 writes it without
+        its machine code, and the call fails with "Function ... not found").
+        """
+        folder = os.environ.get(CACHE_VARIABLE)
+        if not folder:
+            return None
+        import jaxlib
+
+        place = Path(folder) / f"jax-{self.jax.__version__}-{jaxlib.__version__}"
+        old = self.jax.__version_info__ < (0, 4, 25)  # cannot serialise for the CPU
+        if type(self) is not Jax or device != "cpu" or old:
+            _use_compilation_cache(self.jax, place)
+            return None
+        self.jax.config.update("jax_compilation_cache_dir", None)
+        from jax.experimental.compilation_cache import compilation_cache
+
+        compilation_cache.reset_cache()  # jax remembers from its first compilation whether there was a cache
+        # LAPACK's functions are found when the first call of one is lowered; a kept program lowers nothing
+        self.jax.jit(self.jnp.linalg.cholesky).lower(self.jax.ShapeDtypeStruct((1, 1), "float32"))
+        return Shelf(place / "programs", {"device": device})
 
     # -- what it is ------------------------------------------------------------------------------------------------
 
@@ -372,16 +398,9 @@ def _set_xla_flags(device: str) -> None:
     os.environ["XLA_FLAGS"] = " ".join(have + [flag for flag in wanted if flag.partition("=")[0] not in names])
 
 
-def _use_compilation_cache(jax: Any) -> None:
-    """Keeps compiled programs in the folder that the environment names, whatever their size and compile time."""
-    folder = os.environ.get(CACHE_VARIABLE)
-    if not folder:
-        return
-    import jaxlib
-
-    place = Path(folder) / f"jax-{jax.__version__}-{jaxlib.__version__}"
+def _use_compilation_cache(jax: Any, place: Path) -> None:
+    """jax's own cache of compilations, whatever their size and compile time."""
     place.mkdir(parents=True, exist_ok=True)
     jax.config.update("jax_compilation_cache_dir", str(place))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-

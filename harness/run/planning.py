@@ -46,8 +46,17 @@ def own_python(path: str | None) -> str:
     return os.path.abspath(path)
 
 
-#: Native APIs observed at the first point of a task only: torch.func.linearize traces the function anew at every
-#: point, which takes longer (tens of ms) than everything else there together, and repeats the rules of jvp.
+#: Native APIs that cost more than everything else there together and map the rules of another API over a basis, or
+#: repeat them: torch.func.linearize traces the function anew at every point (tens of ms), jax compiles a second,
+#: batched program for each of the others. Unless they are asked for, they are observed on the first case of each
+#: family, and those of ONCE at its first point alone.
+DEAR: Mapping[str, tuple[str, ...]] = {
+    "torch.func": ("linearize",),
+    "jax": (
+        "jacrev", "jacrev[holomorphic]", "jacfwd", "jacfwd[holomorphic]", "vmap(grad)", "hessian",
+        "hessian[holomorphic]",
+    ),
+}
 ONCE = ("linearize",)
 
 
@@ -64,16 +73,19 @@ def plan(
     """One task for each case, dtype and target, in that order of nesting.
 
     dtypes: only these; a case that has none of them is left out. apis: native APIs to observe, () for the differential
-    alone, ("all",) for all at every dtype; None for all of them at the widest dtype of the case and the differential
-    alone at the others: how an API packs the differential does not depend on the precision, and compiling every API
-    again would double the time of a run. seconds: time limit of a task in place of the case's own. modules, path:
-    modules whose functions cases may call, and where to find them.
+    alone, ("all",) for all at every dtype. None: at the widest dtype of a case all of them but the DEAR ones, on the
+    first case of each family those too, and at other dtypes the differential alone: how an API packs the differential
+    does not depend on the function or the precision, and compiling every API again would triple the time of a run.
+    seconds: time limit of a task in place of the case's own. modules, path: modules whose functions cases may call,
+    and where to find them.
     A case without a text for a target's family is planned all the same: its rows are `unsupported`.
     """
     from harness.cases import point_arrays
 
-    tasks = []
+    tasks, families = [], set[str]()
     for case in cases:
+        first = case.family not in families
+        families.add(case.family)
         asked = [d for d in case.dtypes if dtypes is None or d in dtypes]
         for dtype in case.dtypes:
             if dtypes is not None and dtype not in dtypes:
@@ -93,7 +105,8 @@ def plan(
                         outputs=case.outputs,
                         order=case.order,
                         apis=_apis(apis, dtype == asked[-1]),
-                        skip=frozenset((p.name, api) for p in points[1:] for api in ONCE),
+                        without=() if apis is not None or first else DEAR.get(target.backend, ()),
+                        skip=frozenset((p.name, api) for p in points[1:] for api in ONCE if apis is None),
                         modules=tuple(modules),
                         path=tuple(path),
                         seconds=case.seconds if seconds is None else seconds,

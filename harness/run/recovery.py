@@ -116,8 +116,7 @@ class Ledger:
 
     def _remainder(self, failure: WorkerFailed) -> list[Observation]:
         """A row for everything that the task should have observed and did not."""
-        wanted = None if self.task.apis is None else set(self.task.apis)
-        native = [a for a in self.apis if wanted is None or a in wanted]
+        native = [a for a in self.apis if self.task.wants(a)]
         asked = ["", *_DIFFERENTIAL, *native, *(_HESSIAN if self.task.order > 1 else ())]
         have = {key[:3] for key in self.seen}
         times = "once" if self.deaths == 1 else f"{self.deaths} times"
