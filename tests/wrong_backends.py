@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
@@ -19,7 +19,9 @@ import numpy as np
 
 from harness.backends._loop import Call
 from harness.backends._site import Site
+from harness.backends.base import Device, Step
 from harness.backends.torch_func import TorchFunc
+from harness.model import Observation, Task
 from harness.wirtinger import TORCH, Api, Array, Convention
 
 #: Kinds of native APIs whose result is made of pullbacks.
@@ -229,6 +231,54 @@ class DiesBySignal(TorchFunc):
     def pull(self, site: Site, output: int, cotangents: Array) -> list[Array]:
         os.kill(os.getpid(), signal.SIGSEGV)
         raise AssertionError("still alive")
+
+
+class FailsAtOnce(TorchFunc):
+    """Comes to the pullback of every point without loading a framework, so that a process costs little to lose."""
+
+    apis = ()
+    requires = ()
+
+    def __init__(self, device: str | None = None) -> None:
+        pass
+
+    def versions(self) -> Mapping[str, str]:
+        return {}
+
+    def flags(self) -> Mapping[str, str]:
+        return {}
+
+    def devices(self) -> tuple[Device, ...]:
+        return (Device("cpu", True),)
+
+    def observe(self, task: Task) -> Iterator[Observation | Step]:
+        for point in task.points:
+            if (point.name, "pullback") not in task.skip:
+                yield Step(point.name, "pullback")
+                self.fail()
+
+    def fail(self) -> None:
+        raise NotImplementedError
+
+
+class HangsAtOnce(FailsAtOnce):
+    """Never returns from a pullback."""
+
+    name = "wrong.hangs-at-once"
+    expected_verdict = "timeout"
+
+    def fail(self) -> None:
+        time.sleep(3600)
+
+
+class DiesAtOnce(FailsAtOnce):
+    """Takes its process down in a pullback."""
+
+    name = "wrong.dies-at-once"
+    expected_verdict = "crash"
+
+    def fail(self) -> None:
+        os.kill(os.getpid(), signal.SIGSEGV)
 
 
 class Raises(Altered):

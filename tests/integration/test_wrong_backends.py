@@ -8,6 +8,7 @@ Every case takes part at its generic points; HARNESS_WHOLE=1 takes all points.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import pandas as pd
 import pytest
 
 import harness
-from harness.cases import catalogue_path
+from harness.cases import catalogue_path, load
 from harness.wirtinger import blocks
 
 pytest.importorskip("torch")
@@ -122,33 +123,161 @@ def test_each_wrong_backend_is_named_on_the_whole_catalogue(name: str, right: ha
     assert hidden > (400 if name == "ThirdConvention" else 0) or name in ("ReturnsNaN",)
 
 
-def test_forward_that_differs_from_reverse_is_seen_within_the_backend(tmp_path: Path) -> None:
-    select = ["exp@generic*", "matmul@generic*"]
-    run = observed("tests.wrong_backends:ForwardDiffersFromReverse", tmp_path / "run", select)
-    frame = harness.compare(run, axis="api")
-    rows = frame[(frame["quantity"] == "differential") & frame["case"].isin(["exp", "matmul"])]
-    assert len(rows) and set(rows["verdict"].astype(str)) == {"factor"}
+def described(parts: tuple[np.ndarray, ...], altered: tuple[np.ndarray, ...], size: float) -> set[str]:
+    """The simple verdicts that fit an alteration which is none by design (a transpose may be a change of sign)."""
+    words = indistinguishable(parts, altered, size)
+    before, after = (np.concatenate([p.ravel() for p in quarters]) for quarters in (parts, altered))
+    changed = np.abs(before - after) > 1e-11 * size
+    x, y = before[changed], after[changed]
+    if np.abs(x + y).max() <= 1e-11 * size:
+        words.add("sign")
+    if not x.any() or not y.any():
+        words.add("zero")
+    factor = float(x @ y) / float(x @ x) if x.any() else 0.0
+    if np.abs(factor * x - y).max() <= 1e-9 * size:
+        words.add("factor")
+    if all(not p.any() or np.abs(p - q).max() <= 1e-11 * size for p, q in zip(altered, parts, strict=True)):
+        words.add("part")  # whole quarters are missing
+    return words
 
 
-@pytest.mark.parametrize(("name", "verdict"), [("Hangs", "timeout"), ("DiesBySignal", "crash"), ("Raises", "error"),
-                                               ("Refuses", "unsupported")])  # fmt: skip
-def test_failures_are_rows_with_their_own_verdict(name: str, verdict: str, tmp_path: Path) -> None:
-    select = ["exp@generic*", "conj@generic*"]
-    options: dict[str, object] = {"seconds": 6.0} if name == "Hangs" else {}
+def transposed(rows: pd.DataFrame) -> list[tuple[np.ndarray, ...]]:
+    """J of each row with every quarter transposed where it is square."""
+    quarters = [blocks(r.j, r.out_complex, r.in_complex) for r in rows.itertuples(index=False)]
+    return [tuple(p.T if p.shape[0] == p.shape[1] else p for p in four) for four in quarters]
+
+
+def swapped(rows: pd.DataFrame) -> list[tuple[np.ndarray, ...]]:
+    """J of each row with the blocks of the first two inputs that look alike exchanged."""
+    place = {(r.case, r.point, r.dtype, r.output, r.input): k for k, r in enumerate(rows.itertuples(index=False))}
+    quarters = [blocks(r.j, r.out_complex, r.in_complex) for r in rows.itertuples(index=False)]
+    found = list(quarters)
+    cases = {c.id: c for c in load([catalogue_path()])}
+    for r in rows.itertuples(index=False):
+        case = cases[r.case]
+        moving = [i for i in case.inputs if i.differentiate]
+        pairs = [(a.name, b.name) for n, a in enumerate(moving) for b in moving[n + 1 :]
+                 if (a.shape, a.kind) == (b.shape, b.kind)]  # fmt: skip
+        for a, b in pairs[:1]:
+            if r.input in (a, b):
+                other = b if r.input == a else a
+                at = place.get((r.case, r.point, r.dtype, r.output, other))
+                if at is not None:
+                    found[place[r.case, r.point, r.dtype, r.output, r.input]] = quarters[at]
+    return found
+
+
+@pytest.mark.parametrize(("name", "alter", "least"), [("Transposes", transposed, 60), ("SwapsInputs", swapped, 40)])
+def test_shuffled_gradients_are_a_mismatch_on_the_whole_catalogue(
+    name: str, alter: Callable[[pd.DataFrame], list[tuple[np.ndarray, ...]]], least: int, right: harness.run.Run,
+    tmp_path: Path,
+) -> None:
+    wrong = observed(f"tests.wrong_backends:{name}", tmp_path / "run")
+    verdicts = pullbacks(right, wrong)
+    rows = differentials(right)
+    mismatches = hidden = 0
+    problems = []
+    for r, altered in zip(rows.itertuples(index=False), alter(rows), strict=True):
+        parts = blocks(r.j, r.out_complex, r.in_complex)
+        both = [*parts, *altered]
+        if not all(np.isfinite(p).all() for p in both):
+            continue
+        size = max((float(np.abs(p).max(initial=0)) for p in both), default=0.0)
+        moved = max((float(np.abs(x - y).max(initial=0)) for x, y in zip(parts, altered, strict=True)), default=0.0)
+        verdict = verdicts[r.case, r.point, r.dtype, r.output, r.input]
+        if moved <= 1e-11 * size:
+            hidden += 1
+            good = verdict in {"agree", "precision"}
+        elif moved >= 1e-3 * size:
+            words = described(parts, altered, size)
+            mismatches += not words
+            good = verdict in words or verdict == "mismatch"
+        else:
+            continue
+        if not good:
+            problems.append((r.case, r.point, r.output, r.input, verdict))
+    assert not problems, f"{len(problems)}: {problems[:12]}"
+    assert mismatches > least and hidden > 300, (mismatches, hidden)
+
+
+def pullbacks(right: harness.run.Run, wrong: harness.run.Run) -> dict[tuple[str, ...], str]:
+    """(case, point, dtype, output, input) -> verdict on the differential from pullbacks."""
+    frame = harness.compare([right, wrong])
+    pairs = frame[(frame["quantity"] == "differential") & (frame["api"] == "pullback")]
+    return {
+        (str(r.case), str(r.point), str(r.dtype), str(r.output), str(r.input)): str(r.verdict)
+        for r in pairs.itertuples(index=False)
+    }
+
+
+def test_forward_that_differs_from_reverse_is_seen_within_the_backend(right: harness.run.Run, tmp_path: Path) -> None:
+    run = observed("tests.wrong_backends:ForwardDiffersFromReverse", tmp_path / "run")
+
+    def judged(run: harness.run.Run) -> dict[tuple[str, ...], str]:
+        frame = harness.compare(run, axis="api")
+        rows = frame[frame["quantity"] == "differential"]
+        columns = ("case", "point", "dtype", "output", "input")
+        return {
+            tuple(str(getattr(r, c)) for c in columns): str(r.verdict) for r in rows.itertuples(index=False)
+        }
+
+    sound = {key for key, verdict in judged(right).items() if verdict == "agree"}
+    verdicts = judged(run)
+    zero = {
+        (r.case, r.point, r.dtype, r.output, r.input) for r in differentials(right).itertuples(index=False)
+        if not r.j.any()
+    }  # fmt: skip
+    wrong = {key: verdicts[key] for key in sound - zero if verdicts[key] != "factor"}
+    assert not wrong, f"{len(wrong)}: {list(wrong.items())[:12]}"
+    assert len(sound - zero) > 500
+
+
+@pytest.mark.parametrize(("name", "verdict"), [("Raises", "error"), ("Refuses", "unsupported")])
+def test_failures_are_rows_with_their_own_verdict_on_the_whole_catalogue(
+    name: str, verdict: str, right: harness.run.Run, tmp_path: Path
+) -> None:
+    wrong = observed(f"tests.wrong_backends:{name}", tmp_path / "run")
+    verdicts = pullbacks(right, wrong)
+    keys = differentials(right)[["case", "point", "dtype", "output", "input"]]
+    asked = [tuple(map(str, row)) for row in keys.itertuples(index=False)]
+    found = {key: verdicts[key] for key in asked if verdicts[key] != verdict}
+    assert len(asked) > 500 and not found, f"{len(found)}: {list(found.items())[:12]}"
+
+
+#: Losing a process costs a start: one case of each family, or with HARNESS_WHOLE=1 every case.
+FIRST = {c.family: c.id for c in reversed(load([catalogue_path()]))}
+
+
+@pytest.mark.parametrize(("name", "verdict"), [("HangsAtOnce", "timeout"), ("DiesAtOnce", "crash")])
+def test_lost_processes_are_rows_with_their_own_verdict(name: str, verdict: str, tmp_path: Path) -> None:
+    ids = [c.id for c in load([catalogue_path()])] if EVERYWHERE is None else list(FIRST.values())
+    select = [f"{c}@{points[0]}" for c, points in first_points().items() if c in ids]
+    options: dict[str, object] = {"seconds": 0.3} if name == "HangsAtOnce" else {}
     right = observed("torch.func", tmp_path / "right", select)
     wrong = observed(f"tests.wrong_backends:{name}", tmp_path / "wrong", select, **options)
     frame = harness.compare([right, wrong])
     rows = frame[(frame["quantity"] == "differential") & (frame["api"] == "pullback")]
-    assert set(rows["case"].astype(str)) == {"exp", "conj"}
-    assert set(rows["verdict"].astype(str)) == {verdict}
+    spoken = right.observations()
+    expected = set(spoken[(spoken["api"] == "pullback")]["case"].astype(str))
+    assert len(expected) > 25 and expected <= set(rows["case"].astype(str))
+    others = rows[rows["verdict"].astype(str) != verdict]
+    assert others.empty, others[["case", "point", "verdict", "note"]].head(12).to_string()
 
 
-@pytest.mark.parametrize("name", ["Transposes", "SwapsInputs"])
-def test_shuffled_gradients_are_a_mismatch(name: str, tmp_path: Path) -> None:
-    select = ["matmul@generic*", "inv@generic*", "det@generic*", "divide@generic*"]
+def first_points() -> dict[str, list[str]]:
+    return {c.id: [p.name for p in c.points] for c in load([catalogue_path()])}
+
+
+@pytest.mark.parametrize(("name", "verdict"), [("Hangs", "timeout"), ("DiesBySignal", "crash")])
+def test_a_framework_that_is_lost_in_the_middle_keeps_its_other_rows(name: str, verdict: str, tmp_path: Path) -> None:
+    select = ["exp@generic*", "conj@generic*"]
+    options: dict[str, object] = {"seconds": 6.0} if name == "Hangs" else {}
     right = observed("torch.func", tmp_path / "right", select)
-    wrong = observed(f"tests.wrong_backends:{name}", tmp_path / "wrong", select)
-    frame = harness.compare([right, wrong])
-    rows = frame[(frame["quantity"] == "differential") & (frame["api"] == "pullback")]
-    affected = rows[rows["case"].isin(["inv"] if name == "Transposes" else ["divide"])]
-    assert len(affected) and set(affected["verdict"].astype(str)) == {"mismatch"}
+    wrong = observed(f"tests.wrong_backends:{name}", tmp_path / "wrong", select, **options)
+    rows = harness.compare([right, wrong])
+    rows = rows[rows["quantity"] == "differential"]
+    for api, word in (("pullback", verdict), ("pushforward", "agree")):
+        seen = rows[rows["api"] == api]
+        assert set(seen["case"].astype(str)) == {"exp", "conj"}
+        # a task that was lost as often as it may be is not begun again
+        assert {word} <= set(seen["verdict"].astype(str)) <= {word, verdict}
