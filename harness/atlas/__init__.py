@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class Atlas:
     """One picture and what it says. path: the PNG. caption, alt: in words. seconds: by stage, "total" among them.
 
-    survey: the arrays behind it (None where the caller asked not to keep them).
+    survey: the arrays behind it (None where the caller asked not to keep them). wrong: side -> share of the judged
+    samples at which it is wrong, of those sides that are.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Atlas:
     alt: str
     seconds: dict[str, float] = field(default_factory=dict)
     survey: Survey | None = None
+    wrong: dict[str, float] = field(default_factory=dict)
 
     def _repr_png_(self) -> bytes:
         return self.path.read_bytes()
@@ -84,7 +86,8 @@ def atlas(
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(png)
     seconds = {**made.seconds, "total": time.perf_counter() - start}
-    return Atlas(about.name, path, describe.caption(made), describe.alt(made), seconds, made if keep else None)
+    wrong = {s.name: made.wrong(s.against) for s in made.judged.sides if made.wrong(s.against)}
+    return Atlas(about.name, path, describe.caption(made), describe.alt(made), seconds, made if keep else None, wrong)
 
 
 class MissingPlot(Exception):

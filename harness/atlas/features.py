@@ -136,7 +136,8 @@ def _ends(z: Array, cuts: Array, pixel: float, reference: Reference) -> list[com
             elif abs(near.mean()) > abs((cuts[np.abs(cuts - out[rival]) < reach] - out[rival]).mean()):
                 out[rival] = point
     ends = [_followed(p, cuts[np.abs(cuts - p) < reach], pixel, reference) for p in out]
-    return [complex(round(p.real, 6), round(p.imag, 6)) for p in ends]
+    digits = int(np.ceil(-np.log10(pixel)))  # no more of them than are known
+    return [complex(round(p.real, digits) + 0.0, round(p.imag, digits) + 0.0) for p in ends]
 
 
 def _followed(end: complex, near: Array, pixel: float, reference: Reference) -> complex:

@@ -1,8 +1,14 @@
-"""The committed atlas: one picture for each of a list of functions, and a page that names them."""
+"""The committed atlas: one picture for each of a list of functions, and a page that names them.
+
+    python -m harness.atlas.gallery FOLDER [--made-by COMMAND] [--size N]
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +39,8 @@ def gallery(
     command: str = "",
     told: Callable[[str], None] | None = None,
 ) -> list[Atlas]:
-    """Draw every function into `output` and write its README.md with each picture and what it shows.
+    """Draw every function into `output`; write its README.md with each picture and what it shows, and the same for
+    programs as atlas.json (harness report --atlas reads it).
 
     budget: seconds for each reference, generous: what is committed should not depend on how busy a machine was.
     command: the command that does this again, for the page. told: called with a line after each picture.
@@ -49,10 +56,14 @@ def gallery(
         except (CaseError, RuntimeError) as error:
             failed.append(f"- `{text}`: {error}")
             continue
-        made.append(Atlas(name, one.path, one.caption, one.alt, one.seconds))
+        made.append(replace(one, name=name))
         if told is not None:
             told(f"{name}: {one.seconds['total']:.1f} s, {one.path.stat().st_size / 1000:.0f} kB")
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "README.md").write_text(_page(made, failed, command), encoding="utf-8")
+    told_of = [{"name": a.name, "file": a.path.name, "wrong": sorted(a.wrong), "caption": a.caption, "alt": a.alt}
+               for a in made]  # fmt: skip
+    (folder / "atlas.json").write_text(json.dumps({"figures": told_of}, indent=1) + "\n", encoding="utf-8")
     return made
 
 
@@ -76,3 +87,18 @@ def _page(made: Sequence[Atlas], failed: Sequence[str], command: str) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("*", "\\*").replace("|", "\\|").replace("[", "\\[").replace("]", "\\]").replace("<", "&lt;")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The gallery from the command line. Returns 1 where a function could not be drawn."""
+    parser = argparse.ArgumentParser(prog="python -m harness.atlas.gallery", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("folder", metavar="FOLDER")
+    parser.add_argument("--made-by", metavar="COMMAND", default="", help="the command that README.md names")
+    parser.add_argument("--size", type=int, default=512, metavar="N", help="samples in each direction (default: 512)")
+    args = parser.parse_args(argv)
+    made = gallery(args.folder, size=args.size, command=args.made_by, told=lambda line: print(line, flush=True))
+    return 0 if len(made) == len(FUNCTIONS) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -33,8 +33,7 @@ class Subject:
     @property
     def text(self) -> str:
         """The function in one line, for a title."""
-        found = self.sources.get("") or next(iter(self.sources.values()))
-        text = self.reference or found.text
+        text = self.reference or next((s.text for s in self.sources.values()), self.name)
         return " ".join(text.split())
 
 
@@ -44,10 +43,10 @@ def find(function: str, cases: Sequence[Case] = (), *, real: bool = False) -> Su
     A case comes first (its variable may be real), then a name of the spelling table, then an expression in one
     variable of any name.
     """
-    case = next((c for c in cases if c.id == function), None)
-    if case is not None:
-        return of_case(case)
     text = function.strip()
+    case = next((c for c in cases if c.id == function), None)
+    if case is not None and not (text in _BINARY and len(case.inputs) > 1):
+        return of_case(case)
     if re.fullmatch(r"[A-Za-z_]\w*", text):
         table = expr.table()
         name = expr.canonical().get(text, text)
@@ -93,9 +92,10 @@ def of_case(case: Case) -> Subject:
         raise CaseError(f"case {case.id} has the inputs {names}", case.place, "an atlas is of one variable")
     (only,) = moved
     sources = {}
-    for family in case.function:
-        source = case.source(family)
-        if source is not None:
-            sources["" if family == "portable" else family] = source
+    for family, text in case.function.items():
+        if family == "portable":
+            sources[""] = Source("portable", text)
+        elif family != "reference" and (source := case.source(family)) is not None:
+            sources[family] = source
     reference = case.function.get("reference") or case.function.get("portable") or ""
     return Subject(case.id, only.name, sources, reference, only.kind == "real")

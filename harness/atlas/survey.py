@@ -219,8 +219,14 @@ def _drawn(judged: Judged, truth: Truth | None, points: Array, stride: int) -> t
 
 
 def fallback_to_real(subject: Subject, made: Survey) -> Subject | None:
-    """The same function of a real variable, where no framework evaluates it on complex numbers; else None."""
+    """The same function of a real variable, where no framework evaluates it on complex numbers; else None.
+
+    A framework that was not asked in words it knows (a CaseError) has not said anything about complex numbers.
+    """
     if subject.real or made.judged.sides:
+        return None
+    said = [text for o in made.observed for text in o.messages.values()]
+    if said and all(text.startswith("CaseError") for text in said):
         return None
     return replace(subject, real=True)
 

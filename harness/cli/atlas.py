@@ -25,5 +25,5 @@ def execute(args: argparse.Namespace) -> int:
         args.function, window=args.window, size=args.size, backends=args.backend, output=args.output, dtype=args.dtype,
         reference=not args.no_reference, real=args.real, cases=load([catalogue_path()]), axes=not args.no_axes,
     )  # fmt: skip
-    print(made)
+    print(f"{made.path}  ({made.seconds['total']:.1f} s)\n{made.caption}")
     return 0

@@ -16,9 +16,11 @@ from harness.atlas.gallery import FUNCTIONS, gallery
 from harness.atlas.observe import Asking, families_of
 from harness.atlas.subject import find
 from harness.atlas.window import Window
+from harness.cases import catalogue_path, load
+from harness.cli import main
 from harness.compare.batch import VERDICT
-from harness.model import CaseError
-from harness.report.html.atlas import embed
+from harness.model import CaseError, Source
+from harness.report.html.atlas import embed, in_folder
 
 needs_plot = pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="matplotlib is not installed")
 FRAMEWORKS = [f for f in ("torch", "jax") if importlib.util.find_spec(f) is not None]
@@ -60,6 +62,26 @@ def test_real_line_and_refusals() -> None:
         assert "depends on the other points" in told.messages["value"]  # type: ignore[attr-defined]
     for told in ask("sum(z)").values():
         assert "not one number a point" in told.messages["value"]  # type: ignore[attr-defined]
+
+
+def test_cases_of_the_catalogue_are_asked_in_words_that_the_frameworks_know() -> None:
+    cases = load([catalogue_path()])
+    by_id = {c.id: c for c in cases}
+    assert find("arccosh", cases).source("jax") == Source("portable", "arccosh(z)")
+    native = next(c for c in cases if len(c.inputs) == 1 and {"torch", "jax"} <= set(c.function))
+    assert find(native.id, cases).source("torch") == native.source("torch")
+    assert len(by_id["power"].inputs) == 2 and find("power", cases).text == "z**(1.5+0.5j)"  # one variable is drawn
+    with pytest.raises(CaseError, match="of one variable"):
+        find(next(c.id for c in cases if len(c.inputs) > 1 and c.id != "power"), cases)
+
+
+@needs_plot
+@pytest.mark.skipif(not FRAMEWORKS, reason="neither torch nor jax is installed")
+def test_the_command_draws_a_case_over_the_plane(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["atlas", "sqrt", "--size", "24", "--output", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert (tmp_path / "sqrt.png").is_file() and str(tmp_path / "sqrt.png") in said
+    assert "24 × 24 samples" in said and "does not answer" not in said and "Branch point at 0." in said
 
 
 def test_unknown_backend() -> None:
@@ -122,7 +144,8 @@ def test_gallery_writes_a_page_and_names_what_fails(tmp_path: Path) -> None:
     assert [a.name for a in made] == ["one"]
     page = (tmp_path / "README.md").read_text()
     assert "one.png" in page and "`a+b`" in page and "do it" in page
-    entries, block = embed(made, 10**7)
+    assert [(f.name, f.caption) for f in in_folder(tmp_path)] == [("one", made[0].caption)]
+    entries, block, _ = embed(made, 10**7)
     assert entries[0]["name"] == "one" and len(block) == entries[0]["length"]
 
 
