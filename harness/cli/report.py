@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from harness.cli.dispatch import UsageError
 from harness.cli.options import write
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.run import Run
 
 FORMATS = ("html", "markdown", "junit", "sarif", "badge")
 
@@ -16,6 +24,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="FILE", help="default: report.html for html, else standard output")
     parser.add_argument("--select", action="append", metavar="GLOB", help="only CASE or CASE@POINT that match")
     parser.add_argument("--title", default="Comparison report")
+    parser.add_argument("--atlas", metavar="FOLDER", help="html: put in the figures of FOLDER (harness atlas)")
+    parser.add_argument("--scripts", action="store_true",
+                        help="html: put in a script for each finding, run before it is believed (minutes)")  # fmt: skip
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -24,13 +35,25 @@ def execute(args: argparse.Namespace) -> int:
     from harness.api import compare, open_run
 
     runs = [open_run(path) for path in args.runs]
-    axes = [compare(runs, axis=axis, select=args.select) for axis in ("backend", "api")]
+    several = len({(t["backend"], t["environment"]) for r in runs for t in r.targets}) > len(
+        {t["backend"] for r in runs for t in r.targets})  # fmt: skip
+    wanted = ("backend", "api", "version") if several else ("backend", "api")
+    axes = [compare(runs, axis=axis, select=args.select) for axis in wanted]
     frame = pd.concat(axes, ignore_index=True)
     if args.format == "html":
         from harness.report.html import write as write_html
+        from harness.report.html.atlas import in_folder
+        from harness.report.scripts import scripts
 
         try:
-            print(write_html(runs, frame, args.output or "report.html", title=args.title))
+            figures = in_folder(args.atlas) if args.atlas else None
+        except (OSError, ValueError, KeyError) as error:
+            raise UsageError(f"no figures in {args.atlas}: {error}") from error
+        made = scripts(runs, axes[0], lambda said: print(said, file=sys.stderr)) if args.scripts else None
+        history = _history(runs, args.select) if several else None
+        try:
+            print(write_html(runs, frame, args.output or "report.html", title=args.title, atlas=figures, repro=made,
+                             timeline=history))  # fmt: skip
         except OSError as error:
             raise UsageError(f"cannot write {args.output or 'report.html'}: {error.strerror}") from error
         return 0
@@ -38,3 +61,14 @@ def execute(args: argparse.Namespace) -> int:
 
     write(getattr(exports, args.format)(frame), args.output)
     return 0
+
+
+def _history(runs: Sequence[Run], select: Sequence[str] | None) -> pd.DataFrame | None:
+    """The timeline of runs of several versions; None where no backend was observed at two of them."""
+    from harness.api import timeline
+    from harness.compare.errors import CompareError
+
+    try:
+        return timeline(list(runs), select=select)
+    except CompareError:
+        return None

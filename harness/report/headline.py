@@ -21,8 +21,8 @@ def row_outcomes(frame: pd.DataFrame) -> np.ndarray:
     """The outcome that each row of a comparison frame calls for, as an object array of OUTCOMES' names.
 
     A refusal of a raw API says nothing about the function (frameworks differ in which APIs take complex input): such
-    a row is "" unless there is nothing else; a refused value or differential is `refused`. A row that names a culprit
-    is `wrong` whatever its verdict.
+    a row is "" unless there is nothing else; a refused value or differential is `refused`. So is a raw result without
+    counterpart. A row that names a culprit is `wrong` whatever its verdict.
     """
     verdict = frame["verdict"].astype(str).to_numpy(dtype=object)
     culprit = frame["culprit"].fillna("").astype(str).to_numpy(dtype=object)
@@ -35,13 +35,21 @@ def row_outcomes(frame: pd.DataFrame) -> np.ndarray:
         ("failed", _FAILED), ("undecided", _UNDECIDED),
     ):
         out[np.isin(verdict, sorted(words))] = name
-    out[(verdict == "unsupported") & (quantity == "raw")] = ""
+    out[((verdict == "unsupported") & (quantity == "raw")) | unasked(frame)] = ""
     out[~np.isin(verdict, sorted(STYLES))] = "undecided"
     if "note" in frame.columns:  # where there is no derivative, nobody can be asked for one
         pole = frame["note"].fillna("").astype(str).str.startswith(_POLE).to_numpy(dtype=bool)
         out[pole & np.isin(out, ["undecided", "value"])] = "choice"
     out[culprit != ""] = "wrong"
     return out
+
+
+def unasked(frame: pd.DataFrame) -> np.ndarray:
+    """Raw results whose counterpart was not recorded at all: they say something about the run, not the function."""
+    if not {"left_status", "right_status"} <= set(frame.columns):
+        return np.zeros(len(frame), bool)
+    absent = (frame["left_status"].astype(str) == "absent") | (frame["right_status"].astype(str) == "absent")
+    return np.asarray(absent & (frame["quantity"].astype(str) == "raw"), dtype=bool)
 
 
 def function_outcomes(frame: pd.DataFrame) -> pd.Series:

@@ -18,8 +18,9 @@ import pytest
 
 from harness.compare.table import Observations
 from harness.expr import table
+from harness.report.headline import function_outcomes
 from harness.report.html import write
-from harness.report.html.atlas import Figure, embed
+from harness.report.html.atlas import Figure, embed, in_folder
 from harness.report.html.detail import Labels, case_facts, recorded
 from harness.report.html.facts import describe_run, findings, timeline
 from harness.report.html.mathml import mathml
@@ -252,8 +253,8 @@ def test_timeline_columns_are_put_together() -> None:
 def test_figures_beyond_the_limit_are_left_out() -> None:
     figures = [Figure(str(k), PNG) for k in range(3)]
     size = len(base64.b64encode(PNG))
-    entries_, block = embed(figures, 2 * size)
-    assert [e["name"] for e in entries_] == ["0", "1"] and len(block) == 2 * size
+    entries_, block, unshown = embed(figures, 2 * size)
+    assert [e["name"] for e in entries_] == ["0", "1"] and len(block) == 2 * size and unshown == ["2"]
     assert entries_[0]["width"] == entries_[0]["height"] == 1
     with pytest.raises(ValueError, match="PNG"):
         embed([Figure("x", b"GIF89a")], 1000)
@@ -313,3 +314,40 @@ def test_the_file_refers_to_nothing_outside(tmp_path: Path, title: str) -> None:
 def test_empty_frames_make_a_report(tmp_path: Path) -> None:
     path = write([], synthetic.frame(10, 2).iloc[:0], tmp_path / "empty.html")
     assert "0 functions at 0 points" in path.read_text()
+
+
+def test_results_that_nobody_asked_for_are_counted_and_left_out(tmp_path: Path) -> None:
+    given = synthetic.frame(60, 3).assign(left_status="ok", right_status="ok", verdict="agree", culprit="")
+    given.loc[given.index[:4], ["quantity", "right_status", "verdict", "note"]] = ["raw", "absent", "error", "nothing"]
+    given.loc[given.index[4:7], ["quantity", "right_status", "verdict"]] = ["differential", "absent", "error"]
+    lost = set(given["case"].iloc[4:7])
+    outcomes = function_outcomes(given)
+    assert {c for c, o in outcomes.items() if o == "failed"} == lost  # a differential that is not there is a failure
+    page = write([], given, tmp_path / "r.html").read_text()
+    data = re.search(r'id="data">([^<]*)<', page)
+    assert data is not None
+    block = gzip.decompress(base64.b64decode(data[1]))
+    meta = json.loads(block[4 : 4 + struct.unpack("<I", block[:4])[0]])
+    assert meta["unasked"] == 4 and meta["rows"] == 56
+
+
+def test_platforms_without_the_name_of_a_kernel() -> None:
+    run = synthetic.FakeRun(1)
+    run.header["targets"][0]["platform"] = "Linux-6.1.0-13-cloud-amd64-x86_64-with-glibc2.36"
+    facts = dict(describe_run(run)["facts"])
+    assert "Linux 6.1 x86_64, glibc2.36" in facts["platform"] and "cloud" not in str(facts)
+    run.header["targets"][0]["platform"] = "macOS-14.1-arm64-arm-64bit"
+    assert "macOS-14.1-arm64-arm-64bit" in dict(describe_run(run)["facts"])["platform"]
+
+
+def test_figures_of_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no figures"):
+        in_folder(tmp_path)
+    for name in ("b", "a"):
+        (tmp_path / f"{name}.png").write_bytes(PNG)
+    assert [f.name for f in in_folder(tmp_path)] == ["a", "b"]
+    told = [{"name": n, "file": f"../{n}.png", "wrong": w, "caption": f"of {n}", "alt": ""} for n, w in
+            (("a", []), ("b", ["jax"]))]  # fmt: skip
+    (tmp_path / "atlas.json").write_text(json.dumps({"figures": told}))
+    found = in_folder(tmp_path)  # the one with somebody to blame first, and from this folder only
+    assert [(f.name, f.caption, f.png) for f in found] == [("b", "of b", PNG), ("a", "of a", PNG)]

@@ -18,7 +18,7 @@ import pandas as pd
 
 from harness import __version__
 from harness.compare.table import Observations
-from harness.report.headline import headline, sentence
+from harness.report.headline import headline, sentence, unasked
 from harness.report.html import facts
 from harness.report.html.atlas import Figure, embed
 from harness.report.html.chapters import Repro, chapters
@@ -29,6 +29,8 @@ from harness.report.verdict_style import CONVENTION, GROUPS, OUTCOMES, STYLES, S
 #: Largest file that is aimed at. Details of agreeing functions, then atlas figures, give way; what was left out is
 #: said on the page.
 SIZE_LIMIT = 14_000_000
+#: Characters of atlas figures: a page is mailed and attached, and a folder of figures is there for all of them.
+ATLAS_LIMIT = 4_000_000
 
 
 _WORDS = (
@@ -68,7 +70,8 @@ def write(
         has no case details.
     comparison_frame: the contract's columns; several axes may be concatenated.
     findings, timeline: frames, each optional. versions: names of the timeline's version columns (default: guessed).
-    atlas: figures, or a mapping from a name (a case id where possible) to a PNG's path.
+    atlas: figures, or a mapping from a name (a case id where possible) to a PNG's path; the first ones are kept where
+        not all fit.
     repro: (case, point) -> script, as a mapping or a function that may return None.
     advice: a sentence for a row; default harness.report.advice.advice.
     Raises ValueError for a frame that is not a comparison frame, OSError where the file cannot be written.
@@ -78,10 +81,12 @@ def write(
 
         advice = by_verdict
     frame = normalised(comparison_frame)
+    lone = unasked(frame)
+    frame = frame[~lone].reset_index(drop=True)
     cases = {c.id: c for run in runs for c in _cases(run)}
     head = headline(frame)
     meta, text, numbers, flags, words = columns(frame, {k: c.family for k, c in cases.items()}, advice)
-    figures, atlas_text = embed(atlas, size_limit // 2)
+    figures, atlas_text, unshown = embed(atlas, min(ATLAS_LIMIT, size_limit // 2))
     outcome = {case: list(OUTCOMES)[k] for case, k in zip(words["case"], meta["caseOutcome"], strict=True)}
     seen = Observations([r.table() if hasattr(r, "table") else r.observations() for r in runs])
     body, places, omitted = chapters(seen, runs, cases, outcome, repro, size_limit * 9 // 10 - len(atlas_text))
@@ -98,6 +103,7 @@ def write(
         "legend": {"verdicts": list(STYLES), "words": _WORDS}, "findings": facts.findings(findings, frame),
         "timeline": facts.timeline(timeline, versions), "atlas": figures,
         "details": [places.get(c) for c in words["case"]], "omitted": omitted,
+        "unasked": int(lone.sum()), "atlasOmitted": unshown,
     }  # fmt: skip
     page = _page(
         title=title,

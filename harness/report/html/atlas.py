@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,19 +21,24 @@ class Figure:
     alt: str = ""
 
 
-def embed(atlas: Mapping[str, Any] | Iterable[Any] | None, limit: int) -> tuple[list[dict[str, Any]], str]:
-    """(entries for the page's header, one base64 block). Figures beyond `limit` characters are left out, last first.
+def embed(
+    atlas: Mapping[str, Any] | Iterable[Any] | None, limit: int
+) -> tuple[list[dict[str, Any]], str, list[str]]:
+    """(entries for the page's header, one base64 block, names of figures that are left out): those that do not fit
+    into `limit` characters, later ones first.
 
     A figure may be a Figure, a PNG's path, or anything with `name`, `path` and `caption` (what harness.atlas returns).
     """
     if atlas is None:
-        return [], ""
+        return [], "", []
     given = [_figure(n, v) for n, v in atlas.items()] if isinstance(atlas, Mapping) else [_figure("", v) for v in atlas]
     found: list[dict[str, Any]] = []
     block, at = [], 0
+    unshown: list[str] = []
     for figure in given:
         text = base64.b64encode(figure.png).decode("ascii")
         if at + len(text) > limit:
+            unshown.append(figure.name)
             continue
         width, height = _size(figure.png)
         found.append({
@@ -42,7 +48,23 @@ def embed(atlas: Mapping[str, Any] | Iterable[Any] | None, limit: int) -> tuple[
         })  # fmt: skip
         block.append(text)
         at += len(text)
-    return found, "".join(block)
+    return found, "".join(block), unshown
+
+
+def in_folder(folder: str | Path) -> list[Figure]:
+    """The figures of a folder that harness.atlas.gallery filled, those in which a framework is wrong first; of any
+    other folder its PNG files by name. Raises OSError, and ValueError for a folder without figures.
+    """
+    root = Path(folder)
+    index = root / "atlas.json"
+    if index.is_file():
+        told = json.loads(index.read_text(encoding="utf-8"))["figures"]
+        told.sort(key=lambda f: (not f.get("wrong"), f["file"]))
+        return [Figure(f["name"], (root / Path(f["file"]).name).read_bytes(), f["caption"], f["alt"]) for f in told]
+    found = [Figure(p.stem, p.read_bytes()) for p in sorted(root.iterdir()) if p.suffix.lower() == ".png"]
+    if not found:
+        raise ValueError(f"{folder} holds no figures: harness atlas FUNCTION --output {folder} draws them")
+    return found
 
 
 def _figure(name: str, value: Any) -> Figure:

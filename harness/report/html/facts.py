@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from harness.compare.table import Observations
+from harness.report.headline import unasked
 from harness.report.verdict_style import STYLES, severity
 
 _FACT = 2000  # characters of one fact
@@ -37,7 +39,7 @@ def describe_run(run: Any, seen: Observations | None = None, number: int = 0) ->
         key = tuple(entry.values())
         known = targets.setdefault(key, {**entry, "dtypes": []})
         known["dtypes"] += [w for w in _dtypes(seen, number, entry) if w not in known["dtypes"]]
-        platforms += [f"{t[k]}" for k in ("platform",) if t.get(k) and str(t[k]) not in platforms]
+        platforms += [w for w in (_platform(str(t.get("platform") or "")),) if w and w not in platforms]
         facts += _facts(t.get("flags") or {}, f"{entry['backend']}: ")
         facts += _facts({k: t[k] for k in ("python", "numpy") if t.get(k)}, f"{entry['backend']}: ")
     path = getattr(run, "path", None)
@@ -48,6 +50,13 @@ def describe_run(run: Any, seen: Observations | None = None, number: int = 0) ->
         "targets": [{**t, "dtypes": ", ".join(t["dtypes"])} for t in targets.values()],
         "facts": [("platform", ", ".join(platforms)), *facts] if platforms else facts,
     }
+
+
+def _platform(text: str) -> str:
+    """"Linux-6.1.0-13-cloud-amd64-x86_64-with-glibc2.36" as "Linux 6.1 x86_64, glibc2.36": what results may depend
+    on; which kernel somebody has built is nobody's business. Other shapes are kept as they are."""
+    found = re.fullmatch(r"([A-Za-z]+)-(\d+\.\d+)\S*?-(x86_64|aarch64|arm64|ppc64le|riscv64)\S*?-with-(\S+)", text)
+    return f"{found[1]} {found[2]} {found[3]}, {found[4]}" if found else text
 
 
 def _dtypes(seen: Observations | None, number: int, target: Mapping[str, str]) -> list[str]:
@@ -107,7 +116,7 @@ def findings(frame: pd.DataFrame | None, comparisons: pd.DataFrame) -> dict[str,
         rows.sort(key=lambda r: -severity(r["verdict"]))
         return {"grouped": False, "rows": rows}
     bad = [v for v, s in STYLES.items() if s.group in ("wrong", "failed")]
-    chosen = comparisons[(comparisons["culprit"] != "") | comparisons["verdict"].isin(bad)]
+    chosen = comparisons[((comparisons["culprit"] != "") | comparisons["verdict"].isin(bad)) & ~unasked(comparisons)]
     rows = []
     for (case, verdict, culprit), part in chosen.groupby(["case", "verdict", "culprit"], sort=False):
         points = part["point"].unique()

@@ -46,7 +46,8 @@ function outcomeTiles() {
   });
   return el("section", { "aria-label": "Functions by outcome" }, el("ul", { class: "tiles" }, tiles),
     el("p", { class: "fine" }, `A function counts once, under the worst of its comparisons. ${plural(DB.surprising, "comparison is", "comparisons are")} surprising; `
-      + `${count(DB.blind)} of ${count(DB.size)} cannot tell a conjugation or a sign apart (blind) and are no evidence about conventions. `,
+      + `${count(DB.blind)} of ${count(DB.size)} cannot tell a conjugation or a sign apart (blind) and are no evidence about conventions. `
+      + (DB.unasked ? `${plural(DB.unasked, "native result")} without a counterpart in the run ${DB.unasked === 1 ? "is" : "are"} left out. ` : ""),
       el("a", { href: "#/legend" }, "What the words mean")));
 }
 
@@ -97,8 +98,8 @@ function findingItem(f) {
     chip(style, f.verdict),
     el("span", { class: "finding-name" }, known ? el("a", { href: caseLink(f.case, f.point) }, name) : name),
     el("span", { class: "finding-what" },
-      f.culprit ? [el("strong", null, f.culprit === "both" ? "both sides are wrong" : [txt(f.culprit, 40), " is wrong"]), f.evidence ? ` by ${f.evidence}` : ""] : "no side named",
-      f.title ? [". ", txt(f.title, 300)] : ""),
+      f.culprit ? [el("strong", null, f.culprit === "both" ? "Both sides are wrong" : [txt(f.culprit, 40), " is wrong"]), f.evidence ? `, by ${f.evidence.replace("-", " ")}` : ""] : "No side named",
+      f.title ? [". ", txt(f.title[0].toUpperCase() + f.title.slice(1), 300)] : ""),
     el("span", { class: "finding-where" }, txt(f.where || "", 120)),
     f.link ? el("a", { class: "finding-link", href: f.link, rel: "noopener noreferrer", target: "_blank" }, icon("link"), "upstream", el("span", { class: "visually-hidden" }, " thread, opens in a new tab")) : null);
 }

@@ -93,7 +93,8 @@ function atlasPage() {
     el("a", { href: makeHash("atlas", a.name, null) }, txt(a.name, 60))))));
   const node = el("div", { class: "page" }, el("h1", { tabindex: "-1", id: "page-title" }, "Atlas of the complex plane"),
     el("p", { class: "lead" }, "The derivative by domain colouring (hue is the direction, brightness the size), where the frameworks disagree, and the error of each against the reference."),
-    contents, holder);
+    contents, DB.atlasOmitted.length ? el("p", { class: "fine" }, `${plural(DB.atlasOmitted.length, "more figure")} would have made this file too large: `,
+      txt(DB.atlasOmitted.join(", "), 2000), ".") : null, holder);
   return {
     node,
     update(r) {

@@ -1,0 +1,69 @@
+"""Reproduction scripts for a report: one for each function and framework named wrong, run before it is put in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from harness.reference.repro import NoScript, confirmed
+
+_QUANTITIES = ("differential", "hessian", "value")
+_WIDEST = ("complex128", "float64")
+
+
+def scripts(
+    runs: Sequence[Any], frame: pd.DataFrame, told: Callable[[str], None] | None = None
+) -> dict[tuple[str, str], str]:
+    """(case, point) -> script, of findings against the reference that their own script confirms.
+
+    frame: a comparison of the runs along the backend axis. A function is shown where it differs most, at
+    the widest dtype. told: called with a sentence for every finding. The scripts run in this interpreter's
+    environment, seconds each; what it does not confirm (another release, say) is left out.
+    """
+    rows = frame[(frame["culprit"].astype(str) != "") & (frame["right"].astype(str) == "reference")]
+    rows = rows[rows["quantity"].astype(str).isin(_QUANTITIES)]
+    if rows.empty:
+        return {}
+    rows = rows.assign(
+        narrow=~rows["dtype"].astype(str).isin(_WIDEST), size=-rows["max_rel"].astype(float).fillna(-1.0),
+        calm=~rows["surprising"].astype(bool), framework=rows["culprit"].astype(str).str.partition(".")[0],
+    ).sort_values(["calm", "narrow", "size", "case", "point"], kind="stable")  # fmt: skip
+    seen = [run.observations() for run in runs]
+    made: dict[tuple[str, str], str] = {}
+    for (case, framework), part in rows.groupby(["case", "framework"], sort=False, observed=True):
+        said = "no script can be written"
+        for _, row in part.drop_duplicates("point").head(3).iterrows():
+            where = str(case), str(row["point"])
+            if where in made:
+                continue
+            try:
+                text, holds, _ = _one(runs, seen, {str(k): v for k, v in row.items()})
+            except NoScript as problem:
+                said = str(problem)
+                break
+            said = "confirmed" if holds else "not confirmed"
+            if holds:
+                made[where] = text
+                break
+        if told is not None:
+            told(f"{case}, {framework}: {said}")
+    return made
+
+
+def _one(runs: Sequence[Any], seen: Sequence[pd.DataFrame], row: Mapping[str, Any]) -> tuple[str, bool, str]:
+    """The script of one row. Raises NoScript."""
+    for run, table in zip(runs, seen, strict=True):
+        case = next((c for c in run.cases if c.id == str(row["case"])), None)
+        here = (table["backend"] == str(row["culprit"])) & (table["status"] == "ok")
+        for column in ("case", "point", "dtype", "api", "quantity", "input", "output"):
+            here &= table[column] == str(row[column])
+        if case is None or not here.any():
+            continue
+        point = next(p for p in case.points if p.name == str(row["point"]))
+        target = next(t for t in run.targets if t["backend"] == str(row["culprit"]))
+        returned = run.array(table[here].iloc[0])
+        if returned is not None:
+            return confirmed(case, point, row, returned, versions=target["versions"])
+    raise NoScript(f"nothing was recorded that {row['culprit']} returned")
