@@ -1,4 +1,4 @@
-"""Sessions: tests, lint, types, run, bench; observe, truth and matrix across releases (docs/versions.md).
+"""Sessions: tests, lint, types, run, bench, results; observe, truth and matrix across releases (docs/versions.md).
 
 `nox` alone runs lint, types and tests.
 """
@@ -52,6 +52,20 @@ def bench(session: nox.Session) -> None:
     """Speed as ratios, and peak memory; prints, and fails nothing."""
     session.install("-e", ".[pinned,test]")
     session.run("python", "tests/bench/core.py", *session.posargs, success_codes=range(256))
+
+
+@nox.session(venv_backend="none")
+def results(session: nox.Session) -> None:
+    """The committed report and atlas (results/README.md), by the pinned set; an argument names a recorded run."""
+    harness = (_coordinator(session), "-m")
+    run = session.posargs[0] if session.posargs else "runs/pinned"
+    if not session.posargs:
+        shutil.rmtree(run, ignore_errors=True)
+        session.run(*harness, "harness", "run", "--dtype", "complex128", "--dtype", "float64", "--no-compare",
+                    "--output", run, external=True)  # fmt: skip
+    session.run(*harness, "harness.atlas.gallery", "results/atlas", "--made-by", "nox -s results", external=True)
+    session.run(*harness, "harness", "report", run, "--atlas", "results/atlas", "--scripts", "--title",
+                "The catalogue on the pinned set", "--output", "results/report.html", external=True)  # fmt: skip
 
 
 # -- across releases: one environment each, recorded by the coordinator of this checkout ---------------------------
@@ -140,6 +154,7 @@ def observe(session: nox.Session, release: Release) -> None:
         words += ["--backend", backend, "--python", f"{backend}={python}"]
     if release is XLA:
         words += ["--device", "cpu", "--device", "xla:0"]
+        os.environ.setdefault("PJRT_DEVICE", "CPU")
     session.log(f"{', '.join(sorted({modules[b] for b in release.backends}))} of {release.name} by {python}")
     apis = dict.fromkeys(api for backend in release.backends for api in APIS[backend])
     _record(session, release.name, *words, "--no-reference", *_asked(session, tuple(apis)))
