@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from harness.compare.form import Array, Form, magnitudes
 from harness.compare.lowered import of_rows
 from harness.compare.pairs import Joiner
 from harness.compare.table import combine, lookup
+from harness.compare.targets import REFERENCE
 from harness.compare.tolerance import Tolerances, tolerances
 from harness.model import Case, Input, concrete_dtype
 
@@ -81,6 +83,19 @@ class Context:
         place = combine([target, *columns("case", "point", "dtype", "output")])
         at = lookup(place[values], place)
         self.value_row = np.where(at >= 0, values[np.maximum(at, 0)], -1) if values.size else np.full(seen.count, -1)
+
+    @cached_property
+    def _truths(self) -> Array:
+        """The reference's value row of every row, or -1."""
+        joiner = self.joiner
+        referees = np.array([t.backend == REFERENCE for t in self.targets] or [False])
+        rows = np.flatnonzero(joiner.value & joiner.ok & referees[joiner.target])
+        at = lookup(joiner.where[rows], joiner.where)
+        return np.where(at >= 0, rows[np.maximum(at, 0)], -1) if rows.size else np.full(self.seen.count, -1)
+
+    def truth_row(self, value: int) -> int:
+        """The row of the reference's value where `value` is the row of somebody's; -1 where there is none."""
+        return int(self._truths[value])
 
     def out_shape(self, row: int) -> tuple[int, ...] | None:
         value = int(self.value_row[row])

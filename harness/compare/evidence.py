@@ -10,7 +10,7 @@ from harness.compare.batch import RELATION, VERDICT, judge_batch
 from harness.compare.culprit import accuse, explain, explain_reference, is_pole
 from harness.compare.engine import Engine, Group
 from harness.compare.facts import CUT, DOMAIN, GAUGE, POLE, SMOOTH, FactIndex, Facts
-from harness.compare.form import Array, Form, close, scale
+from harness.compare.form import Array, Form, close, differences, scale
 from harness.compare.predict import VECTOR_OF, predicted
 from harness.compare.scales import noise
 from harness.compare.table import combine, lookup
@@ -79,13 +79,28 @@ class _Case:
             if out.verdict[k] not in OPEN:
                 return "", ""
             noises = [noise(context, end, self.group.form, self.tol) for end in self.ends]
-        left, right, word = accuse(
-            self.left, self.right, (own[0], own[1]), self.tol, self.floor, np.maximum(noises[0], noises[1])
-        )
+        allowed = np.maximum(noises[0], noises[1])
+        truth = next((f.truth for f in own[0] + own[1] if f.truth is not None), None)
+        constant = np.zeros(allowed.shape)
+        if truth is not None and self.group.quantity == "differential":
+            constant = _structural_zeros(self.left, self.right, truth, self.tol)
+            allowed = np.maximum(allowed, constant)
+        left, right, word = accuse(self.left, self.right, (own[0], own[1]), self.tol, self.floor, allowed)
         right &= not self.against_reference
         if not (left or right):
+            if truth is not None and out.verdict[k] in OPEN:
+                self._within_rounding(truth, constant)
             return "", ""
         return "both" if left and right else "left" if left else "right", word
+
+    def _within_rounding(self, truth: Array, allowed: Array) -> None:
+        """Outputs that depend on nothing do not differ by what rounding leaves there."""
+        near = [
+            (differences(side, truth) <= allowed[..., None]) & np.isfinite(side) for side in (self.left, self.right)
+        ]
+        same = close(self.left[None], self.right[None], self.tol.coarse, self.tol.tiny, self.floor[None])[0]
+        if (same | (near[0] & near[1] & (allowed > 0)[..., None])).all():
+            self._say("precision", "within rounding of the reference")
 
     def _raw_is_free(self) -> bool:
         """A raw result whose differential is free to differ: in a gauge, or off the domain of the function."""
@@ -153,7 +168,7 @@ class _Case:
     def _say(self, verdict: str, note: str) -> None:
         out, k = self.engine.out, self.k
         out.verdict[k], out.note[k], out.factor[k] = VERDICT[verdict], note, np.nan
-        out.relation[k] = RELATION["equal" if verdict == "agree" else "none"]
+        out.relation[k] = RELATION["equal" if verdict in ("agree", "precision") else "none"]
 
 
 def _projected(blocks: Array, form: Form, domain: Array) -> Array:
@@ -161,6 +176,16 @@ def _projected(blocks: Array, form: Form, domain: Array) -> Array:
     with np.errstate(all="ignore"):
         matrix = _matrix(blocks, form)[0] @ domain
     return np.asarray(form.blocks(matrix.reshape(1, -1))[0])
+
+
+def _structural_zeros(left: Array, right: Array, truth: Array, tol: Tolerances) -> Array:
+    """(m, n): 64 eps of what else an input contributes, for outputs that do not depend on anything (R below its
+    diagonal): what a decomposition leaves there is its rounding."""
+    with np.errstate(all="ignore"):
+        sizes = np.fmax(np.abs(left), np.abs(right)).max(axis=-1)
+    columns = np.where(np.isfinite(sizes), sizes, 0.0).max(axis=0, initial=0.0)
+    constant = (truth == 0).all(axis=(1, 2))
+    return np.asarray(np.where(constant[:, None], 64 * tol.eps * columns[None, :], 0.0))
 
 
 def _raw_noise(engine: Engine, row: int, form: Form, kind: str, tol: Tolerances) -> Array:

@@ -106,6 +106,8 @@ def _noise(context: Context, row: int, form: Form, tol: Tolerances) -> Array:
     """(form.m, form.n) below which an error proves nothing: 8 eps |f_m| / max(1, |z_n|).
 
     What is computed by way of numbers of the size of f cannot be more accurate, and a culprit must not be named for it.
+    Infinite where rounding left nothing of the value itself: |sum exp(i theta)| where the terms cancel is a number of
+    the size of eps, and its derivative is taken wherever that number happens to lie.
     """
     seen = context.seen
     value = int(context.value_row[row])
@@ -117,7 +119,10 @@ def _noise(context: Context, row: int, form: Form, tol: Tolerances) -> Array:
     if kind is not None and kind.kind == "c":
         parts = np.fmax(np.abs(parts[: parts.size // 2]), np.abs(parts[parts.size // 2 :]))
     size = np.where(np.isfinite(parts), np.abs(parts), 0.0)
+    lost = _lost(context, row, value, size, tol)
     hessian = seen.text("quantity", row) == "hessian"
+    if lost.any() and (hessian or size.size == form.m):
+        out[np.ones(form.m, bool) if hessian else lost] = np.inf
     z = context.sizes_of_input(row, seen.text("input", row).rpartition(",")[2])
     if hessian:
         gradient = [s.max(initial=0.0) for s, _ in _neighbours(context, row, "differential", "{}")]
@@ -126,6 +131,24 @@ def _noise(context: Context, row: int, form: Form, tol: Tolerances) -> Array:
         below = np.ones(form.n) if z is None or z.size != form.n else np.fmax(1.0, z)
         out += 8 * tol.eps * size[:, None] / below[None, :]
     return out
+
+
+def _lost(context: Context, row: int, value: int, size: Array, tol: Tolerances) -> Array:
+    """(m,): numbers that a target returned further than the coarse tolerance from the reference's, though not further
+    than a stable evaluation may be: |f - f_true| <= 64 eps sum |df/dz| |z|."""
+    nothing = np.zeros(size.shape, bool)
+    truth = context.truth_row(value)
+    floor = value_floor(context, row, size.size, tol)
+    if truth < 0 or truth == value or floor is None:
+        return nothing
+    found, right = (context.seen.components(np.array([r]))[0] for r in (value, truth))
+    if found.size != right.size or not np.isfinite(right).all():
+        return nothing
+    with np.errstate(all="ignore"):
+        off, true = np.abs(found - right), np.abs(right)
+    if found.size == 2 * size.size:  # real parts, then imaginary parts
+        off, true = (np.fmax(x[: size.size], x[size.size :]) for x in (off, true))
+    return np.asarray((off > tol.coarse * true) & (off <= floor[:, 0] * tol.fine))
 
 
 def raw_floor(context: Context, row: int, form: Form, kind: str) -> Array | None:

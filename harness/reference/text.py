@@ -30,6 +30,8 @@ def digits(case: Case, point: Point, dtype: str, count: int = 30) -> str:
         return "\n".join(_lines(case, source.text, point, dtype, count))
     except (Unsupported, precision.Unsupported, CaseError, ValueError, TypeError) as missing:
         return f"no digits: {missing}"
+    except precision.Undecided:
+        return "no digits: a comparison in the function is a tie here, or nearer to one than these digits can tell"
 
 
 def _lines(case: Case, text: str, point: Point, dtype: str, count: int) -> Iterator[str]:
