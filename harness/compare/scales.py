@@ -105,7 +105,8 @@ def noise(context: Context, row: int, form: Form, tol: Tolerances) -> Array:
 def _noise(context: Context, row: int, form: Form, tol: Tolerances) -> Array:
     """(form.m, form.n) below which an error proves nothing: 8 eps |f_m| / max(1, |z_n|).
 
-    What is computed by way of numbers of the size of f cannot be more accurate, and a culprit must not be named for it.
+    What is computed by way of numbers of the size of f cannot be more accurate, and a culprit must not be named for it
+    (1 - tanh(x)^2 far out). Not so for an argument near zero, where a derivative that vanishes with it is easily had.
     Infinite where rounding left nothing of the value itself: |sum exp(i theta)| where the terms cancel is a number of
     the size of eps, and its derivative is taken wherever that number happens to lie.
     """
@@ -128,8 +129,9 @@ def _noise(context: Context, row: int, form: Form, tol: Tolerances) -> Array:
         gradient = [s.max(initial=0.0) for s, _ in _neighbours(context, row, "differential", "{}")]
         out += 8 * tol.eps * max([float(size.max(initial=0.0)), *map(float, gradient)])
     elif size.size == form.m:
-        below = np.ones(form.n) if z is None or z.size != form.n else np.fmax(1.0, z)
-        out += 8 * tol.eps * size[:, None] / below[None, :]
+        far = np.ones(form.n) if z is None or z.size != form.n else z
+        saturated = 8 * tol.eps * size[:, None] / np.fmax(1.0, far)[None, :]
+        out += np.where((far >= 2.0**-20)[None, :], saturated, 0.0)
     return out
 
 

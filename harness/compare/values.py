@@ -45,12 +45,16 @@ def weigh_values(engine: Engine, found: Evidence) -> None:
 
 
 def _two_functions(engine: Engine, chosen: Array) -> Array:
-    """Pairs of sides that differ at half of the points of a case or more: two functions under one name, such as the
-    exact gelu and its approximation, of which neither is wrong. A defect shows at some points, not everywhere."""
+    """Pairs of sides that differ at half of the ordinary points of a case or more: two functions under one name, such
+    as the exact gelu and its approximation, of which neither is wrong. A defect shows at some points, not everywhere.
+    Ordinary is a point whose numbers are all between 2^-20 and 2^20 in modulus."""
     pairs, seen = engine.pairs, engine.seen
     settled = np.flatnonzero(
         (engine.out.verdict >= 0) & (pairs.left >= 0) & engine.context.joiner.value[np.maximum(pairs.left, 0)]
     )
+    settled = settled[[_ordinary(engine, int(row)) for row in pairs.left[settled]]]
+    if not settled.size:
+        return np.zeros(chosen.size, bool)
     rows = pairs.left[settled]
     key = combine([
         (seen.codes["case"][rows], len(seen.words["case"])), (seen.codes["dtype"][rows], len(seen.words["dtype"])),
@@ -65,6 +69,16 @@ def _two_functions(engine: Engine, chosen: Array) -> Array:
     every = np.zeros(pairs.count, bool)
     every[settled] = share >= 0.5
     return np.asarray(every[chosen])
+
+
+def _ordinary(engine: Engine, row: int) -> bool:
+    context, seen = engine.context, engine.seen
+    case = context.cases.get(seen.text("case", row))
+    key = ("ordinary", seen.text("case", row), seen.text("point", row), seen.text("dtype", row))
+    if key not in context.memo:
+        sizes = [context.sizes_of_input(row, i.name) for i in case.inputs if i.differentiate] if case else []
+        context.memo[key] = all(s is None or bool(((s >= 2.0**-20) & (s <= 2.0**20)).all()) for s in sizes)
+    return bool(context.memo[key])
 
 
 def _another_branch(engine: Engine, side: Array, truth: Array) -> Array:
