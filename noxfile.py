@@ -131,7 +131,7 @@ ENVIRONMENTS = Path(os.environ.get("HARNESS_ENVIRONMENTS", ".nox/versions"))
 RECORDED = Path(os.environ.get("HARNESS_RECORDED", "runs/versions"))
 MATRIX = Path(os.environ.get("HARNESS_MATRIX", "results/matrix"))
 #: What `observe` records of every case unless arguments say otherwise: double precision, the differential, and those
-#: native APIs whose conventions have changed between releases. `-- --api all` records every one, in twice the time.
+#: native APIs whose conventions have changed between releases. `-- --api all` records every one, several times as long.
 DTYPES = ("complex128", "float64")
 APIS = {
     "torch.autograd": ("backward", "functional.jacobian", "functional.jacobian[forward-mode]"),
