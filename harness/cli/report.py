@@ -25,8 +25,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--select", action="append", metavar="GLOB", help="only CASE or CASE@POINT that match")
     parser.add_argument("--title", default="Comparison report")
     parser.add_argument("--atlas", metavar="FOLDER", help="html: put in the figures of FOLDER (harness atlas)")
-    parser.add_argument("--scripts", action="store_true",
-                        help="html: put in a script for each finding, run before it is believed (minutes)")  # fmt: skip
+    parser.add_argument("--scripts", type=int, default=0, metavar="N",
+                        help="html: put in N reproduction scripts, each run before it is believed")  # fmt: skip
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -43,13 +43,12 @@ def execute(args: argparse.Namespace) -> int:
     if args.format == "html":
         from harness.report.html import write as write_html
         from harness.report.html.atlas import in_folder
-        from harness.report.scripts import scripts
 
         try:
             figures = in_folder(args.atlas) if args.atlas else None
         except (OSError, ValueError, KeyError) as error:
             raise UsageError(f"no figures in {args.atlas}: {error}") from error
-        made = scripts(runs, axes[0], lambda said: print(said, file=sys.stderr)) if args.scripts else None
+        made = _scripts(runs, axes[0], args.scripts) if args.scripts > 0 else None
         history = _history(runs, args.select) if several else None
         try:
             print(write_html(runs, frame, args.output or "report.html", title=args.title, atlas=figures, repro=made,
@@ -61,6 +60,12 @@ def execute(args: argparse.Namespace) -> int:
 
     write(getattr(exports, args.format)(frame), args.output)
     return 0
+
+
+def _scripts(runs: Sequence[Run], frame: pd.DataFrame, most: int) -> dict[tuple[str, str], str]:
+    from harness.report.scripts import scripts
+
+    return scripts(runs, frame, most=most, told=lambda said: print(said, file=sys.stderr))
 
 
 def _history(runs: Sequence[Run], select: Sequence[str] | None) -> pd.DataFrame | None:

@@ -14,13 +14,14 @@ _WIDEST = ("complex128", "float64")
 
 
 def scripts(
-    runs: Sequence[Any], frame: pd.DataFrame, told: Callable[[str], None] | None = None
+    runs: Sequence[Any], frame: pd.DataFrame, *, most: int | None = None, told: Callable[[str], None] | None = None
 ) -> dict[tuple[str, str], str]:
     """(case, point) -> script, of findings against the reference that their own script confirms.
 
-    frame: a comparison of the runs along the backend axis. A function is shown where it differs most, at
-    the widest dtype. told: called with a sentence for every finding. The scripts run in this interpreter's
-    environment, seconds each; what it does not confirm (another release, say) is left out.
+    frame: a comparison of the runs along the backend axis. A function is shown where it differs most, at the widest
+    dtype; worst ones first, at most so many scripts as `most` says. told: called with a sentence for every finding.
+    The scripts run in this interpreter's environment, seconds each; what it does not confirm (another release, say) is
+    left out.
     """
     rows = frame[(frame["culprit"].astype(str) != "") & (frame["right"].astype(str) == "reference")]
     rows = rows[rows["quantity"].astype(str).isin(_QUANTITIES)]
@@ -33,6 +34,8 @@ def scripts(
     seen = [run.observations() for run in runs]
     made: dict[tuple[str, str], str] = {}
     for (case, framework), part in rows.groupby(["case", "framework"], sort=False, observed=True):
+        if most is not None and len(made) >= most:
+            break
         said = "no script can be written"
         for _, row in part.drop_duplicates("point").head(3).iterrows():
             where = str(case), str(row["point"])

@@ -33,14 +33,15 @@ def test_a_finding_gets_a_script_that_confirms_it(tmp_path: Path) -> None:
     )
     run = harness.run(source, backends=["jax", "reference"], output=tmp_path / "run")
     told: list[str] = []
-    made = scripts([run], harness.compare(run), told.append)
+    made = scripts([run], harness.compare(run), told=told.append)
     assert list(made) == [("acosh", "left")] and told == ["acosh, jax: confirmed"]
+    assert scripts([run], harness.compare(run), most=0) == {}
     path = tmp_path / "script.py"
     path.write_text(made["acosh", "left"])
     done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0 and "CONFIRMED" in done.stdout
     page = tmp_path / "report.html"
-    assert main(["report", str(run.path), "--scripts", "--output", str(page)]) == 0
+    assert main(["report", str(run.path), "--scripts", "3", "--output", str(page)]) == 0
     details = re.search(r'id="details">([^<]*)<', page.read_text())
     assert details is not None and "CONFIRMED" in gzip.decompress(base64.b64decode(details[1])).decode()
     empty = tmp_path / "empty"
