@@ -189,6 +189,7 @@ class Task:
     order: int = 1
     apis: tuple[str, ...] | None = None  # None: the differential and every native API; () : the differential only
     without: tuple[str, ...] = ()  # native APIs that are not observed all the same (see run.planning)
+    differences: bool = False  # finite differences of the function's own values too: nothing else knows the truth
     skip: frozenset[tuple[str, str]] = frozenset()  # (point, api) steps that killed a worker before
     modules: tuple[str, ...] = ()  # modules whose functions the user allowed
     path: tuple[str, ...] = ()  # extra sys.path entries for those modules

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -21,6 +22,9 @@ from harness.wirtinger import Api, Array
 
 #: Orders of differentiation in which Hessians are observed.
 SECOND_ORDER = ("forward-over-reverse", "reverse-over-forward", "reverse-over-reverse")
+
+#: Evaluations of a function that finite differences with respect to one input may take.
+ESTIMATES = 2000
 
 T = TypeVar("T")
 Made = tuple[T | None, BaseException | None, float]
@@ -131,11 +135,38 @@ class PointwiseBackend(Backend):
             for name, value in zip(site.outputs, values, strict=True):
                 yield rows.ok(point.name, "", "value", "", name, value, seconds / len(values))
             yield from self._differential(site, rows)
+            yield from self.estimates(task, point, function, rows)
             if task.apis != ():
                 yield from self._raw(site, rows)
             if task.order == 2:
                 yield from self._hessian(site, rows)
             yield Step(point.name, DONE)
+
+    def estimates(self, task: Task, point: Point, function: Function, rows: Rows) -> Iterator[Observation]:
+        """Finite differences of the function's own values, where the task asks for them: J and its "bound", an
+        estimate of the error. Nothing where they would take too many evaluations or cannot be had."""
+        if not task.differences:
+            return
+        from harness.reference.differences import numeric_differential
+
+        def values(arrays: Mapping[str, Array]) -> list[Array]:
+            there = replace(point, arrays=arrays)
+            site = Site(task, there, function, self.inputs(task, there), self.convention, {})
+            return [self.numpy(result) for result in self.evaluate(site)]
+
+        here, error, _ = quietly(partial(values, point.arrays))
+        if here is None or error is not None:
+            return
+        for o, output in enumerate(output_names(task, len(here))):
+            if here[o].dtype.kind not in "fc":
+                continue
+            for name in (i.name for i in task.inputs if i.differentiate):
+                one = partial(_value, values, o)
+                work = partial(numeric_differential, one, point.arrays, name, limit=ESTIMATES)
+                found, error, seconds = quietly(work)
+                if found is not None and error is None:
+                    for quantity, data in zip(("differential", "bound"), found, strict=True):
+                        yield rows.ok(point.name, "finite-differences", quantity, name, output, data, seconds / 2)
 
     def _site(
         self, task: Task, point: Point, function: Function, shared: dict[Any, Any], steady: Steady
@@ -253,6 +284,10 @@ def row(
     if error is not None or data is None:
         return rows.failed(point, api, quantity, input, output, error or Refused("no result"), seconds / share)
     return rows.ok(point, api, quantity, input, output, data, seconds / share)
+
+
+def _value(values: Callable[[Mapping[str, Array]], list[Array]], o: int, arrays: Mapping[str, Array]) -> Array:
+    return values(arrays)[o]
 
 
 def _at(k: int, block: Callable[[int, Array], Array], stacked: list[Array]) -> Array:

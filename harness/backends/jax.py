@@ -364,6 +364,7 @@ class Jax(PointwiseBackend):
                 yield from self.pointwise(task, function, rows, (point,))
             else:
                 yield from found
+                yield from self.estimates(task, point, function, rows)
                 yield Step(point.name, DONE)
 
     def prepare(self, task: Task) -> None:

@@ -45,7 +45,7 @@ def weigh_values(engine: Engine, found: Evidence) -> None:
 
 
 def _two_functions(engine: Engine, chosen: Array) -> Array:
-    """Pairs of sides that differ at half of the ordinary points of a case or more: two functions under one name, such
+    """Pairs of sides that differ at more than half of the ordinary points of a case: two functions under one name, such
     as the exact gelu and its approximation, of which neither is wrong. A defect shows at some points, not everywhere.
     Ordinary is a point whose numbers are all between 2^-20 and 2^20 in modulus."""
     pairs, seen = engine.pairs, engine.seen
@@ -67,7 +67,7 @@ def _two_functions(engine: Engine, chosen: Array) -> Array:
     differ = np.bincount(inverse, engine.out.verdict[settled] == VERDICT["value"])
     share = (differ / np.bincount(inverse))[inverse]
     every = np.zeros(pairs.count, bool)
-    every[settled] = share >= 0.5
+    every[settled] = share > 0.5
     return np.asarray(every[chosen])
 
 

@@ -106,6 +106,7 @@ def plan(
                         order=case.order,
                         apis=_apis(apis, dtype == asked[-1]),
                         without=() if apis is not None or first else DEAR.get(target.backend, ()),
+                        differences=target.family != "reference" and _without_truth(case),
                         skip=frozenset((p.name, api) for p in points[1:] for api in ONCE if apis is None),
                         modules=tuple(modules),
                         path=tuple(path),
@@ -116,6 +117,12 @@ def plan(
                     )
                 )
     return tuple(tasks)
+
+
+def _without_truth(case: Case) -> bool:
+    """Whether neither a text for the reference nor a closed form says what the derivative is."""
+    source = case.source("reference")
+    return not case.derivative and (source is None or source.kind == "callable")
 
 
 def _apis(apis: Sequence[str] | None, widest: bool) -> tuple[str, ...] | None:

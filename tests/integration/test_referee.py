@@ -188,3 +188,44 @@ def test_nobody_is_accused_where_both_are_right(tmp_path: Path, capsys: pytest.C
     columns = ["case", "point", "dtype", "api", "left", "right", "verdict", "culprit", "note"]
     assert wrong.empty, wrong[columns].to_string()
     assert count >= 300
+
+
+# -- where there is no text for the reference --------------------------------------------------------------------------
+
+OWN = """
+cases:
+  - id: cubic
+    function: {torch: "tests.integration.losses:torch_cubic", jax: "tests.integration.losses:jax_cubic"}
+    inputs: {z: "complex[3]"}
+    dtype: [complex64, complex128]
+    points: {p: {z: [1+2j, 0.3-1j, -2]}}
+  - id: kink
+    function: {torch: "tests.integration.losses:torch_kink", jax: "tests.integration.losses:jax_kink"}
+    inputs: {x: real}
+    dtype: [float64]
+    points: {zero: {x: 0.0}, off: {x: 0.5}}
+"""
+
+
+def test_finite_differences_of_each_sides_own_values_decide(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(OWN)
+    run = harness.run(
+        [tmp_path / "own.yaml"], allow=["tests.integration.losses"], progress=False, apis=(), output=tmp_path / "run"
+    )
+    frame = pd.DataFrame(harness.compare(run))
+    for column in ("case", "point", "api", "quantity", "left", "right", "verdict", "culprit", "evidence"):
+        frame[column] = frame[column].astype(str)
+    wrong = rows(frame, "cubic", api="pullback", left="torch.autograd", right="jax")
+    assert set(wrong["verdict"]) == {"sign"} and set(wrong["culprit"]) == {"torch.autograd"}
+    assert set(wrong["evidence"]) == {"finite-differences"} and set(wrong["dtype"]) == {"complex64", "complex128"}
+    # at the kink there is no derivative to estimate: torch says 0, jax 1, and nobody is accused
+    kink = rows(frame, "kink", api="pullback", left="torch.autograd", right="jax")
+    assert set(kink["culprit"]) == {""}
+    assert dict(zip(kink["point"], kink["verdict"], strict=True))["off"] == "agree"
+    assert "finite-differences" not in set(frame["api"])
+
+
+def test_a_case_with_a_reference_is_not_estimated(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text('cases: [{id: e, function: exp(z), inputs: {z: complex}, points: {p: {z: 1j}}}]')
+    run = harness.run([tmp_path / "own.yaml"], progress=False, apis=(), output=tmp_path / "run")
+    assert "finite-differences" not in set(run.observations()["api"].astype(str))
