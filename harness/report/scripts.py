@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.reference.precision import Undecided
 from harness.reference.repro import NoScript, confirmed
 
 _QUANTITIES = ("differential", "hessian", "value")
@@ -40,12 +41,13 @@ def scripts(
         for _, row in part.drop_duplicates("point").head(3).iterrows():
             where = str(case), str(row["point"])
             if where in made:
+                said = "the point has a script already"
                 continue
             try:
                 text, holds, _ = _one(runs, seen, {str(k): v for k, v in row.items()})
-            except NoScript as problem:
-                said = str(problem)
-                break
+            except (NoScript, Undecided, ArithmeticError, ValueError) as problem:
+                said = str(problem) or "the reference cannot decide the function there"
+                continue
             said = "confirmed" if holds else "not confirmed"
             if holds:
                 made[where] = text
