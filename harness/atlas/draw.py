@@ -252,7 +252,7 @@ def _error(axes: Axes, made: Survey, side: Side) -> None:
     what = f"wrong in {percent(wrong)}" if wrong else "right" if fine.size else "not judged"
     middle = f"{', else' if wrong else ','} median {np.median(fine):.2g} ulp" if fine.size and wrong < 0.5 else ""
     text = f"{plain(short(side.name), 36)}: {what}{middle}"
-    size = 9.5 * min(1.0, 52 / len(text))  # as wide as the picture
+    size = 9.5 * min(1.0, (46 if wrong else 52) / len(text))  # as wide as the picture
     axes.set_title(text, weight="bold" if wrong else "normal", fontsize=size)
 
 
