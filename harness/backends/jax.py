@@ -401,6 +401,8 @@ def _set_xla_flags(device: str) -> None:
 
 def _use_compilation_cache(jax: Any, place: Path) -> None:
     """jax's own cache of compilations, whatever their size and compile time."""
+    if not hasattr(jax.config, "jax_compilation_cache_dir"):  # jax 0.4.20, which cannot keep what it compiles for a CPU
+        return
     place.mkdir(parents=True, exist_ok=True)
     jax.config.update("jax_compilation_cache_dir", str(place))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)

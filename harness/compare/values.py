@@ -47,7 +47,8 @@ def weigh_values(engine: Engine, found: Evidence) -> None:
 def _two_functions(engine: Engine, chosen: Array) -> Array:
     """Pairs of sides that differ at more than half of the ordinary points of a case: two functions under one name, such
     as the exact gelu and its approximation, of which neither is wrong. A defect shows at some points, not everywhere.
-    Ordinary is a point whose numbers are all between 2^-20 and 2^20 in modulus."""
+    Ordinary is a point whose numbers are all between 2^-20 and 2^20 in modulus. A framework that differs from itself
+    (eager and compiled, two devices, two releases) evaluates one function, and may be wrong everywhere."""
     pairs, seen = engine.pairs, engine.seen
     settled = np.flatnonzero(
         (engine.out.verdict >= 0) & (pairs.left >= 0) & engine.context.joiner.value[np.maximum(pairs.left, 0)]
@@ -67,7 +68,8 @@ def _two_functions(engine: Engine, chosen: Array) -> Array:
     differ = np.bincount(inverse, engine.out.verdict[settled] == VERDICT["value"])
     share = (differ / np.bincount(inverse))[inverse]
     every = np.zeros(pairs.count, bool)
-    every[settled] = share > 0.5
+    family = np.array([target.backend.partition(".")[0] for target in engine.context.targets])
+    every[settled] = (share > 0.5) & (family[pairs.left_target[settled]] != family[pairs.right_target[settled]])
     return np.asarray(every[chosen])
 
 
