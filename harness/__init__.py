@@ -12,11 +12,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.api import compare, conventions, devices, diff, open_run, repro, run, show, timeline
+    from harness.api import accuracy, compare, conventions, devices, diff, open_run, repro, run, show, timeline
 
 __version__ = "0.1.0"
 __all__ = [
-    "__version__", "compare", "conventions", "devices", "diff", "open_run", "repro", "run", "show", "timeline",
+    "__version__", "accuracy", "compare", "conventions", "devices", "diff", "open_run", "repro", "run", "show",
+    "timeline",
 ]  # fmt: skip
 
 

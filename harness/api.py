@@ -70,6 +70,17 @@ def timeline(runs: Runs, select: Sequence[str] | None = None) -> pd.DataFrame:
     return history(_runs(runs), select=select)
 
 
+def accuracy(runs: Runs, select: Sequence[str] | None = None) -> pd.DataFrame:
+    """Worst and median error in ulp of the value, of d/dz and of d/dz*, for each function, dtype, backend and API.
+
+    runs: recorded with the reference. select: globs on CASE or CASE@POINT. See harness.compare.accuracy, whose columns
+    docs/columns.md explains.
+    """
+    from harness.compare.accuracy import accuracy as table
+
+    return table(_runs(runs), select=select)
+
+
 def devices(
     backends: Sequence[str] | None = None, python: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
@@ -160,5 +171,5 @@ def repro(run: str | Path | Run, where: str, culprit: str | None = None) -> tupl
 
 
 __all__ = [
-    "compare", "conventions", "devices", "diff", "open_run", "repro", "run", "show", "timeline",
+    "accuracy", "compare", "conventions", "devices", "diff", "open_run", "repro", "run", "show", "timeline",
 ]  # fmt: skip
