@@ -11,7 +11,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("compare", "compare recorded runs along one axis"),
     "diff": ("diff", "what changed between two recorded runs"),
     "timeline": ("timeline", "what changed over the versions that recorded runs hold"),
-    "accuracy": ("accuracy", "error in ulp of value, d/dz and d/dz*, for each function and backend"),
+    "accuracy": ("accuracy", "error in ulp of value, d/dz and d/dz*, by function and backend"),
     "show": ("show", "one case in full: inputs, raw results, Wirtinger pair, verdict, advice"),
     "report": ("report", "the report as one HTML file, or markdown, JUnit, SARIF, a badge"),
     "atlas": ("atlas", "draw a function over the complex plane: derivative, disagreement, error"),
