@@ -237,10 +237,19 @@ class Joiner:
                 row = int(rows[k])
                 owed[k] = (self.seen.text("case", row), self.seen.text("dtype", row)) in planned
         # A native API counts as asked where the other side has the question at all and was asked it anywhere.
-        asked = np.unique(self.question[theirs[self.raw[theirs]]])
-        owed &= ~self.raw[rows] | self.stray[rows] | np.isin(self.question[rows], asked)
-        rows = rows[owed]
-        return rows, self._cover(rows, theirs)
+        native = theirs[self.raw[theirs]]
+        always = ~self.raw[rows] | self.stray[rows]
+        owed &= always | np.isin(self.question[rows], self.question[native])
+        rows, always = rows[owed], always[owed]
+        cover = self._cover(rows, theirs)
+        if not self.targets[other].complete:
+            return rows, cover
+        # Not every native API is asked of every case (harness.run.planning). What is asked leaves a row, were it a
+        # refusal, or a failure that covers it; where a case has other rows and neither of these, nobody asked.
+        case = combine([(self._plan_key, _size(self._plan_key)), (self.question, len(self.questions))])
+        owed = always | (cover >= 0) | np.isin(case[rows], case[native])
+        owed |= ~np.isin(self._plan_key[rows], self._plan_key[theirs])
+        return rows[owed], cover[owed]
 
     def _cover(self, rows: Array, theirs: Array) -> Array:
         """The failed row of the other side that explains each absence, the most specific one first; -1 for none."""
