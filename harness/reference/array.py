@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from flint import acb, arb
 
-from harness.reference.precision import Ball, Undecided, Unsupported, literal, state
+from harness.reference.precision import Ball, Undecided, Unsupported, literal, power_of_two, state
 
 Objects = np.ndarray[Any, np.dtype[Any]]
 ORDER = "birc"
@@ -465,8 +465,23 @@ def whole(x: Ball, function: Callable[[Ball], Ball]) -> Ball:
 # --- comparisons ------------------------------------------------------------------------------------------------------
 
 
+def _note_closeness(x: Ball, y: Ball) -> None:
+    """Remember a comparison that rounding may decide otherwise: nearer than 2^-50 (single: 2^-21), of numbers that are
+    not both numbers of the machine, which everybody compares exactly. Balls that overlap are ties: another matter."""
+    if state.near or isinstance(x, acb) or isinstance(y, acb) or x.overlaps(y) or not (x.is_finite() and y.is_finite()):
+        return
+    gap, size = abs(x.mid() - y.mid()), max(abs(x.mid()), abs(y.mid()))
+    if gap <= size * power_of_two(-21 if state.single else -50) and not (_of_machine(x) and _of_machine(y)):
+        state.near = True
+
+
+def _of_machine(x: arb) -> bool:
+    return bool(x.is_exact()) and bool(arb(float(x.mid())) == x)
+
+
 def less(x: Ball, y: Ball) -> bool:
     """x < y; False for a NaN, and `Undecided` where two balls overlap."""
+    _note_closeness(x, y)
     if x < y:
         return True
     if x >= y or _undefined(x) or _undefined(y):
@@ -477,6 +492,7 @@ def less(x: Ball, y: Ball) -> bool:
 
 
 def less_equal(x: Ball, y: Ball) -> bool:
+    _note_closeness(x, y)
     if x <= y:
         return True
     if x > y or _undefined(x) or _undefined(y):

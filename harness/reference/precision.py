@@ -42,6 +42,7 @@ class State:
     site:    number of the eigenproblem within the evaluation
     vectors: the vectors found at (site, precision) last, where the next rotations begin
     source:  the random source of the gauge in the decomposition at hand
+    near:    set by a comparison that rounding may decide otherwise
     skew:    None, or a list to which functions of Hermitian matrices append x - x^H of their argument
     """
 
@@ -50,6 +51,7 @@ class State:
     gauge: int | None = None
     source: Random = field(default_factory=Random)
     freedom: bool = False
+    near: bool = False
     orders: list[Any] | None = None
     recorded: list[Any] = field(default_factory=list)
     site: int = 0
@@ -58,7 +60,7 @@ class State:
 
     def begin(self) -> None:
         """Forget what belongs to one evaluation."""
-        self.site, self.freedom = 0, False
+        self.site, self.freedom, self.near = 0, False, False
         self.recorded = []
 
     def forget(self) -> None:

@@ -77,6 +77,7 @@ def _solve(function: Compiled, arrays: Mapping[str, Floats], order: int, seconds
     with working(400, ties=True):
         structure = problem.structure
     outputs, freedom, hermitian, outside = _outputs(problem)
+    near = state.near
     state.orders = state.recorded or None
     once, count = perf_counter() - begin, 2 * len(structure.groups) + 5
     count += len(structure.groups) ** 2 if order >= 2 else 0
@@ -108,6 +109,10 @@ def _solve(function: Compiled, arrays: Mapping[str, Floats], order: int, seconds
         out.kind[(out.kind == SMOOTH) & _touched(skew)[None, :] & sees] = DOMAIN
     if order >= 2:
         _hessians(problem, out, gauge | (hopeless if outside else set()))
+    if near:  # |0.6+0.8j| > 1 is true of these doubles, and no machine can be asked to know
+        out.kind[out.kind == SMOOTH] = UNKNOWN
+        for _, _, kind, _, _ in out.hessians.values():
+            kind[kind == SMOOTH] = UNKNOWN
     return out
 
 

@@ -314,3 +314,25 @@ def test_what_overflows_is_nobodys_fault() -> None:
     assert found.values[0][1] == np.inf and found.values[0][2] == 0.0
     single = solve(Compiled("exp(z)", [Input("z", "real", (1,))]), {"z": np.array([100.0], np.float32)}, single=True)
     assert single.kind[0, 0] == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "known"),
+    [
+        ("where(abs(z) > 1, z - z / abs(z), 0 * z)", 0.6 + 0.8j, False),  # |z| = 1 + 2e-17 of these doubles
+        ("where(abs(z) > 1, z - z / abs(z), 0 * z)", 0.7 + 0.8j, True),
+        ("z / maximum(abs(z), 1)", 0.6 + 0.8j, False),
+        ("where(x > 1, x, 2 * x)", 1 + 2.0**-52, True),  # two numbers of the machine: anybody can tell
+        ("where(x * x > 2, x, 2 * x)", 2**0.5, False),
+    ],
+)
+def test_a_comparison_that_rounding_decides_is_no_evidence(text: str, x: complex, known: bool) -> None:
+    from harness.model import Input
+    from harness.reference.function import Compiled
+    from harness.reference.singular import SMOOTH, UNKNOWN
+    from harness.reference.solution import solve
+
+    name, array = ("z", np.array(x)) if isinstance(x, complex) else ("x", np.array(float(x)))
+    kind = "complex" if name == "z" else "real"
+    found = solve(Compiled(text, (Input(name, kind, ()),)), {name: array}, single=False).kind
+    assert set(found.ravel().tolist()) == {SMOOTH if known else UNKNOWN}
