@@ -61,6 +61,7 @@ def warm() -> None:
     import jax  # noqa: F401
     import scipy.linalg  # noqa: F401
     import torch
+    import torch._dynamo  # by the first forward rule that is a decomposition
     import torch.autograd.forward_ad as forward
 
     with forward.dual_level():
