@@ -20,8 +20,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     from harness.api import repro
+    from harness.reference.repro import NoScript
 
-    script, confirmed, output = repro(args.run, args.where, args.culprit)
+    try:
+        script, confirmed, output = repro(args.run, args.where, args.culprit)
+    except NoScript as reason:
+        print(f"harness repro: no script for {args.where}: {reason}", file=sys.stderr)
+        return 2
     write(script, args.output)
     print(output, file=sys.stderr)
     if not confirmed:
