@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +52,15 @@ class KeptProgram:
 class Shelf:
     """The folder of kept programs of one process. A file that cannot be read, or is damaged, counts as absent."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
-        """settings: what of the framework's state changes a program."""
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._base = "\n".join([*(f"{k}={v}" for k, v in sorted(settings.items())), _surroundings()])
+        self._base = _surroundings()
 
     def name(self, task: Task, settings: Mapping[str, str]) -> str | None:
-        """The file name of a task's program; None where its text does not say what it computes."""
+        """The file name of a task's program; None where its text does not say what it computes.
+
+        settings: what of the framework's state changes a program.
+        """
         if task.source.kind == "callable" or task.modules or task.path:
             return None
         point = task.points[0]
@@ -128,7 +130,7 @@ def _files(folder: Path) -> Iterator[str]:
                 yield f"{path}/{name} {about.st_size} {about.st_mtime_ns}\n"
 
 
-@lru_cache(maxsize=1)
+@cache
 def _processor() -> str:
     """What the processor can do: machine code made for another one may not run here."""
     with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:

@@ -8,7 +8,7 @@ with its own error and does not disturb the others. A program that was kept (see
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -56,35 +56,39 @@ class Part:
     """One traced and compiled function; its results are found by key, as are the errors met while it was traced."""
 
     def __init__(
-        self, backend: Jax, arguments: tuple[Any, ...], work: Callable[..., list[Work]], kept: KeptPart | None = None
+        self, backend: Jax, run: Callable[..., list[Any]], slices: Mapping[Hashable, tuple[int, Any]],
+        errors: Mapping[Hashable, BaseException],
     ) -> None:
-        """Traces and compiles `work`, or takes what was kept of it. Raises what jax raises."""
-        jax = backend.jax
-        self.errors: dict[Hashable, BaseException] = {}
-        self._slices: dict[Hashable, tuple[int, Any]] = {}
-        self._unflatten = jax.tree_util.tree_unflatten
-        self.run: Callable[..., list[Any]]
-        if kept is not None:
-            from jax.experimental.serialize_executable import deserialize_and_load
+        self.run, self._slices, self.errors = run, slices, errors
+        self._unflatten = backend.jax.tree_util.tree_unflatten
 
-            self.errors.update(kept.errors)
-            self._slices.update(kept.slices)
-            self.run = deserialize_and_load(kept.executable, *kept.trees)
-            return
+    @classmethod
+    def made(cls, backend: Jax, arguments: tuple[Any, ...], work: Callable[..., list[Work]]) -> Part:
+        """Traces and compiles `work`. Raises what jax raises."""
+        jax = backend.jax
+        errors: dict[Hashable, BaseException] = {}
+        slices: dict[Hashable, tuple[int, Any]] = {}
 
         def traced(*arguments: Any) -> list[Any]:
             flat: list[Any] = []
             for key, call in work(*arguments):
                 result, error, _ = attempt(call)
                 if error is not None:
-                    self.errors[key] = error.with_traceback(None)
+                    errors[key] = error.with_traceback(None)
                     continue
                 leaves, tree = jax.tree_util.tree_flatten(result)
-                self._slices[key] = (len(flat), tree)
+                slices[key] = (len(flat), tree)
                 flat.extend(leaves)
             return flat
 
-        self.run = jax.jit(traced).lower(*arguments).compile()
+        return cls(backend, jax.jit(traced).lower(*arguments).compile(), slices, errors)
+
+    @classmethod
+    def loaded(cls, backend: Jax, kept: KeptPart) -> Part:
+        """What was kept of a part. Raises what jax raises where it cannot be loaded."""
+        from jax.experimental.serialize_executable import deserialize_and_load
+
+        return cls(backend, deserialize_and_load(kept.executable, *kept.trees), kept.slices, kept.errors)
 
     def kept(self) -> KeptPart:
         """What makes this part again without tracing. Raises what jax raises where it cannot be serialised."""
@@ -163,14 +167,14 @@ class Program:
     def _make(self, arguments: tuple[Any, ...]) -> None:
         """Traces and compiles."""
         if not self.apis or self.calls <= SHARED_CALLS:
-            self.lean = self.whole = Part(self.backend, arguments, lambda *a: self._lean(*a) + self._natives(*a))
+            self.lean = self.whole = Part.made(self.backend, arguments, lambda *a: self._lean(*a) + self._natives(*a))
         else:
-            self.lean = Part(self.backend, arguments, self._lean)
-            self.whole = Part(self.backend, arguments, self._natives)
+            self.lean = Part.made(self.backend, arguments, self._lean)
+            self.whole = Part.made(self.backend, arguments, self._natives)
 
     def _take(self, kept: KeptProgram) -> bool:
         """Takes what was kept; False where jax cannot load it."""
-        parts, error, _ = attempt(lambda: [Part(self.backend, (), _nothing, part) for part in kept.parts])
+        parts, error, _ = attempt(lambda: [Part.loaded(self.backend, part) for part in kept.parts])
         if parts is None or error is not None:
             return False
         self.lean, self.whole = parts[0], parts[-1]
@@ -347,10 +351,6 @@ class Program:
 def _declined(site: Site, output: int) -> Array:
     site.need_differentiable(output)
     raise AssertionError("the output is differentiable")
-
-
-def _nothing(*arguments: Any) -> list[Work]:
-    raise AssertionError("a part that was kept is not traced")
 
 
 def _same(array: Array) -> Array:

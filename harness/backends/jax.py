@@ -98,7 +98,7 @@ class Jax(PointwiseBackend):
         compilation_cache.reset_cache()  # jax remembers from its first compilation whether there was a cache
         # LAPACK's functions are found when the first call of one is lowered; a kept program lowers nothing
         self.jax.jit(self.jnp.linalg.cholesky).lower(self.jax.ShapeDtypeStruct((1, 1), "float32"))
-        return Shelf(place / "programs", {"device": device})
+        return Shelf(place / "programs")
 
     # -- what it is ------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from harness.cli.dispatch import UsageError
 from harness.cli.options import write
 
 
@@ -25,8 +26,7 @@ def execute(args: argparse.Namespace) -> int:
     try:
         script, confirmed, output = repro(args.run, args.where, args.culprit)
     except NoScript as reason:
-        print(f"harness repro: no script for {args.where}: {reason}", file=sys.stderr)
-        return 2
+        raise UsageError(f"no script for {args.where}: {reason}") from reason
     write(script, args.output)
     print(output, file=sys.stderr)
     if not confirmed:

@@ -7,13 +7,13 @@ every input finite.  A NaN or an infinity where the truth is finite is an infini
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from harness.compare.api import _combinations, _name, _selected
+from harness.compare.api import as_list, joined, run_name
 from harness.compare.context import Context
 from harness.compare.culprit import sure
 from harness.compare.engine import Engine, Group
@@ -22,8 +22,7 @@ from harness.compare.facts import GAUGE, FactIndex, Facts
 from harness.compare.form import Array, Form, scale
 from harness.compare.frame import labels
 from harness.compare.pairs import Joiner, Pairs
-from harness.compare.table import Observations
-from harness.compare.targets import REFERENCE, match_targets, targets_of
+from harness.compare.targets import REFERENCE
 from harness.compare.tolerance import Tolerances
 from harness.model import Case
 
@@ -42,10 +41,10 @@ def accuracy(runs: Any, select: Sequence[str] | None = None) -> pd.DataFrame:
     runs: one opened run or several; the reference has to be in one of them.  select: globs on CASE or CASE@POINT.
     Errors are in ulp, as docs/columns.md says; NaN where nothing counted.  Raises CompareError without a reference.
     """
-    listed: list[Any] = list(runs) if isinstance(runs, Iterable) and not isinstance(runs, str) else [runs]
+    listed = as_list(runs)
     return accuracy_of_tables(
         [run.table() for run in listed], [run.header for run in listed], [run.cases for run in listed], select=select,
-        names=[_name(run) for run in listed],
+        names=[run_name(run) for run in listed],
     )  # fmt: skip
 
 
@@ -54,17 +53,10 @@ def accuracy_of_tables(
     select: Sequence[str] | None = None, names: Sequence[str] | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """The same from tables of observations, headers and cases, one of each a run."""
-    seen = Observations(tables)
-    targets = [t for k, h in enumerate(headers) for t in targets_of(h, k, names[k] if names else "")]
-    targets = match_targets(targets, _combinations(seen))
+    joiner, merged = joined(tables, headers, cases, select, names=names)
+    targets = joiner.targets
     if not any(t.backend == REFERENCE for t in targets):
         raise CompareError("an accuracy table needs the reference, and it did not observe in any of these runs")
-    merged: dict[str, Case] = {}
-    for case in (c for group in cases for c in group):
-        merged.setdefault(case.id, case)
-    joiner = Joiner(seen, targets)
-    if select:
-        joiner.compared &= _selected(seen, select)
     chosen = [(a, b) for a, b in joiner.target_pairs("backend") if targets[b].backend == REFERENCE]
     engine = Engine(Context(joiner, merged), _judged(joiner, joiner.between(chosen)))
     return _summary(_Errors(engine).frame(), list(merged))
@@ -98,7 +90,7 @@ class _Errors:
                 errors = errors_in_ulp(*one)
                 if max(np.fmax.reduce(list(errors.values())), 0.0) > tol.fine / tol.eps:
                     # As in `compare`: what cancelled is measured against the terms that it was summed from.
-                    floors = engine._floors(group, np.arange(group.pairs.size)) if floors is None else floors
+                    floors = engine.floors(group, np.arange(group.pairs.size)) if floors is None else floors
                     errors = errors_in_ulp(*one, floors[k])
                 for name, error in errors.items():
                     self.found[name][p] = error

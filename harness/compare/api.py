@@ -32,14 +32,20 @@ def compare(runs: Any, axis: str = "backend", select: Sequence[str] | None = Non
     select: globs on CASE or CASE@POINT; None is everything.
     Raises CompareError where the runs cannot be compared.
     """
-    listed: list[Any] = list(runs) if isinstance(runs, Iterable) and not isinstance(runs, str) else [runs]
+    listed = as_list(runs)
     return compare_tables(
         [run.table() for run in listed], [run.header for run in listed], [run.cases for run in listed], axis,
-        select=select, complete=[bool(run.complete) for run in listed], names=[_name(run) for run in listed],
+        select=select, complete=[bool(run.complete) for run in listed], names=[run_name(run) for run in listed],
     )  # fmt: skip
 
 
-def _name(run: Any) -> str:
+def as_list(runs: Any) -> list[Any]:
+    """One run or several, as a list."""
+    return list(runs) if isinstance(runs, Iterable) and not isinstance(runs, str) else [runs]
+
+
+def run_name(run: Any) -> str:
+    """The name of a run's folder; "" for a run without one."""
     path = getattr(run, "path", None)
     return "" if path is None else str(getattr(path, "name", path))
 
@@ -55,6 +61,27 @@ def compare_tables(
     between: chooses the pairs (left, right) of targets in place of every pair that differs along the axis only.
     """  # fmt: skip
     axis = ALIASES.get(axis, axis)
+    joiner, merged = joined(tables, headers, cases, select, complete, names)
+    targets = joiner.targets
+    pairs = joiner.pairs(axis) if between is None else joiner.between(between(targets))
+    engine = Engine(Context(joiner, merged), pairs, across_dtypes=axis == "dtype")
+    engine.run()
+    sides = labels(engine, axis)
+    statuses = settle(engine, sides)
+    settle_values(engine)
+    evidence = weigh(engine)
+    weigh_values(engine, evidence)
+    inherit(engine)
+    frame = build(engine, axis, sides, statuses, evidence, list(merged.values()))
+    apply_expectations(frame, merged, targets)
+    return Comparison(frame.drop(columns=["left_target", "right_target"]))
+
+
+def joined(
+    tables: Sequence[pa.Table | pd.DataFrame], headers: Sequence[Mapping[str, Any]], cases: Sequence[Sequence[Case]],
+    select: Sequence[str] | None = None, complete: Sequence[bool] | None = None, names: Sequence[str] | None = None,
+) -> tuple[Joiner, dict[str, Case]]:  # fmt: skip
+    """The observations of several runs as one table with their targets, and their cases by id; see `compare_tables`."""
     seen = Observations(tables)
     listed = [t for k, h in enumerate(headers) for t in targets_of(h, k, names[k] if names else "")]
     met = _combinations(seen)
@@ -71,18 +98,7 @@ def compare_tables(
     joiner = Joiner(seen, targets, planned)
     if select:
         joiner.compared &= _selected(seen, select)
-    pairs = joiner.pairs(axis) if between is None else joiner.between(between(targets))
-    engine = Engine(Context(joiner, merged), pairs, across_dtypes=axis == "dtype")
-    engine.run()
-    sides = labels(engine, axis)
-    statuses = settle(engine, sides)
-    settle_values(engine)
-    evidence = weigh(engine)
-    weigh_values(engine, evidence)
-    inherit(engine)
-    frame = build(engine, axis, sides, statuses, evidence, list(merged.values()))
-    apply_expectations(frame, merged, targets)
-    return Comparison(frame.drop(columns=["left_target", "right_target"]))
+    return joiner, merged
 
 
 def _combinations(seen: Observations) -> list[tuple[int, str, str, str, str]]:

@@ -85,17 +85,13 @@ class Context:
         self.value_row = np.where(at >= 0, values[np.maximum(at, 0)], -1) if values.size else np.full(seen.count, -1)
 
     @cached_property
-    def _truths(self) -> Array:
-        """The reference's value row of every row, or -1."""
+    def truth_row(self) -> Array:
+        """The row of the reference's value, of every row of somebody's value; -1 where there is none."""
         joiner = self.joiner
         referees = np.array([t.backend == REFERENCE for t in self.targets] or [False])
         rows = np.flatnonzero(joiner.value & joiner.ok & referees[joiner.target])
         at = lookup(joiner.where[rows], joiner.where)
         return np.where(at >= 0, rows[np.maximum(at, 0)], -1) if rows.size else np.full(self.seen.count, -1)
-
-    def truth_row(self, value: int) -> int:
-        """The row of the reference's value where `value` is the row of somebody's; -1 where there is none."""
-        return int(self._truths[value])
 
     def out_shape(self, row: int) -> tuple[int, ...] | None:
         value = int(self.value_row[row])

@@ -258,7 +258,7 @@ class Engine:
     def each(self, group: Group) -> Iterator[tuple[Array, Array, Array]]:
         """(left, right, floor of the scale) of the pairs of a group, (m, n, c) each, without conventions."""
         left, right, _, _ = self.normal(group)
-        floors = self._floors(group, np.arange(group.pairs.size))
+        floors = self.floors(group, np.arange(group.pairs.size))
         for k in range(group.pairs.size):
             yield left[k], right[k], floors[k]
 
@@ -291,7 +291,7 @@ class Engine:
         judged = judge_batch(group.form, left, right, tol)
         again = np.flatnonzero(~np.isin(judged.verdict, _SETTLED))
         if again.size:
-            floor = self._floors(group, again)
+            floor = self.floors(group, again)
             better = judge_batch(group.form, left[again], right[again], tol, floor)
             for name in ("verdict", "relation", "factor", "max_abs", "max_rel", "ulp"):
                 getattr(judged, name)[again] = getattr(better, name)
@@ -312,7 +312,7 @@ class Engine:
             judged.note = [f"{group.note}; {n}" if n else group.note for n in judged.note]
         self.out.put(group.pairs, judged)
 
-    def _floors(self, group: Group, again: Array) -> Array:
+    def floors(self, group: Group, again: Array) -> Array:
         """(len(again), m, n) lower bounds of the scale; the larger of what the two sides' differentials give."""
         form, tol = group.form, self.context.tolerances[group.tolerance]
         out = np.zeros((again.size, form.m, form.n))
@@ -353,7 +353,7 @@ class Engine:
                 out[pick[plain]] = RELATION["equal"]
         other = np.flatnonzero(~same)
         if other.size:
-            floor = self._floors(group, other)
+            floor = self.floors(group, other)
             row = int(self.pairs.left[group.pairs[0]])
             shapes = self.context.in_shape(row) or (), self.context.out_shape(row) or ()
             out[other] = relations(group.form, left[other], right[other], tol, floor, *shapes)

@@ -372,7 +372,7 @@ def _matches(left: Array, right: Array) -> tuple[Array, Array]:
 
 def _backend_order(target: Target) -> tuple[tuple[int, ...], str, str, str, int, str]:
     """Families in reverse alphabetical order (torch before jax), the rest in alphabetical order."""
-    family = (*(-ord(c) for c in target.backend.partition(".")[0]), 1)
+    family = (*(-ord(c) for c in target.family), 1)
     return family, target.backend, target.device, target.mode, target.run, target.environment
 
 

@@ -139,7 +139,7 @@ def _lost(context: Context, row: int, value: int, size: Array, tol: Tolerances) 
     """(m,): numbers that a target returned further than the coarse tolerance from the reference's, though not further
     than a stable evaluation may be: |f - f_true| <= 64 eps sum |df/dz| |z|."""
     nothing = np.zeros(size.shape, bool)
-    truth = context.truth_row(value)
+    truth = int(context.truth_row[value])
     floor = value_floor(context, row, size.size, tol)
     if truth < 0 or truth == value or floor is None:
         return nothing

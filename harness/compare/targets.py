@@ -40,6 +40,11 @@ class Target:
         return self.run, self.interpreter
 
     @property
+    def family(self) -> str:
+        """The framework: "torch" of torch.autograd and torch.func."""
+        return self.backend.partition(".")[0]
+
+    @property
     def common_mode(self) -> str:
         """"default" for the backend's default mode, whatever it is called there."""
         return "default" if self.mode == self.default_mode else self.mode
@@ -53,7 +58,7 @@ class Target:
     @property
     def version(self) -> str:
         """The version of the first package that the backend names, e.g. "2.13.0+cpu"; "" where unknown."""
-        for package in (self.backend.partition(".")[0], *self.versions):
+        for package in (self.family, *self.versions):
             if package in self.versions:
                 return str(self.versions[package])
         return ""

@@ -9,7 +9,7 @@ from harness.compare.engine import Engine
 from harness.compare.evidence import Evidence
 from harness.compare.form import Array
 from harness.compare.pairs import Pairs
-from harness.compare.table import combine, lookup
+from harness.compare.table import combine
 from harness.compare.targets import REFERENCE
 
 
@@ -17,13 +17,10 @@ def weigh_values(engine: Engine, found: Evidence) -> None:
     """Name the side whose value differs from that of the reference, in pairs of frameworks whose values differ."""
     pairs, joiner, context = engine.pairs, engine.context.joiner, engine.context
     referees = np.array([t.backend == REFERENCE for t in context.targets] or [False])
-    truths = np.flatnonzero(joiner.value & joiner.ok & referees[joiner.target])
     chosen = np.flatnonzero((engine.out.verdict == VERDICT["value"]) & (pairs.left >= 0) & (pairs.right >= 0))
     chosen = chosen[joiner.value[pairs.left[chosen]] & ~referees[pairs.right_target[chosen]]]
-    if not truths.size or not chosen.size:
-        return
-    at = lookup(joiner.where[truths], joiner.where[pairs.left[chosen]])
-    chosen, truth = chosen[at >= 0], truths[at[at >= 0]]
+    truth = context.truth_row[pairs.left[chosen]]
+    chosen, truth = chosen[truth >= 0], truth[truth >= 0]
     # Where the reference leaves the value open, or an argument is infinite or NaN, it speaks for nobody.
     known = [
         context.has_finite_inputs(int(t)) and bool(np.isfinite(engine.seen.components(np.array([t]))).all())
@@ -53,9 +50,6 @@ def _two_functions(engine: Engine, chosen: Array) -> Array:
     settled = np.flatnonzero(
         (engine.out.verdict >= 0) & (pairs.left >= 0) & engine.context.joiner.value[np.maximum(pairs.left, 0)]
     )
-    settled = settled[[_ordinary(engine, int(row)) for row in pairs.left[settled]]]
-    if not settled.size:
-        return np.zeros(chosen.size, bool)
     rows = pairs.left[settled]
     key = combine([
         (seen.codes["case"][rows], len(seen.words["case"])), (seen.codes["dtype"][rows], len(seen.words["dtype"])),
@@ -63,12 +57,15 @@ def _two_functions(engine: Engine, chosen: Array) -> Array:
         (pairs.left_target[settled], len(engine.context.targets)),
         (pairs.right_target[settled], len(engine.context.targets)),
     ])  # fmt: skip
+    asked = np.isin(key, key[np.isin(settled, chosen)])
+    asked[asked] = [_ordinary(engine, int(row)) for row in rows[asked]]
+    settled, key = settled[asked], key[asked]
     _, inverse = np.unique(key, return_inverse=True)
     inverse = inverse.reshape(-1)
     differ = np.bincount(inverse, engine.out.verdict[settled] == VERDICT["value"])
     share = (differ / np.bincount(inverse))[inverse]
     every = np.zeros(pairs.count, bool)
-    family = np.array([target.backend.partition(".")[0] for target in engine.context.targets])
+    family = np.array([target.family for target in engine.context.targets])
     every[settled] = (share > 0.5) & (family[pairs.left_target[settled]] != family[pairs.right_target[settled]])
     return np.asarray(every[chosen])
 

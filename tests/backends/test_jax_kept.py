@@ -93,10 +93,10 @@ def test_another_installation_has_other_names(folder: Path, monkeypatch: pytest.
     for line in ("a.py 1 1\n", "a.py 2 1\n", "a.py 1 2\n"):
         _jax_kept._surroundings.cache_clear()
         monkeypatch.setattr(_jax_kept, "_files", lambda place, line=line: iter([line]))
-        names.add(_jax_kept.Shelf(folder, {}).name(task, {}))
+        names.add(_jax_kept.Shelf(folder).name(task, {}))
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false --xla_cpu_enable_fast_math=true")
     _jax_kept._surroundings.cache_clear()
-    names.add(_jax_kept.Shelf(folder, {}).name(task, {}))
+    names.add(_jax_kept.Shelf(folder).name(task, {}))
     _jax_kept._surroundings.cache_clear()
     assert len(names) == 4
 

@@ -111,12 +111,7 @@ def test_each_wrong_backend_is_named_on_the_whole_catalogue(
     alter, words = ALTERATIONS[name]
     wrong = observed(f"tests.wrong_backends:{name}", tmp_path / "run")
     culprits = blamed(harness.compare([right, wrong, truth]))
-    frame = harness.compare([right, wrong])
-    pairs = frame[(frame["quantity"] == "differential") & (frame["api"] == "pullback")]
-    verdicts = {
-        (str(r.case), str(r.point), str(r.dtype), str(r.output), str(r.input)): str(r.verdict)
-        for r in pairs.itertuples(index=False)
-    }
+    verdicts = pullbacks(right, wrong)
     seen = hidden = 0
     problems = []
     for r in differentials(right).itertuples(index=False):
@@ -144,7 +139,7 @@ def test_each_wrong_backend_is_named_on_the_whole_catalogue(
             problems.append((r.case, r.point, r.output, r.input, verdict))
     assert not problems, f"{len(problems)} of {seen + hidden}: {problems[:12]}"
     # Where torch.func agrees with the reference, what differs from it is the fault of the other side.
-    mine = wrong_backends.__dict__[name].name
+    mine = getattr(wrong_backends, name).name
     # No derivative has been agreed upon where an argument is NaN (nanmedian), so nobody is accused there.
     finite = {(c.id, p.name) for c in right.cases for p in c.points
               if all(np.isfinite(a).all() for a in p.arrays.values())}  # fmt: skip
@@ -280,14 +275,12 @@ def test_failures_are_rows_with_their_own_verdict_on_the_whole_catalogue(
     assert len(asked) > 500 and not found, f"{len(found)}: {list(found.items())[:12]}"
 
 
-#: Losing a process costs a start: one case of each family, or with HARNESS_WHOLE=1 every case.
-FIRST = {c.family: c.id for c in reversed(load([catalogue_path()]))}
-
-
 @pytest.mark.parametrize(("name", "verdict"), [("HangsAtOnce", "timeout"), ("DiesAtOnce", "crash")])
 def test_lost_processes_are_rows_with_their_own_verdict(name: str, verdict: str, tmp_path: Path) -> None:
-    ids = [c.id for c in load([catalogue_path()])] if EVERYWHERE is None else list(FIRST.values())
-    select = [f"{c}@{points[0]}" for c, points in first_points().items() if c in ids]
+    cases = load([catalogue_path()])
+    if EVERYWHERE is not None:  # losing a process costs a start: one case of each family
+        cases = tuple({c.family: c for c in reversed(cases)}.values())
+    select = [f"{c.id}@{c.points[0].name}" for c in cases]
     options: dict[str, object] = {"seconds": 0.3} if name == "HangsAtOnce" else {}
     right = observed("torch.func", tmp_path / "right", select)
     wrong = observed(f"tests.wrong_backends:{name}", tmp_path / "wrong", select, **options)
@@ -298,10 +291,6 @@ def test_lost_processes_are_rows_with_their_own_verdict(name: str, verdict: str,
     assert len(expected) > 25 and expected <= set(rows["case"].astype(str))
     others = rows[rows["verdict"].astype(str) != verdict]
     assert others.empty, others[["case", "point", "verdict", "note"]].head(12).to_string()
-
-
-def first_points() -> dict[str, list[str]]:
-    return {c.id: [p.name for p in c.points] for c in load([catalogue_path()])}
 
 
 @pytest.mark.parametrize(("name", "verdict"), [("Hangs", "timeout"), ("DiesBySignal", "crash")])
