@@ -43,14 +43,17 @@ def _runs(runs: Runs) -> list[Run]:
     return [open_run(run) for run in runs]
 
 
-def compare(runs: Runs, axis: str = "backend", select: Sequence[str] | None = None) -> Comparison:
+def compare(
+    runs: Runs, axis: str = "backend", select: Sequence[str] | None = None, expect: Sequence[Case] | None = None
+) -> Comparison:
     """Every pair of observations that differ along `axis` only; one row a pair, the columns of the contract.
 
-    axis: backend, api, mode, device, dtype or version. select: globs on CASE or CASE@POINT.
+    axis: backend, api, mode, device, dtype or version. select: globs on CASE or CASE@POINT. expect: cases whose
+    expectations take the place of those that were recorded with the runs.
     """
     from harness.compare import compare as join
 
-    return join(_runs(runs), axis=axis, select=select)
+    return join(_runs(runs), axis=axis, select=select, expect=expect)
 
 
 def diff(

@@ -116,6 +116,7 @@ class Expectation:
     link: str = ""
     strict: bool = True
     place: Place = Place("")
+    cause: str = ""  # id of the known difference that several cases share, empty where the case says it alone
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from harness.cases.catalogue import catalogue_path, lint, load
 from harness.cases.errors import CaseErrors
-from harness.cases.schema import points_schema, schema
+from harness.cases.schema import known_schema, points_schema, schema
 from harness.cases.serial import digest, from_json, point_arrays, to_json
 
 __all__ = [
-    "CaseErrors", "catalogue_path", "digest", "from_json", "lint", "load", "point_arrays", "points_schema", "schema",
-    "to_json",
+    "CaseErrors", "catalogue_path", "digest", "from_json", "known_schema", "lint", "load", "point_arrays",
+    "points_schema", "schema", "to_json",
 ]  # fmt: skip

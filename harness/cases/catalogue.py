@@ -10,6 +10,8 @@ from pathlib import Path
 from harness.cases import document
 from harness.cases.build import DEFAULT_KEYS, KEYS, Surroundings, build
 from harness.cases.errors import Problems, suggestion
+from harness.cases.known import FILE_NAME as KNOWN_NAME
+from harness.cases.known import Known
 from harness.cases.pointsets import FILE_NAME, PointSets
 from harness.cases.values import Reading
 from harness.model import Case, CaseError, Place
@@ -17,6 +19,8 @@ from harness.model import Case, CaseError, Place
 SUFFIXES = (".yaml", ".yml")
 FILE_KEYS = ("defaults", "cases")
 MAX_CASES = 5000
+#: Files of a catalogue that are no case files, and what they hold.
+_OTHERS = {FILE_NAME: "point sets", KNOWN_NAME: "known differences"}
 
 
 def catalogue_path() -> Path:
@@ -58,13 +62,16 @@ def lint(paths: Sequence[str | Path], *, allow: Sequence[str] = ()) -> list[Case
 def _load(paths: Sequence[str | Path], allow: Sequence[str], problems: Problems) -> list[Case]:
     if isinstance(paths, (str, Path)):
         paths = [paths]
-    sets = PointSets(_shipped())
+    sets, known = PointSets(_shipped()), Known()
     seen: dict[str, Place] = {}
     cases: list[Case] = []
     for file in _files(paths, problems):
         with problems.collect():
-            for case in _read(file, sets, allow, problems, seen):
+            for case in _read(file, sets, known, allow, problems, seen):
                 cases.append(case)
+    for given in map(Path, paths):
+        if (given / FILE_NAME).is_file():  # the whole catalogue was read
+            known.check_cases(given, seen, problems)
     return cases
 
 
@@ -95,10 +102,10 @@ def _expand(given: Path, problems: Problems) -> Iterator[CaseFile]:
         reason = getattr(error, "strerror", None) or str(error)
         raise CaseError(f"there is nothing to read: {reason}", Place(shown, 1, 1), "check the path") from None
     if not is_folder:
-        if real.name == FILE_NAME:
+        if real.name in _OTHERS:
             raise CaseError(
-                "this file holds point sets, not cases", Place(shown, 1, 1), "name the folder, or a file of cases"
-            )
+                f"this file holds {_OTHERS[real.name]}, not cases", Place(shown, 1, 1),
+                "name the folder, or a file of cases")  # fmt: skip
         yield CaseFile(real, shown, None)
         return
     count = 0
@@ -109,7 +116,7 @@ def _expand(given: Path, problems: Problems) -> Iterator[CaseFile]:
                 problems.add("this link leads out of the folder and is not followed", _place(folder, name, real, given))
         for name in sorted(names):
             path = Path(folder) / name
-            if path.suffix not in SUFFIXES or name.startswith(".") or name == FILE_NAME:
+            if path.suffix not in SUFFIXES or name.startswith(".") or name in _OTHERS:
                 continue
             count += 1
             place = _place(folder, name, real, given)
@@ -141,7 +148,7 @@ def _family(file: CaseFile, root: Path | None) -> str:
 
 
 def _read(
-    file: CaseFile, sets: PointSets, allow: Sequence[str], problems: Problems, seen: dict[str, Place]
+    file: CaseFile, sets: PointSets, known: Known, allow: Sequence[str], problems: Problems, seen: dict[str, Place]
 ) -> Iterator[Case]:
     top = Place(file.shown, 1, 1)
     root_node = document.table(document.read(file.path, file.shown), "a case file", None, top)
@@ -157,14 +164,14 @@ def _read(
     if len(nodes) > MAX_CASES:
         raise CaseError(f"{len(nodes)} cases in one file", nodes[MAX_CASES].place, f"at most {MAX_CASES}")
     root = _root(file.path)
-    visible = sets.visible(root, _shown_sets(file, root))
+    visible = sets.visible(root, _shown_file(file, root, FILE_NAME))
     around = Surroundings(Reading(file.shown, file.path.parent), visible, tuple(allow), _family(file, root))
     for node in nodes:
         case = build(node, defaults, around, problems)
         if not _first(node, seen, problems):
             continue
         if case is not None:
-            yield case
+            yield known.added(case, root, _shown_file(file, root, KNOWN_NAME), problems)
 
 
 def _check_keys(table: document.Table) -> None:
@@ -188,10 +195,10 @@ def _first(node: document.Node, seen: dict[str, Place], problems: Problems) -> b
     return True
 
 
-def _shown_sets(file: CaseFile, root: Path | None) -> str:
-    """points.yaml as messages give it: relative to what the user named where that is possible."""
+def _shown_file(file: CaseFile, root: Path | None, name: str) -> str:
+    """A file of the catalogue's root as messages give it: relative to what the user named where that is possible."""
     if root is None:
         return ""
     up = len(file.path.parent.relative_to(root).parts)
     shown = Path(file.shown).parent
-    return os.path.normpath(shown.joinpath(*[".."] * up, FILE_NAME))
+    return os.path.normpath(shown.joinpath(*[".."] * up, name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -38,19 +39,27 @@ def expectations(
     outputs: Sequence[str],
     dtypes: Sequence[str],
     problems: Problems,
+    *,
+    common: Table | None = None,
+    cause: str = "",
 ) -> tuple[Expectation, ...]:
-    """Every entry of `expect` (one mapping or a list of them); problems are collected."""
+    """Every entry of `expect` (one mapping or a list of them); problems are collected.
+
+    common: keys that every entry has unless it gives them itself. cause: the id of what they all come from.
+    """
     found = []
     for item in document.one_or_many(node):
         with problems.collect():
-            found.append(_one(item, points, inputs, outputs, dtypes))
+            table = document.table(item, "an expectation", KEYS, item.place)
+            if common is not None:
+                table = Table({**common.entries, **table.entries}, {**common.keys, **table.keys}, table.place)
+            found.append(replace(_one(table, points, inputs, outputs, dtypes), cause=cause))
     return tuple(found)
 
 
 def _one(
-    node: Node, points: Sequence[str], inputs: Sequence[str], outputs: Sequence[str], dtypes: Sequence[str]
+    table: Table, points: Sequence[str], inputs: Sequence[str], outputs: Sequence[str], dtypes: Sequence[str]
 ) -> Expectation:
-    table = document.table(node, "an expectation", KEYS, node.place)
     for required in ("verdict", "because"):
         if required not in table:
             raise CaseError(f"an expectation needs `{required}`", table.place, KEYS[required])

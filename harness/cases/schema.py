@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from harness.cases import build, expectations, functions, inputs, points, pointsets, sampling, words
+from harness.cases import build, expectations, functions, inputs, known, points, pointsets, sampling, words
 from harness.cases.files import MAX_SIDE
 from harness.cases.samplers import REGISTRY, Parameter
 from harness.model import KINDS
@@ -72,6 +72,41 @@ def points_schema() -> Schema:
             }
         },
         "$defs": {key: shared[key] for key in ("name", "number", "sampler")},
+    }
+
+
+def known_schema() -> Schema:
+    """The schema of known.yaml."""
+    shared = _definitions()
+    whole, keys = shared["expectation"]["properties"], ("because", "link", "versions", "strict")
+    there = {
+        "type": "object",
+        "required": ["verdict"],
+        "additionalProperties": False,
+        "properties": whole,
+    }
+    cause = _described(
+        known.CAUSE_KEYS,
+        {
+            "id": {"$ref": "#/$defs/name"},
+            **{key: whole[key] for key in keys},
+            "in": {
+                "type": "object",
+                "minProperties": 1,
+                "propertyNames": {"$ref": "#/$defs/name"},
+                "additionalProperties": {"anyOf": [there, {"type": "array", "items": there}]},
+            },
+        },
+        ["id", "because", "in"],
+    )
+    return {
+        "$schema": _DRAFT,
+        "title": "Known differences of a catalogue of Wirtinger harness cases",
+        "type": "object",
+        "required": ["known"],
+        "additionalProperties": False,
+        "properties": {"known": {"description": "the causes", "type": "array", "items": cause}},
+        "$defs": {"name": shared["name"]},
     }
 
 

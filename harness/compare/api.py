@@ -24,18 +24,22 @@ from harness.compare.values import weigh_values
 from harness.model import Case
 
 
-def compare(runs: Any, axis: str = "backend", select: Sequence[str] | None = None) -> Comparison:
+def compare(
+    runs: Any, axis: str = "backend", select: Sequence[str] | None = None, expect: Sequence[Case] | None = None
+) -> Comparison:  # fmt: skip
     """Every pair of observations that differ along `axis` only, as one row of the contract's columns.
 
     runs: one `harness.run.Run` or several; two frameworks need not have run together.
     axis: backend, api, mode, device, dtype or version (also called environment).
     select: globs on CASE or CASE@POINT; None is everything.
+    expect: cases whose expectations take the place of those that were recorded with the runs.
     Raises CompareError where the runs cannot be compared.
     """
     listed = as_list(runs)
     return compare_tables(
         [run.table() for run in listed], [run.header for run in listed], [run.cases for run in listed], axis,
         select=select, complete=[bool(run.complete) for run in listed], names=[run_name(run) for run in listed],
+        expect=expect,
     )  # fmt: skip
 
 
@@ -54,6 +58,7 @@ def compare_tables(
     tables: Sequence[pa.Table | pd.DataFrame], headers: Sequence[Mapping[str, Any]], cases: Sequence[Sequence[Case]],
     axis: str = "backend", *, select: Sequence[str] | None = None, complete: Sequence[bool] | None = None,
     names: Sequence[str] | None = None, between: Callable[[Sequence[Target]], list[tuple[int, int]]] | None = None,
+    expect: Sequence[Case] | None = None,
 ) -> Comparison:
     """The same from tables of observations, headers and cases, one of each a run.
 
@@ -73,7 +78,7 @@ def compare_tables(
     weigh_values(engine, evidence)
     inherit(engine)
     frame = build(engine, axis, sides, statuses, evidence, list(merged.values()))
-    apply_expectations(frame, merged, targets)
+    apply_expectations(frame, merged if expect is None else {case.id: case for case in expect}, targets)
     return Comparison(frame.drop(columns=["left_target", "right_target"]))
 
 

@@ -21,7 +21,7 @@ _NOT_COMPARED = ("unsupported",)
 
 
 def apply_expectations(frame: pd.DataFrame, cases: Mapping[str, Case], targets: Sequence[Target]) -> None:
-    """Fill the columns expected, surprising and (for expectations that no longer happen) note, in place.
+    """Fill the columns expected, cause, surprising and (for expectations that no longer happen) note, in place.
 
     frame: rows in their final order, with object columns and the extra columns left_target, right_target (numbers).
     A row is surprising if its verdict is not calm and no expectation of its case speaks of it.  A strict expectation
@@ -30,6 +30,7 @@ def apply_expectations(frame: pd.DataFrame, cases: Mapping[str, Case], targets: 
     """
     verdict = frame["verdict"].to_numpy(dtype=object)
     expected = np.full(len(frame), "", dtype=object)
+    cause = np.full(len(frame), "", dtype=object)
     surprising = ~np.isin(verdict, CALM)
     notes = frame["note"].to_numpy(dtype=object).copy()
     for case, rows in _rows_by_case(frame, cases):
@@ -41,6 +42,7 @@ def apply_expectations(frame: pd.DataFrame, cases: Mapping[str, Case], targets: 
             shows = selected & np.isin(verdict[rows], expectation.verdict) & _culprit(part, expectation)
             new = shows & ~excused
             expected[rows[new]] = _reason(expectation)
+            cause[rows[new]] = expectation.cause
             excused |= shows
             if expectation.strict:
                 broken += [(k, expectation) for k in _broken(part, expectation, selected, shows)]
@@ -51,7 +53,8 @@ def apply_expectations(frame: pd.DataFrame, cases: Mapping[str, Case], targets: 
             row = rows[k]
             surprising[row] = True
             notes[row] = f"{notes[row]}; {told}" if notes[row] else told
-    frame["expected"], frame["surprising"], frame["note"] = expected, surprising, notes
+    frame["expected"], frame["cause"] = expected, cause
+    frame["surprising"], frame["note"] = surprising, notes
 
 
 def _reason(expectation: Expectation) -> str:

@@ -25,7 +25,7 @@ COLUMNS = (
 )  # fmt: skip
 #: What else is in a frame. factor: left / right, where that is the verdict. *_version: of the framework.
 _SIDE = ("backend", "device", "mode", "environment", "version", "run", "api", "status", "dtype")
-EXTRA = ("factor", *(f"{side}_{word}" for side in ("left", "right") for word in _SIDE))
+EXTRA = ("factor", "cause", *(f"{side}_{word}" for side in ("left", "right") for word in _SIDE))
 QUANTITIES = ("value", "differential", "hessian", "raw")
 EVIDENCE = ("", "closed-form", "reference", "finite-differences")
 _FIXED: Mapping[str, tuple[str, ...]] = {
@@ -128,7 +128,7 @@ def build(
     engine: Engine, axis: str, names: tuple[Array, Array], statuses: tuple[Array, Array], evidence: Evidence,
     cases: Sequence[Case],
 ) -> Comparison:
-    """The frame, rows in catalogue order; expected and surprising are still to be filled in."""
+    """The frame, rows in catalogue order; expected, cause and surprising are still to be filled in."""
     pairs, out, seen = engine.pairs, engine.out, engine.seen
     row = np.where(pairs.left >= 0, pairs.left, pairs.right)
     api, left_api, right_api = _apis(engine, row)
@@ -161,7 +161,7 @@ def build(
     columns["blind"] = pd.Categorical(out.blind[order])
     columns["expected"], columns["surprising"] = np.full(row.size, "", object), np.zeros(row.size, bool)
     columns["note"] = out.note[order]
-    columns["factor"] = out.factor[order]
+    columns["factor"], columns["cause"] = out.factor[order], np.full(row.size, "", object)
     for side, where, apis, status, rows in (
         ("left", pairs.left_target, left_api, statuses[0], pairs.left),
         ("right", pairs.right_target, right_api, statuses[1], pairs.right),

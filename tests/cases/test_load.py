@@ -17,6 +17,7 @@ from harness.cases import (
     digest,
     document,
     from_json,
+    known_schema,
     lint,
     load,
     points_schema,
@@ -271,7 +272,7 @@ def test_json_from_elsewhere_is_refused(damage: Callable[[dict[str, Any]], objec
 
 
 def test_schemas_are_schemas() -> None:
-    for one_schema in (schema(), points_schema()):
+    for one_schema in (schema(), points_schema(), known_schema()):
         jsonschema.Draft202012Validator.check_schema(one_schema)
 
 
@@ -280,7 +281,8 @@ def test_schemas_are_schemas() -> None:
 )
 def test_catalogue_validates(path: Path) -> None:
     data = document.plain(document.read(path, str(path)))
-    jsonschema.Draft202012Validator(points_schema() if path.name == "points.yaml" else schema()).validate(data)
+    own = {"points.yaml": points_schema, "known.yaml": known_schema}.get(path.name, schema)
+    jsonschema.Draft202012Validator(own()).validate(data)
 
 
 def test_full_case_validates() -> None:
