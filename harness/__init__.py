@@ -13,15 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.api import accuracy, compare, conventions, devices, diff, open_run, repro, run, show, timeline
+    from harness.tapping import tap
 
 __version__ = "0.1.0"
 __all__ = [
     "__version__", "accuracy", "compare", "conventions", "devices", "diff", "open_run", "repro", "run", "show",
-    "timeline",
+    "tap", "timeline",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
+    if name == "tap":  # of a user's model, where neither pandas nor NumPy need be installed
+        from harness.tapping import tap
+
+        globals()["tap"] = tap
+        return tap
     if name in __all__:
         from harness import api
 
