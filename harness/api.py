@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from harness.run import Run
 
 if TYPE_CHECKING:
     from harness.compare.frame import Comparison
+    from harness.findings import Finding
 
 Runs = str | Path | Run | Sequence[str | Path | Run]
 
@@ -142,6 +143,24 @@ def _digits() -> Any:
     return digits
 
 
+def findings(
+    runs: Runs, select: Sequence[str] | None = None, expect: Sequence[Case] | None = None, *, scripts: bool = False,
+    jobs: int = 1, told: Callable[[Finding], None] | None = None,
+) -> list[Finding]:
+    """The distinct defects of recorded runs, one a cause; see harness.findings.
+
+    expect: cases whose causes take the place of those that were recorded. scripts: write a script for each and run it,
+    `jobs` at a time (seconds each); told is called with each finding whose script has run.
+    """
+    from harness.findings import collect, confirm_all
+
+    opened = _runs(runs)
+    frame = compare(opened, "backend", select, expect)
+    cases = list(expect) if expect is not None else [case for run in opened for case in run.cases]
+    found = collect(frame, cases, [target for run in opened for target in run.targets])
+    return confirm_all(found, opened, jobs=jobs, told=told) if scripts else found
+
+
 def repro(run: str | Path | Run, where: str, culprit: str | None = None) -> tuple[str, bool, str]:
     """(script, whether it confirms the finding, what it printed) for a point at which a side was named wrong.
 
@@ -174,5 +193,5 @@ def repro(run: str | Path | Run, where: str, culprit: str | None = None) -> tupl
 
 
 __all__ = [
-    "accuracy", "compare", "conventions", "devices", "diff", "open_run", "repro", "run", "show", "timeline",
+    "accuracy", "compare", "conventions", "devices", "diff", "findings", "open_run", "repro", "run", "show", "timeline",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("show", "one case in full: inputs, raw results, Wirtinger pair, verdict, advice"),
     "report": ("report", "the report as one HTML file, or markdown, JUnit, SARIF, a badge"),
     "atlas": ("atlas", "draw a function over the complex plane: derivative, disagreement, error"),
+    "findings": ("findings", "the distinct defects of a run, one a cause, each with a script that shows it"),
     "repro": ("repro", "a short script, without this package, that shows a finding"),
     "list": ("listing", "the cases of a catalogue"),
     "lint": ("lint", "check case files without running them"),

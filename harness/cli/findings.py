@@ -1,0 +1,87 @@
+"""The distinct defects of recorded runs, one for each cause: who is wrong, on what evidence, with a script each."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cli.dispatch import UsageError
+from harness.cli.options import write
+
+if TYPE_CHECKING:
+    from harness.findings import Finding
+
+FORMATS = ("text", "markdown", "csv", "json")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders, recorded with the reference")
+    parser.add_argument("--select", action="append", metavar="GLOB", help="only CASE or CASE@POINT that match")
+    parser.add_argument(
+        "--expect", action="append", metavar="PATH",
+        help="take causes from these case files or folders instead of those recorded with the runs")  # fmt: skip
+    parser.add_argument("--allow", action="append", default=[], metavar="MODULE", help="modules those cases may name")
+    parser.add_argument(
+        "--scripts", metavar="DIR", help="write the script of each finding to DIR and run it; seconds each"
+    )
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="scripts that run at the same time")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
+    parser.add_argument("--output", metavar="FILE", help="write to FILE instead of standard output")
+
+
+def execute(args: argparse.Namespace) -> int:
+    from harness.api import findings
+    from harness.cases import load
+    from harness.findings import frame, markdown, text
+
+    stated = load(args.expect, allow=tuple(args.allow)) if args.expect else None
+    if args.scripts:
+        try:
+            Path(args.scripts).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"cannot write to {args.scripts}: {error.strerror}") from error
+    found = findings(
+        args.runs, select=args.select, expect=stated, scripts=bool(args.scripts), jobs=args.jobs, told=_progress
+    )
+    if args.scripts:
+        _store(found, Path(args.scripts))
+    folder = _beside(args.scripts, args.output)
+    if args.format == "text":
+        write(text(found, None if args.output is None else 160), args.output)
+    elif args.format == "markdown":
+        write(markdown(found, folder), args.output)
+    elif args.format == "csv":
+        write(frame(found, folder).to_csv(index=False), args.output)
+    else:
+        write(frame(found, folder).to_json(orient="records", indent=1), args.output)
+    return 1 if any(f.confirmed is not True for f in found) and args.scripts else 0
+
+
+def _progress(finding: Finding) -> None:
+    said = {True: "confirmed", False: "NOT CONFIRMED", None: f"no script: {finding.output}"}[finding.confirmed]
+    print(f"{finding.id}: {said}", file=sys.stderr, flush=True)
+
+
+def _store(found: list[Finding], folder: Path) -> None:
+    """Every script that was made; scripts of earlier findings that are no longer there go."""
+    from harness.findings.present import script_name
+
+    names = {script_name(f) for f in found}
+    for old in folder.glob("*.py"):
+        # Only what this command wrote: every script says in its first lines how it ends.
+        if old.name not in names and "the finding is" in old.read_text(encoding="utf-8", errors="replace")[:800]:
+            old.unlink()
+    for f in found:
+        if f.script:
+            write(f.script, str(folder / script_name(f)))
+
+
+def _beside(scripts: str | None, output: str | None) -> str:
+    """The folder of the scripts as the output names it: relative to the output's own folder where that is possible."""
+    if not scripts:
+        return ""
+    base = Path(output).resolve().parent if output else Path.cwd()
+    place = Path(scripts).resolve()
+    return place.relative_to(base).as_posix() if place.is_relative_to(base) else place.as_posix()

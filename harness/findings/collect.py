@@ -1,0 +1,204 @@
+"""From the rows of a comparison to distinct defects.
+
+Rows belong together where the catalogue gives them one cause (`known.yaml`); without one, where they are of one case
+and one framework. Only evidence that is not the other framework makes a finding: a closed form, the reference, finite
+differences of the framework's own values, or an internal assertion that the framework itself raised.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.expr import Unsupported
+from harness.model import Case, CaseError
+from harness.reference.native_code import native
+from harness.report.verdict_style import worst
+
+#: What the report says where no upstream thread is known.
+UNREPORTED = "not reported as far as known"
+ASSERTION = "internal-assertion"
+_ROOTS = {"torch": ("torch",), "jax": ("jax", "jnp")}
+_MODULES = {"jnp": "jax.numpy"}
+#: Functions that prepare a case and are not what it is about.
+_PLUMBING = frozenset(
+    {
+        "torch.tensor",
+        "torch.as_tensor",
+        "torch.full_like",
+        "jax.numpy.asarray",
+        "jax.numpy.full_like",
+        "jax.numpy.array",
+    }
+)
+_WIDEST = ("complex128", "float64")
+_QUANTITIES = ("differential", "hessian", "value", "raw")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One defect of one framework.
+
+    size: the largest relative error, infinite where what was returned is NaN or infinite. candidates: rows of the
+    comparison, best first, from which a script can be made. script, confirmed, output: "" and None before one was made.
+    """
+
+    id: str
+    framework: str
+    functions: tuple[str, ...]
+    cases: tuple[str, ...]
+    points: tuple[str, ...]  # CASE@POINT
+    dtypes: tuple[str, ...]
+    apis: tuple[str, ...]
+    quantities: tuple[str, ...]
+    versions: str
+    verdict: str
+    culprit: tuple[str, ...]
+    evidence: tuple[str, ...]
+    size: float
+    sentence: str
+    link: str
+    candidates: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    script: str = field(default="", repr=False)
+    confirmed: bool | None = None
+    output: str = field(default="", repr=False)
+
+
+def collect(frame: pd.DataFrame, cases: Sequence[Case], targets: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """The findings of a comparison along the backend axis, worst verdicts first.
+
+    cases: with the expectations that gave the rows their causes. targets: of the runs, for the versions.
+    """
+    rows = _accused(frame)
+    if rows.empty:
+        return []
+    known = {case.id: case for case in cases}
+    stated = {e.cause: e for case in cases for e in case.expect if e.cause}
+    versions = {str(t["backend"]): t.get("versions", {}) for t in targets}
+    found = []
+    for (key, framework), part in rows.groupby(["_key", "_framework"], sort=False, observed=True):
+        name = str(key)
+        expectation = stated.get(name)
+        sentence = expectation.because if expectation else _sentence(part)
+        ids = tuple(dict.fromkeys(part["case"].astype(str)))
+        several = expectation is None or rows.loc[rows["_key"] == key, "_framework"].nunique() > 1
+        found.append(
+            Finding(
+                id=f"{framework}-{name}" if several and not name.startswith(f"{framework}-") else name,
+                framework=str(framework),
+                functions=_functions([known[i] for i in ids if i in known], str(framework)),
+                cases=ids,
+                points=tuple(dict.fromkeys(part["case"].astype(str) + "@" + part["point"].astype(str))),
+                dtypes=_words(part["dtype"]),
+                apis=_words(part["api"]),
+                quantities=_words(part["quantity"]),
+                versions=_versions(part["_culprit"], versions),
+                verdict=worst(part["verdict"].astype(str)),
+                culprit=_words(part["_culprit"]),
+                evidence=_words(part["_evidence"]),
+                size=_size(part),
+                sentence=sentence,
+                link=expectation.link if expectation else "",
+                candidates=_candidates(part),
+            )
+        )
+    return sorted(found, key=lambda f: (f.framework, f.id))
+
+
+def _accused(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows in which a framework is wrong on evidence of its own, with whose they are."""
+    rows = frame[frame["axis"].astype(str) == "backend"]
+    evidence = rows["evidence"].astype(str)
+    culprit = rows["culprit"].astype(str)
+    alone = (rows["right"].astype(str) == "reference") | (evidence == "finite-differences")
+    judged = rows[(culprit != "") & (evidence != "") & alone]
+    out = [judged.assign(_culprit=judged["culprit"].astype(str), _evidence=judged["evidence"].astype(str))]
+    asserts = rows[(rows["verdict"].astype(str) == "error") & rows["note"].str.contains("INTERNAL ASSERT", regex=False)]
+    for side in ("left", "right"):
+        own = asserts[asserts[f"{side}_status"].astype(str) == "error"]
+        out.append(own.assign(_culprit=own[f"{side}_backend"].astype(str), _evidence=ASSERTION))
+    both = pd.concat(out, ignore_index=True)
+    both = both[both["_culprit"] != "both"]  # each side's own row against the reference says the same
+    both["_framework"] = both["_culprit"].str.partition(".")[0].str.partition("@")[0]
+    cause = both["cause"].astype(str) if "cause" in both.columns else pd.Series("", index=both.index)
+    both["_key"] = cause.where(cause != "", both["case"].astype(str))
+    return both
+
+
+def _words(column: pd.Series) -> tuple[str, ...]:
+    return tuple(sorted({str(v) for v in column} - {""}))
+
+
+def _versions(culprits: pd.Series, versions: Mapping[str, Mapping[str, str]]) -> str:
+    named = {}
+    for backend in sorted(set(culprits)):
+        for package, version in versions.get(backend, {}).items():
+            if package in ("torch", "jax", "functorch"):
+                named[package] = version
+    return ", ".join(f"{package} {version}" for package, version in named.items())
+
+
+def _size(part: pd.DataFrame) -> float:
+    """The largest relative error; infinite where there is none to speak of because NaN or infinity was returned."""
+    if (part["verdict"].astype(str) == "nonfinite").any():
+        return float("inf")
+    sizes = part["max_rel"].astype(float)
+    return float("nan") if sizes.isna().all() else float(np.nanmax(sizes))
+
+
+def _sentence(part: pd.DataFrame) -> str:
+    """What a row says of itself: the reason its case gives, otherwise its note."""
+    stated = [str(e) for e in part["expected"] if str(e)]
+    return stated[0] if stated else str(part["note"].iloc[0])
+
+
+def _candidates(part: pd.DataFrame) -> tuple[Mapping[str, Any], ...]:
+    """One row a point: the widest dtype, a derivative before a value, the largest error first."""
+    order = {word: k for k, word in enumerate(_QUANTITIES)}
+    ranked = part.assign(
+        _narrow=~part["dtype"].astype(str).isin(_WIDEST),
+        _rank=part["quantity"].astype(str).map(order).fillna(9),
+        _small=-part["max_rel"].astype(float).fillna(-1.0),
+        culprit=part["_culprit"], evidence=part["_evidence"],
+    ).sort_values(["_narrow", "_rank", "_small"], kind="stable")  # fmt: skip
+    once = ranked.drop_duplicates(["case", "point"])
+    return tuple({str(k): v for k, v in row.items() if not str(k).startswith("_")} for _, row in once.iterrows())
+
+
+def _functions(cases: Iterable[Case], framework: str) -> tuple[str, ...]:
+    """The framework's functions that all these cases call; those that any of them calls where there is none."""
+    called = [c for c in (_called(case, framework) for case in cases) if c]
+    if not called:
+        return ()
+    shared = set(called[0]).intersection(*called[1:])
+    return tuple(n for c in called for n in c if n in shared)[: len(shared)] or tuple(
+        dict.fromkeys(n for c in called for n in c)
+    )
+
+
+def _called(case: Case, framework: str) -> list[str]:
+    source = case.source(framework)
+    if source is None or source.kind == "callable":
+        return []
+    try:
+        code = native(source, [i.name for i in case.inputs], framework)
+        nodes = list(
+            ast.walk(ast.parse("\n".join(f"    {line}" for line in ["def f():", *code.body.splitlines()])[4:]))
+        )
+    except (Unsupported, CaseError, SyntaxError):
+        return []
+    names = []
+    for node in nodes:
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            root, dot, rest = name.partition(".")
+            if dot and root in _ROOTS[framework] and name.replace(".", "").replace("_", "").isalnum():
+                full = f"{_MODULES.get(root, root)}.{rest}"
+                if full not in _PLUMBING:
+                    names.append(full)
+    return list(dict.fromkeys(names))
