@@ -57,9 +57,9 @@ def _judge(test: ET.Element, part: list[Row], counts: dict[str, int]) -> None:
     if surprising:
         failed = any(r["verdict"] in ("crash", "timeout", "error") for r in surprising)
         counts["errors" if failed else "failures"] += 1
-        child = ET.SubElement(test, "error" if failed else "failure", message=_line(surprising[0]),
+        child = ET.SubElement(test, "error" if failed else "failure", message=line(surprising[0]),
                               type=xml_text(surprising[0]["verdict"], 60))  # fmt: skip
-        lines = [_line(r) for r in surprising[:50]]
+        lines = [line(r) for r in surprising[:50]]
         if len(surprising) > 50:
             lines.append(f"and {len(surprising) - 50} more")
         child.text = "\n".join(lines)
@@ -75,7 +75,8 @@ def _judge(test: ET.Element, part: list[Row], counts: dict[str, int]) -> None:
     ET.SubElement(test, "skipped", message=xml_text(reason, 2000))
 
 
-def _line(row: Row) -> str:
+def line(row: Row) -> str:
+    """A row of a normalised frame in one line of plain text."""
     wrong = f"; {row['culprit']} wrong by {row['evidence']}" if row["culprit"] else ""
     size = "" if row["max_rel"] != row["max_rel"] else f", max rel {row['max_rel']:.3g}"
     api = f" {row['api']}" if row["api"] else ""
