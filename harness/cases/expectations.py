@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from functools import cache
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -18,7 +19,7 @@ KEYS: Mapping[str, str] = {
     "verdict": "the verdict, or a list of verdicts any of which is expected",
     "because": "why: one sentence for the person who reads the report",
     "points": "only at these points (names, or patterns with * and ?)",
-    "backends": "only in comparisons in which every one of these takes part",
+    "backends": "only in comparisons in which every one of these (names, or patterns such as torch*) takes part",
     "api": "only for these API names",
     "quantity": "only for value, differential, raw or hessian",
     "dtype": "only at these dtypes",
@@ -115,6 +116,10 @@ def _backends(table: Table, key: str) -> tuple[str, ...]:
         return ()
     known = _known_backends() | ({"both"} if key == "culprit" else set())
     for word, place in document.texts(node, key):
+        if any(mark in word for mark in "*?["):
+            if not any(fnmatchcase(name, word) for name in known):
+                raise CaseError(f"no backend matches {word!r}", place, ", ".join(sorted(known)))
+            continue
         longer = any(word.startswith(name) for name in known)  # a version, a device or an API of a known backend
         near = difflib.get_close_matches(word, known, 1, 0.75)
         if word not in known and (word in ("torch", "functorch") or (near and not longer)):

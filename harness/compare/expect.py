@@ -88,9 +88,7 @@ def _selected(part: pd.DataFrame, e: Expectation, targets: Sequence[Target]) -> 
     if e.api:
         keep &= _matching(part["api"], e.api) | _matching(part["left_api"], e.api) | _matching(part["right_api"], e.api)
     for name in e.backends:
-        keep &= np.isin(part["left_backend"].to_numpy(dtype=object), [name]) | np.isin(
-            part["right_backend"].to_numpy(dtype=object), [name]
-        )
+        keep &= _matching(part["left_backend"], [name]) | _matching(part["right_backend"], [name])
     if e.versions:
         keep &= _versions(part, e, targets)
     return keep
