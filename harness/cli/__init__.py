@@ -8,6 +8,7 @@ from collections.abc import Sequence
 #: command -> (module below harness.cli, one line of help). The module has configure(parser) and execute(args) -> int.
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run", "observe cases on the installed frameworks, compare, and print the summary"),
+    "audit": ("audit", "a function on torch against its port on JAX: what differs, who is right, what to write"),
     "compare": ("compare", "compare recorded runs along one axis"),
     "diff": ("diff", "what changed between two recorded runs"),
     "timeline": ("timeline", "what changed over the versions that recorded runs hold"),

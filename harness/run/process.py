@@ -39,7 +39,7 @@ _BOOT = (
     "import sys; own = sys.path[:] = [p for p in sys.path if p]; "
     "import json; paths = json.loads(sys.argv.pop(1)); "
     "sys.path[:] = paths + [p for p in own if p not in paths]; "
-    "from harness.run.worker import main; sys.exit(main())"
+    "from importlib import import_module; sys.exit(import_module(sys.argv.pop(1)).main())"
 )
 
 
@@ -74,10 +74,11 @@ class Kind:
 class Worker:
     """One worker process. `frames` and `log` are file descriptors to wait on; `inbox` may be written when it is ready.
 
+    module: what runs in it, a main() that takes --backend, --device, --in and --out.
     Raises OSError where the interpreter cannot be started.
     """
 
-    def __init__(self, kind: Kind, paths: list[str]) -> None:
+    def __init__(self, kind: Kind, paths: list[str], module: str = "harness.run.worker") -> None:
         self.kind = kind
         self.started = time.monotonic()
         self._reader, self._outgoing = FrameReader(), bytearray()
@@ -92,7 +93,7 @@ class Worker:
         words = ["--backend", kind.spec, "--device", kind.device, "--in", str(task_r), "--out", str(frame_w)]
         try:
             self.process = subprocess.Popen(
-                [kind.python or sys.executable, "-c", _BOOT, json.dumps(paths), *words],
+                [kind.python or sys.executable, "-c", _BOOT, json.dumps(paths), module, *words],
                 stdin=subprocess.DEVNULL, stdout=log_w, stderr=log_w, pass_fds=(task_r, frame_w),
                 start_new_session=True, env=_environment(kind),
             )  # fmt: skip

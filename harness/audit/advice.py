@@ -1,0 +1,109 @@
+"""What is convention, what is a difference, and what to write: sentences, and code that can be pasted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.audit.result import HARMLESS, Audit, ParameterRow, Suggestion
+
+if TYPE_CHECKING:
+    from harness.audit.engine import State
+
+
+def add(state: State, audit: Audit) -> Audit:
+    """The audit with the sentences of its middle and the code of its end."""
+    return replace(
+        audit, conventions=tuple(_conventions(audit)), differences=tuple(_differences(audit)),
+        suggestions=tuple(_suggestions(state, audit)),
+    )  # fmt: skip
+
+
+def _conventions(audit: Audit) -> list[str]:
+    out = []
+    conjugated = [r for r in audit.rows if r.verdict in HARMLESS and r.relation == "conjugate"]
+    if conjugated:
+        few = ", ".join(r.name for r in conjugated[:3]) + (f" and {len(conjugated) - 3} more" if conjugated[3:] else "")
+        out.append(f"Convention: for {few} jax.grad returns the conjugate of what torch puts into .grad "
+                   "(2 dL/dz against 2 dL/dz*); it is the same derivative.")  # fmt: skip
+    blind = [r for r in audit.rows if "conjugation" in r.blind and r.verdict in HARMLESS]
+    if blind:
+        few = ", ".join(r.name for r in blind[:3]) + (f" and {len(blind) - 3} more" if blind[3:] else "")
+        out.append(
+            f"Blind: the gradient of {few} has no imaginary part here, so these inputs cannot show a conjugation."
+        )
+    turned = [r for r in audit.rows if r.turned]
+    if turned:
+        few = ", ".join(f"{r.name} ({r.turned})" for r in turned[:3]) + (
+            f" and {len(turned) - 3} more" if turned[3:] else ""
+        )
+        out.append(f"Layout: {few}; gradients are compared in torch's layout.")
+    return out
+
+
+def _differences(audit: Audit) -> list[str]:
+    out = []
+    for v in audit.values:
+        if v.verdict not in HARMLESS:
+            name = "The value" if v.name == "value" else f"The output {v.name}"
+            out.append(f"{name} differs: {v.torch} in torch, {v.jax} in JAX.")
+    groups: dict[tuple[str, str], list[ParameterRow]] = {}
+    for r in audit.rows:
+        if r.verdict not in HARMLESS:
+            groups.setdefault((r.verdict, r.note), []).append(r)
+    words = {
+        "conjugate": "still conjugated once the conventions are removed", "sign": "negated on one side",
+        "factor": "a constant multiple on one side", "part": "half of the gradient is lost on one side",
+        "zero": "zero on one side", "nonfinite": "NaN or infinity on one side", "mismatch": "differs in no simple way",
+    }  # fmt: skip
+    for (verdict, note), rows in list(groups.items())[:6]:
+        few = ", ".join(r.name for r in rows[:4]) + (f" and {len(rows) - 4} more" if rows[4:] else "")
+        who = {r.culprit for r in rows if r.culprit}
+        blame = f" By finite differences the {next(iter(who))} side is wrong." if len(who) == 1 else ""
+        if who == {"both"}:
+            blame = " By finite differences both sides are wrong."
+        out.append(f"{few}: {words.get(verdict, verdict)}{f' ({note})' if note else ''}.{blame}")
+    if len(groups) > 6:
+        out.append(f"and {len(groups) - 6} more kinds of difference")
+    for s in audit.steps:
+        for side, word in (("torch", s.torch), ("jax", s.jax)):
+            if word == "conjugate":
+                out.append(f"{s.name}: the {side} step moves along the conjugate of the gradient.")
+            elif word in ("ascent", "conjugate-ascent"):
+                out.append(f"{s.name}: the {side} step goes up the loss.")
+    return out
+
+
+def _suggestions(state: State, audit: Audit) -> list[Suggestion]:
+    links = state.differentiated
+    complex_rows = [x for x in links if np.iscomplexobj(state.array("jax", x.jax))]
+    if not complex_rows:
+        return []
+    leaves = {leaf.name: leaf for leaf in state.loaded["jax"].leaves}
+    arguments = list(dict.fromkeys(leaf.argument for leaf in state.loaded["jax"].leaves))
+    chosen = leaves[complex_rows[0].jax].argument
+    module, _, name = audit.jax.partition(":")
+    call = ", ".join(arguments)
+    place = arguments.index(chosen)
+    argnums = f", argnums={place}" if place else ""
+    grad = f"{name}_grads = jax.grad({name}{argnums})({call})".replace(f"{name}_grads", "grads")
+    plain = "\n".join([
+        f"{grad}  # L_x - i L_y",
+        "grads = jax.tree.map(jnp.conj, grads)  # L_x + i L_y, as torch's p.grad",
+        f"{chosen} = jax.tree.map(lambda p, g: p - lr * g, {chosen}, grads)",
+    ])  # fmt: skip
+    adam = "\n".join([
+        "opt = optax.contrib.split_real_and_imaginary(optax.adam(lr))  # once; state = opt.init(" + chosen + ")",
+        grad,
+        f"updates, state = opt.update(jax.tree.map(jnp.conj, grads), state, {chosen})",
+        f"{chosen} = optax.apply_updates({chosen}, updates)",
+    ])  # fmt: skip
+    return [
+        Suggestion("The step of torch.optim.SGD, p -= lr * p.grad, in JAX:", plain),
+        Suggestion(
+            "The step of torch.optim.Adam with optax, which wants the conjugate. torch squares the real and the "
+            "imaginary part apart where optax.adam alone takes |g|^2 of both: other steps.", adam,
+        ),
+    ]  # fmt: skip

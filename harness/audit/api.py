@@ -1,0 +1,162 @@
+"""`harness.audit.audit` for functions that can be imported, `compare_gradients` for callables at hand."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.audit import inputs as given
+from harness.audit.engine import SIDES, Faults, Options, run
+from harness.audit.faults import AuditError, SideFault
+from harness.audit.mapping import read_mapping
+from harness.audit.result import Audit
+from harness.audit.sides import Local, Remote, arrays
+from harness.run.process import Paths
+from harness.wirtinger import Array
+
+Texts = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
+
+
+def audit(
+    torch: str,
+    jax: str,
+    inputs: Texts = None,
+    *,
+    torch_inputs: Texts = None,
+    jax_inputs: Texts = None,
+    mapping: Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    rtol: float | None = None,
+    atol: float = 0.0,
+    precision: str = "",
+    constant: Sequence[str] = (),
+    values_from: str = "",
+    nest: Sequence[str] = (),
+    torch_step: str = "",
+    jax_step: str = "",
+    timeout: float = 120.0,
+    memory: float = 0.0,
+    seed: int = 0,
+    python: Mapping[str, str] | None = None,
+    path: Sequence[str] | None = None,
+    differences: bool = True,
+    taps: bool = True,
+    save_case: str | os.PathLike[str] | None = None,
+) -> Audit:
+    """Compare a function on torch with its port on JAX: values, gradients, who is right, what to change.
+
+    torch, jax: "package.module:function" (or a module object of either framework). inputs, torch_inputs, jax_inputs:
+    "[ARGUMENT=]FILE" (.npz, .npy, .safetensors, .pt) or "[ARGUMENT=]package.module:function". mapping: torch leaf name
+    to JAX leaf name, or the file that holds it. rtol: relative to the largest entry of a parameter's gradient
+    (default eps**0.75). precision: "single" or "double" casts the inputs. values_from: "torch" or "jax" gives that
+    side's numbers to the other. timeout: seconds for one request to a side. memory: GiB a side may use, 0 for no limit.
+    python: another interpreter for a side. path: folders that are searched for modules (default: the current one).
+    Each side runs in a process of its own. Raises AuditError (bad usage); what goes wrong in a side is in `.faults`.
+    """  # fmt: skip
+    given.check_target(torch, "--torch")
+    given.check_target(jax, "--jax")
+    for option, step in (("--torch-step", torch_step), ("--jax-step", jax_step)):
+        if step:
+            given.check_target(step, option)
+    for word, allowed, option in ((precision, ("", "single", "double"), "precision"),
+                                  (values_from, ("", *SIDES), "values_from")):  # fmt: skip
+        if word not in allowed:
+            raise AuditError(f"{option} is one of {', '.join(a for a in allowed if a)}, not {word!r}")
+    sources = given.for_sides(_texts(inputs), _texts(torch_inputs), _texts(jax_inputs))
+    held = read_mapping(Path(mapping)) if isinstance(mapping, str | os.PathLike) else dict(mapping or {})
+    folders = tuple(os.path.abspath(p) for p in (["."] if path is None else path))
+    options = Options(rtol, atol, precision, tuple(constant), seed, values_from, held, torch_step, jax_step, folders,
+                      differences, taps)  # fmt: skip
+    folder = Path(tempfile.mkdtemp(prefix="harness-audit-"))
+    paths = Paths()
+    channels: dict[str, Remote] = {}
+    try:
+        try:
+            for side in SIDES:
+                where = (python or {}).get(side, "")
+                channels[side] = Remote(side, folder, paths, timeout=timeout, memory=memory, python=where)
+            states = _states(sources, channels["torch"])
+        except SideFault as fault:
+            if fault.word == "inputs":
+                raise AuditError(fault.sentence) from fault
+            return Audit(torch, jax, {}, faults=(fault,), printed={fault.side: fault.printed} if fault.printed else {})
+        messages = {side: given.as_messages(sources[side], states, side in nest) for side in SIDES}
+        found = run(channels, {"torch": torch, "jax": jax}, messages, options)
+        if save_case is not None and not found.faults:
+            from harness.audit.case import save
+
+            found = replace(found, saved=save(Path(save_case), found, channels, options))
+        return found
+    finally:
+        for channel in channels.values():
+            channel.close()
+        paths.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _texts(value: Texts) -> list[str]:
+    if value is None:
+        return []
+    if isinstance(value, str | os.PathLike):
+        return [os.fspath(value)]
+    return [os.fspath(v) for v in value]
+
+
+def _states(sources: Mapping[str, Sequence[given.Given]], torch: Remote) -> dict[str, dict[str, Array]]:
+    """Every `.pt` file, read by the torch worker with the safe loader. Raises SideFault."""
+    found = {}
+    for text in dict.fromkeys(g.text for side in sources.values() for g in side if g.is_state and not g.is_function):
+        torch.ask("read", file=os.path.abspath(text))
+        found[text] = arrays(torch.answer()["arrays"])
+    return found
+
+
+def compare_gradients(
+    torch_fn: Callable[..., Any],
+    jax_fn: Callable[..., Any],
+    inputs: Any,
+    *,
+    jax_inputs: Any = None,
+    mapping: Mapping[str, Any] | None = None,
+    rtol: float | None = None,
+    atol: float = 0.0,
+    precision: str = "",
+    constant: Sequence[str] = (),
+    seed: int = 0,
+    differences: bool = True,
+    taps: bool = True,
+) -> Audit:
+    """As `audit`, in this process, for callables that no other process could import (lambdas, closures).
+
+    inputs: a tuple or list of positional arguments, or a dict by argument name; arrays of NumPy, of torch or of JAX,
+    in trees. jax_inputs: those of the JAX side where they are others; otherwise both sides get the same numbers.
+    Nothing limits time or memory here. jax_enable_x64 is switched on where the inputs are in double precision.
+    """  # fmt: skip
+    from harness.backends._audit_side import Source
+
+    def source(values: Any) -> list[Source]:
+        if isinstance(values, dict):
+            return [Source(mapping=values)]
+        return [Source(values=tuple(values) if type(values) in (tuple, list) else (values,))]
+
+    left = inputs
+    right = _portable(inputs) if jax_inputs is None else jax_inputs
+    channels: dict[str, Local] = {side: Local(side) for side in SIDES}
+    options = Options(rtol, atol, precision, tuple(constant), seed, "", dict(mapping or {}), None, None, (),
+                      differences, taps)  # fmt: skip
+    sources = {"torch": source(left), "jax": source(right)}
+    return run(channels, {"torch": torch_fn, "jax": jax_fn}, sources, options)
+
+
+def _portable(inputs: Any) -> Any:
+    """The same tree with tensors of torch as NumPy arrays, for the JAX side."""
+    from harness.backends._audit_worker import as_plain
+
+    return as_plain(inputs)
+
+
+__all__ = ["AuditError", "Faults", "audit", "compare_gradients"]

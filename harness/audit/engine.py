@@ -1,0 +1,334 @@
+"""The audit itself: load both sides, link their arrays, compare values, then gradients, then ask who is right."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from harness.audit import advice, evidence, hints
+from harness.audit.faults import AuditError, SideFault
+from harness.audit.judging import judge_gradient, largest
+from harness.audit.mapping import Link, Matching, link
+from harness.audit.patterns import relate
+from harness.audit.result import HARMLESS, Audit, ParameterRow, ValueRow
+from harness.audit.sides import Channel, Evaluated, Loaded, arrays, evaluated, loaded
+from harness.compare.tolerance import Tolerances, tolerances
+from harness.model import Tolerance
+from harness.report.text import number
+from harness.wirtinger import Array
+
+SIDES = ("torch", "jax")
+#: Two evaluations on equal inputs may differ by the order of sums; more than this is another function each time.
+_UNSTEADY = 100.0  # times eps
+
+
+@dataclass(frozen=True)
+class Options:
+    """What an audit is asked, beyond the two functions and their inputs."""
+
+    rtol: float | None = None
+    atol: float = 0.0
+    precision: str = ""
+    constant: tuple[str, ...] = ()
+    seed: int = 0
+    values_from: str = ""
+    mapping: Mapping[str, Any] = field(default_factory=dict)
+    torch_step: Any = None
+    jax_step: Any = None
+    path: tuple[str, ...] = ()
+    differences: bool = True
+    taps: bool = True
+
+
+@dataclass
+class State:
+    """What is known so far; the parts of the audit hand it on."""
+
+    channels: Mapping[str, Channel]
+    options: Options
+    targets: Mapping[str, Any]
+    loaded: dict[str, Loaded] = field(default_factory=dict)
+    seen: dict[str, Evaluated] = field(default_factory=dict)
+    matching: Matching = field(default_factory=lambda: Matching((), (), ()))
+    tol: Tolerances = field(default_factory=lambda: tolerances("complex128"))
+
+    def ask(self, request: str, fields: Callable[[str], Mapping[str, Any]] = lambda side: {}) -> dict[str, Any]:
+        """One request to both sides, at the same time; their answers by side. Raises Faults."""
+        for side in SIDES:
+            self.channels[side].ask(request, **fields(side))
+        found, faults = {}, []
+        for side in SIDES:
+            try:
+                found[side] = self.channels[side].answer()
+            except SideFault as fault:
+                faults.append(fault)
+        if faults:
+            raise Faults(faults)
+        return found
+
+    def array(self, side: str, name: str) -> Array:
+        leaf = next(x for x in self.loaded[side].leaves if x.name == name)
+        assert leaf.array is not None
+        return leaf.array
+
+    @property
+    def differentiated(self) -> list[Link]:
+        """Links of leaves that both sides differentiate."""
+        return [x for x in self.matching.links if self.active("torch", x.torch) and self.active("jax", x.jax)]
+
+    def active(self, side: str, name: str) -> bool:
+        return any(x.name == name and x.differentiate for x in self.loaded[side].leaves)
+
+    def gradients(self, x: Link) -> tuple[Array | None, Array | None]:
+        """Both gradients L_x + i L_y of a link, laid out as torch's."""
+        right = self.seen["jax"].gradients.get(x.jax)
+        return self.seen["torch"].gradients.get(x.torch), None if right is None else x.to_torch(right)
+
+
+class Faults(Exception):
+    """One or both sides could not be run."""
+
+    def __init__(self, faults: Sequence[SideFault]) -> None:
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = tuple(faults)
+
+
+def run(
+    channels: Mapping[str, Channel], targets: Mapping[str, Any], sources: Mapping[str, Sequence[Any]], options: Options
+) -> Audit:
+    """The whole audit. Raises AuditError for what the user has to mend on the command line; faults are in the answer."""
+    began = time.monotonic()
+    names = {side: _name(targets[side]) for side in SIDES}
+    state = State(channels, options, targets)
+    audit = Audit(names["torch"], names["jax"], {})
+    try:
+        audit = _audited(state, sources, audit)
+    except Faults as found:
+        audit = replace(audit, faults=found.faults)
+        versions = {k: v for x in state.loaded.values() for k, v in x.versions.items()}
+        audit = replace(audit, versions=audit.versions or versions)
+    printed = {side: channels[side].printed for side in SIDES if channels[side].printed}
+    return replace(audit, printed=printed, seconds=time.monotonic() - began)
+
+
+def _name(target: Any) -> str:
+    if isinstance(target, str):
+        return target
+    return f"{getattr(target, '__module__', '')}:{getattr(target, '__qualname__', type(target).__name__)}".lstrip(":")
+
+
+def _audited(state: State, sources: Mapping[str, Sequence[Any]], audit: Audit) -> Audit:
+    options = state.options
+    _load(state, sources)
+    _same_inputs(state)
+    versions = {k: v for side in SIDES for k, v in state.loaded[side].versions.items()}
+    audit = replace(
+        audit, versions=versions,
+        unmatched_torch=tuple(n for n in state.matching.torch_only if state.active("torch", n)),
+        unmatched_jax=tuple(n for n in state.matching.jax_only if state.active("jax", n)),
+    )  # fmt: skip
+    if not state.differentiated:
+        left, right = (", ".join(x.name for x in state.loaded[s].leaves if x.differentiate) or "none" for s in SIDES)
+        raise AuditError(f"no parameter of one side matches one of the other (torch: {left}; jax: {right}); "
+                         "give a mapping file with --map")  # fmt: skip
+    found = state.ask("gradient", lambda side: {"taps": options.taps, "repeat": True})
+    state.seen = {side: evaluated(found[side]) for side in SIDES}
+    state.tol = _tolerances(state)
+    notes = [note for side in SIDES for note in state.seen[side].notes]
+    notes += [f"{side}: the inputs {', '.join(state.loaded[side].unused)} are not used by the function"
+              for side in SIDES if state.loaded[side].unused]  # fmt: skip
+    warnings = _mutations(state)
+    faults = _random(state) + _structure(state)
+    if faults:
+        return replace(audit, faults=tuple(faults), warnings=tuple(warnings), notes=tuple(notes))
+    values = _values(state)
+    rows = _rows(state)
+    audit = replace(audit, values=values, rows=rows, warnings=tuple(warnings), notes=tuple(notes))
+    audit = _tapped(state, audit)
+    audit = hints.add(state, audit)
+    if options.differences:
+        audit = evidence.add(state, audit)
+    if options.torch_step or options.jax_step:
+        from harness.audit import steps
+
+        audit = steps.add(state, audit)
+    return advice.add(state, audit)
+
+
+def _load(state: State, sources: Mapping[str, Sequence[Any]]) -> None:
+    options = state.options
+    replies = state.ask("load", lambda side: {
+        "target": state.targets[side], "sources": sources[side], "path": list(options.path),
+        "precision": options.precision, "constant": list(options.constant), "seed": options.seed,
+    })  # fmt: skip
+    state.loaded = {side: loaded(replies[side]) for side in SIDES}
+    state.matching = link(state.loaded["torch"].leaves, state.loaded["jax"].leaves, options.mapping)
+
+
+def _same_inputs(state: State) -> None:
+    """Both sides are evaluated at the same numbers, or nothing can be concluded. Raises AuditError."""
+    differing = []
+    for x in state.matching.links:
+        a, b = x.to_jax(state.array("torch", x.torch)), state.array("jax", x.jax)
+        if a.dtype.kind == b.dtype.kind:
+            same = bool(np.array_equal(a.astype(b.dtype), b, equal_nan=a.dtype.kind in "fc"))
+            same = same or bool(np.array_equal(a, b.astype(a.dtype), equal_nan=a.dtype.kind in "fc"))
+        else:
+            same = bool(np.array_equal(a, b))
+        if not same:
+            differing.append(x)
+    if not differing:
+        return
+    if not state.options.values_from:
+        names = ", ".join(x.torch if x.torch == x.jax else f"{x.torch} ~ {x.jax}" for x in differing[:6])
+        more = f" and {len(differing) - 6} more" if len(differing) > 6 else ""
+        raise AuditError(
+            f"the two sides have different numbers for {names}{more}: gradients at different points cannot be compared. "
+            "--values-from torch (or jax) gives that side's numbers to the other"
+        )
+    source, sink = ("torch", "jax") if state.options.values_from == "torch" else ("jax", "torch")
+    given = {}
+    for x in differing:
+        array = state.array(source, x.torch if source == "torch" else x.jax)
+        if np.iscomplexobj(array) and not np.iscomplexobj(state.array(sink, x.jax if sink == "jax" else x.torch)):
+            raise AuditError(f"{x.torch} ~ {x.jax} is complex on the {source} side and real on the other: its imaginary "
+                             "part cannot be given to it")  # fmt: skip
+        given[x.jax if sink == "jax" else x.torch] = np.array(x.to_jax(array) if sink == "jax" else x.to_torch(array))
+    channel = state.channels[sink]
+    channel.ask("replace", arrays=given)
+    try:
+        channel.answer()
+    except SideFault as fault:
+        raise Faults([fault]) from fault
+    leaves = tuple(replace(y, array=given.get(y.name, y.array)) for y in state.loaded[sink].leaves)
+    state.loaded[sink] = replace(state.loaded[sink], leaves=leaves)
+
+
+def _tolerances(state: State) -> Tolerances:
+    """By the coarser precision of what is differentiated and returned, unless the user says otherwise."""
+    dtypes = [state.array("torch", x.torch).dtype for x in state.differentiated]
+    dtypes += [state.array("jax", x.jax).dtype for x in state.differentiated]
+    dtypes += [v.dtype for side in SIDES for v in state.seen[side].outputs.values()]
+    single = any(d.kind in "fc" and d.itemsize // (1 + (d.kind == "c")) < 8 for d in dtypes)
+    rtol = state.options.rtol
+    return tolerances("complex64" if single else "complex128", None if rtol is None else Tolerance(rtol))
+
+
+def _mutations(state: State) -> list[str]:
+    out = []
+    for side in SIDES:
+        changed = state.seen[side].mutated
+        if changed:
+            names = ", ".join(changed[:4]) + (f" and {len(changed) - 4} more" if len(changed) > 4 else "")
+            out.append(f"{side}: the function changes its input {names} in place; the next call sees other numbers. "
+                       "Work on a copy.")  # fmt: skip
+    return out
+
+
+def _random(state: State) -> list[SideFault]:
+    out = []
+    for side in SIDES:
+        seen = state.seen[side]
+        if seen.unsteady > _UNSTEADY * state.tol.eps:
+            size = f" by {seen.unsteady:.2g} of its size" if np.isfinite(seen.unsteady) else ""
+            what = (f"the function is not deterministic: {seen.unsteady_where} differs{size} between two evaluations on the "
+                    "same inputs (dropout? an unseeded generator? a counter?)")  # fmt: skip
+            out.append(SideFault(side, "random", what, printed=state.channels[side].printed))
+    return out
+
+
+def _structure(state: State) -> list[SideFault]:
+    """Outputs must be the same arrays in the same shapes; the fault is laid at the JAX side's door as the port."""
+    left, right = (list(state.seen[s].outputs.items()) for s in SIDES)
+    if len(left) != len(right):
+        what = f"the function returns {_many(right)}, where torch's returns {_many(left)}"
+        return [SideFault("jax", "structure", what)]
+    out = []
+    for (a, x), (b, y) in zip(left, right, strict=True):
+        if x.shape != y.shape:
+            name = "" if a == "value" else f" as {b}"
+            what = f"the function returns shape {list(y.shape)}{name}, where torch's returns {list(x.shape)}"
+            out.append(SideFault("jax", "structure", what))
+        elif np.iscomplexobj(x) != np.iscomplexobj(y) and "fc".find(x.dtype.kind) >= 0 <= "fc".find(y.dtype.kind):
+            kinds = ["complex" if np.iscomplexobj(v) else "real" for v in (x, y)]
+            name = "" if a == "value" else f" as {b}"
+            out.append(SideFault("jax", "structure",
+                                 f"the function returns {kinds[1]} numbers{name}, where torch's are {kinds[0]}"))  # fmt: skip
+    return out
+
+
+def _many(outputs: Sequence[tuple[str, Array]]) -> str:
+    if len(outputs) == 1:
+        return f"one array of shape {list(outputs[0][1].shape)}"
+    return f"{len(outputs)} arrays ({', '.join(n for n, _ in outputs[:6])})"
+
+
+def _values(state: State) -> tuple[ValueRow, ...]:
+    rows = []
+    pairs = zip(state.seen["torch"].outputs.items(), state.seen["jax"].outputs.items(), strict=True)
+    for (name, a), (_, b) in pairs:
+        found = judge_gradient(a, b, state.tol, atol=state.options.atol, raw_sign=1)
+        verdict = found.verdict if found.verdict in ("agree", "precision", "nonfinite") else "value"
+        pattern = relate(a, b, state.tol.coarse) if verdict == "value" else None
+        shown = [_shown(v) for v in (a, b)]
+        rows.append(ValueRow(
+            name, a.shape, *shown, verdict, found.max_abs, found.max_rel, pattern.sentence if pattern else "",
+            pattern.word if pattern else "equal", pattern.factor if pattern else float("nan"),
+        ))  # fmt: skip
+    return tuple(rows)
+
+
+def _shown(value: Array) -> str:
+    if value.size == 1:
+        return number(value.reshape(-1)[0].item(), 9)
+    return f"{value.dtype} {list(value.shape)}, largest {largest(value) if value.dtype.kind in 'fc' else 0:.6g}"
+
+
+def _rows(state: State) -> tuple[ParameterRow, ...]:
+    whole = max((largest(g) for x in state.differentiated for g in state.gradients(x)), default=0.0)
+    rows = []
+    for x in state.differentiated:
+        left, right = state.gradients(x)
+        a, b = state.array("torch", x.torch), state.array("jax", x.jax)
+        if left is not None and right is not None and np.iscomplexobj(a) != np.iscomplexobj(b):
+            left, right = np.asarray(left), np.asarray(right)
+        found = judge_gradient(
+            left, right, state.tol, whole=whole, atol=state.options.atol, raw_sign=state.loaded["jax"].raw_sign, like=a
+        )
+        note = found.note
+        if np.iscomplexobj(a) != np.iscomplexobj(b):
+            real = "jax" if np.iscomplexobj(a) else "torch"
+            note = f"the {real} side holds it as real numbers; " + note
+        dtype = str(a.dtype) if a.dtype == b.dtype else f"{a.dtype}/{b.dtype}"
+        rows.append(ParameterRow(
+            x.torch, x.jax, a.shape, dtype, x.turned, found.verdict, found.relation, found.factor, found.max_abs,
+            found.max_rel, found.blind, note.rstrip("; "), max(largest(left), largest(right)),
+        ))  # fmt: skip
+    return tuple(rows)
+
+
+def _tapped(state: State, audit: Audit) -> Audit:
+    """Where it starts: what harness.audit.taps says of the marked intermediates and of the functions called."""
+    if not (state.options.taps and all(state.seen[s].taps for s in SIDES)) and not state.seen["torch"].trace:
+        return audit
+    from harness.audit import taps
+
+    return taps.add(state, audit)
+
+
+def transformed(state: State, side: str, what: Mapping[str, str]) -> dict[str, Array] | None:
+    """The outputs of a side with inputs turned; None where its code does not take them."""
+    state.channels[side].ask("transformed", what=dict(what))
+    try:
+        return arrays(state.channels[side].answer()["outputs"])
+    except SideFault as fault:
+        if fault.word in ("timeout", "memory", "died"):
+            raise Faults([fault]) from fault
+        return None
+
+
+__all__ = ["HARMLESS", "SIDES", "Faults", "Options", "State", "run", "transformed"]

@@ -1,0 +1,95 @@
+"""What the mistake is, where a difference has the shape of one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.audit.patterns import relate
+from harness.audit.result import HARMLESS, Audit
+
+if TYPE_CHECKING:
+    from harness.audit.engine import State
+
+#: Inputs that are turned and tried, each for one evaluation of the JAX side.
+TRIALS = 24
+
+
+def add(state: State, audit: Audit) -> Audit:
+    """The audit with hints: sentences that name a mistake and a parameter."""
+    found = [f"The value: {v.pattern}." for v in audit.values if v.pattern]
+    found += _constant_factor(audit)
+    if not audit.values_agree:
+        found += _turned(state, audit)
+    found += _by_row(audit)
+    return replace(audit, hints=tuple(dict.fromkeys(found)))
+
+
+def _constant_factor(audit: Audit) -> list[str]:
+    bad = [r for r in audit.rows if r.verdict not in HARMLESS]
+    if not bad or any(r.verdict != "factor" for r in bad):
+        return []
+    factors = [r.factor for r in bad]
+    if max(factors) - min(factors) > 1e-3 * abs(factors[0]):
+        return []
+    c = factors[0]
+    shown = f"{c:.6g}" if abs(c) >= 1 else f"1/{1 / c:.6g}"
+    side = "torch" if abs(c) > 1 else "jax"
+    whole = all(r.verdict == "factor" for r in audit.rows if r.size)
+    values = [v for v in audit.values if v.word == "factor" and abs(v.factor / c - 1) < 1e-3]
+    if whole and values:
+        return [f"A factor {c if abs(c) >= 1 else 1 / c:.6g} in the loss of the {side} side: the value and every gradient "
+                "carry it."]  # fmt: skip
+    if whole:
+        return [
+            f"Every gradient of torch is {shown} times JAX's, and the values agree: a factor in the gradient alone."
+        ]
+    return [
+        f"{', '.join(r.name for r in bad[:4])}: torch's gradient is {shown} times JAX's; the other parameters agree."
+    ]
+
+
+def _turned(state: State, audit: Audit) -> list[str]:
+    """Conjugate or transpose one input of the JAX side at a time: if the values then agree, that is the mistake."""
+    from harness.audit.engine import transformed
+
+    trials = []
+    for x in state.differentiated:
+        array = state.array("jax", x.jax)
+        if array.ndim >= 2 and array.shape[-1] == array.shape[-2] and array.shape[-1] > 1:
+            trials.append((x, "transpose", "the kernel is transposed on one side"))
+        if np.iscomplexobj(array) and np.abs(np.imag(array)).max(initial=0) > 0:
+            trials.append((x, "conjugate", "it is conjugated on one side and not on the other"))
+    out = []
+    wanted = list(state.seen["torch"].outputs.values())
+    for x, what, words in trials[:TRIALS]:
+        got = transformed(state, "jax", {x.jax: what})
+        if got is None or len(got) != len(wanted):
+            continue
+        if all(relate(a, b, state.tol.coarse).word == "equal" for a, b in zip(wanted, got.values(), strict=True)):
+            name = x.jax if x.jax == x.torch else f"{x.torch} ~ {x.jax}"
+            done = f"jnp.swapaxes({x.jax}, -1, -2)" if what == "transpose" else f"jnp.conj({x.jax})"
+            out.append(f"{name}: {words}. With {done} on the JAX side the values agree.")
+    return out
+
+
+def _by_row(audit: Audit) -> list[str]:
+    groups = {
+        "conjugate": "conjugated on one side even after the conventions are removed: a conj too much or too few",
+        "part": "one side has lost the real or the imaginary part: .real (or a cast to real numbers) too early",
+        "zero": "no gradient arrives on one side: detach, stop_gradient, or a constant",
+        "sign": "the sign is flipped on one side",
+        "nonfinite": "NaN or infinity on one side: guard the point with a double where",
+    }
+    out = []
+    for verdict, words in groups.items():
+        rows = [r for r in audit.rows if r.verdict == verdict]
+        if rows:
+            names = ", ".join(r.name for r in rows[:4]) + (f" and {len(rows) - 4} more" if len(rows) > 4 else "")
+            out.append(f"{names}: {words}{'; ' + rows[0].note if rows[0].note else ''}.")
+    for r in audit.rows:
+        if r.relation in ("transposed", "adjoint") and r.verdict == "mismatch":
+            out.append(f"{r.name}: the gradient is {r.relation} on one side: a kernel that is laid out the other way.")
+    return out

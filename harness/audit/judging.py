@@ -1,0 +1,181 @@
+"""One parameter's gradient on both sides: verdict, relation of the raw results, sizes, blindness.
+
+The words, and the hypotheses behind them, are those of harness.compare; the scale is another. A gradient's entries are
+long sums, so rounding is measured against the largest entry of the parameter, and a parameter whose whole gradient is
+rounding noise of the others is judged against them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.compare.batch import VERDICTS, judge_batch
+from harness.compare.form import Form
+from harness.compare.tolerance import Tolerances
+from harness.wirtinger import Array, components, signed
+
+#: Entries that the hypotheses (conjugate, factor, ...) are tried on; the sizes are measured on all of them.
+SAMPLE = 200_000
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is to be said of one pair of arrays; left is torch's. factor: left / right, NaN where there is none."""
+
+    verdict: str
+    relation: str
+    factor: float
+    max_abs: float
+    max_rel: float
+    blind: str
+    note: str
+
+
+def largest(array: Array | None) -> float:
+    """Largest finite component, 0 where there is none. In chunks: the array may be a file."""
+    if array is None or array.size == 0:
+        return 0.0
+    return max(_largest(part) for part in _chunks(array))
+
+
+def _largest(part: Array) -> float:
+    size = np.abs(components(part))
+    return float(size[np.isfinite(size)].max(initial=0.0))
+
+
+def _chunks(array: Array) -> list[Array]:
+    flat = array.reshape(-1)
+    return [flat[k : k + _CHUNK] for k in range(0, flat.size, _CHUNK)] or [flat]
+
+
+def judge_gradient(
+    left: Array | None,
+    right: Array | None,
+    tol: Tolerances,
+    *,
+    whole: float = 0.0,
+    atol: float = 0.0,
+    raw_sign: int = -1,
+    like: Array | None = None,
+) -> Finding:
+    """Judge gradients L_x + i L_y; None is the framework's way to say that there is none (zero).
+
+    whole: largest entry of any parameter's gradient. raw_sign: of the right side's own gradient.
+    """
+    if left is None and right is None:
+        return Finding("agree", "equal", np.nan, 0.0, 0.0, "sign+factor", "neither side depends on it")
+    shape_of = left if left is not None else right
+    assert shape_of is not None
+    a = np.zeros(shape_of.shape, shape_of.dtype) if left is None else left
+    b = np.zeros(shape_of.shape, shape_of.dtype) if right is None else right
+    note = "torch gives None: its output does not depend on it" if left is None else ""
+    is_complex = np.iscomplexobj(a) or np.iscomplexobj(b)
+    top = max(largest(a), largest(b))
+    floor = max(top, tol.coarse * whole)
+    max_abs, imaginary, bad = 0.0, 0.0, []
+    patterned = True
+    for k, (x, y) in enumerate(zip(_chunks(a), _chunks(b), strict=True)):
+        with np.errstate(all="ignore"):
+            delta = np.maximum(np.abs(np.real(x) - np.real(y)), np.abs(np.imag(x) - np.imag(y)))
+        same = _same_pattern(x, y)
+        patterned &= bool(same.all())
+        finite = np.isfinite(x) & np.isfinite(y)
+        max_abs = max(max_abs, float(delta[finite].max(initial=0.0)))
+        if is_complex:
+            imaginary = max(imaginary, _largest(np.imag(x)), _largest(np.imag(y)))
+        wrong = np.flatnonzero(~same | (finite & (delta > max(tol.fine * floor, atol, tol.tiny))))
+        bad.append(wrong + k * _CHUNK)
+    blind = _blind(is_complex, top, imaginary, tol)
+    relation = "equal" if raw_sign == 1 or not is_complex or imaginary <= tol.coarse * top else "conjugate"
+    max_rel = max_abs / floor if floor else 0.0
+    where = np.concatenate(bad)
+    if not where.size:
+        if is_complex and np.iscomplexobj(a) != np.iscomplexobj(b):
+            note = "one side is real, and the imaginary part that it lacks is zero here"
+        return Finding("agree", relation, np.nan, max_abs, max_rel, blind, note)
+    judged = _explain(a, b, where, tol, floor, is_complex)
+    if judged[0] == "agree":
+        judged = ("precision", np.nan, judged[2])
+    if (
+        judged[0] in ("mismatch", "precision")
+        and a.ndim >= 2
+        and a.shape[-1] == a.shape[-2]
+        and judged[0] != "precision"
+    ):
+        for word, other in (("transposed", np.swapaxes(b, -1, -2)), ("adjoint", np.conj(np.swapaxes(b, -1, -2)))):
+            if _within(a, other, tol.coarse * floor):
+                judged = ("mismatch", np.nan, f"torch's is JAX's, {word}")
+                relation = word
+                break
+    verdict, factor, said = judged
+    if verdict != "precision" and relation not in ("transposed", "adjoint"):
+        relation = _raw_relation(verdict, a, b, tol, floor, raw_sign, is_complex)
+    share = (
+        ""
+        if where.size == a.size or verdict in ("precision", "mismatch")
+        else f"in {where.size:,} of {a.size:,} entries"
+    )
+    return Finding(verdict, relation, factor, max_abs, max_rel, blind, "; ".join(x for x in (note, said, share) if x))
+
+
+def _same_pattern(x: Array, y: Array) -> Array:
+    out = np.ones(x.shape, bool)
+    for part in (np.real, np.imag):
+        p, q = part(x), part(y)
+        both = np.isfinite(p) & np.isfinite(q)
+        out &= both | (np.isnan(p) & np.isnan(q)) | (np.isinf(p) & (p == q))
+    return out
+
+
+def _explain(
+    a: Array, b: Array, where: Array, tol: Tolerances, floor: float, is_complex: bool
+) -> tuple[str, float, str]:
+    """(verdict, factor, note) of the entries that differ, by the hypotheses of harness.compare on a sample of them."""
+    if where.size > SAMPLE:
+        where = where[np.linspace(0, where.size - 1, SAMPLE).astype(np.int64)]
+    form = Form(False, where.size, 1, is_complex)
+
+    def blocks(array: Array) -> Array:
+        picked = array.reshape(-1)[where]
+        row = components(picked).astype(np.float64)[None]
+        return form.blocks(form.widen(row, bool(np.iscomplexobj(picked)), False))
+
+    low = np.full((1, where.size, 1), floor)
+    judged = judge_batch(form, blocks(a), blocks(b), tol, low)
+    note = judged.note[0].replace("left", "torch's").replace("right", "JAX's")
+    return VERDICTS[judged.verdict[0]], float(judged.factor[0]), note
+
+
+def _raw_relation(
+    verdict: str, a: Array, b: Array, tol: Tolerances, floor: float, raw_sign: int, is_complex: bool
+) -> str:
+    """How the results are related as each framework returned them."""
+    raw = signed(np.asarray(b), raw_sign)
+    if _within(a, raw, tol.coarse * floor):
+        return "equal"
+    if is_complex and _within(a, signed(raw, -1), tol.coarse * floor):
+        return "conjugate"
+    if _within(a, -raw, tol.coarse * floor):
+        return "negated"
+    if is_complex and _within(a, -signed(raw, -1), tol.coarse * floor):
+        return "negated-conjugate"
+    if verdict == "factor":
+        return "factor"
+    return "none"
+
+
+def _within(a: Array, b: Array, size: float) -> bool:
+    with np.errstate(all="ignore"):
+        return bool((np.abs(a - b) <= size).all())
+
+
+def _blind(is_complex: bool, top: float, imaginary: float, tol: Tolerances) -> str:
+    hidden = []
+    if is_complex and imaginary <= tol.coarse * top:
+        hidden.append("conjugation")
+    if top == 0:
+        hidden.append("sign+factor")
+    return "+".join(hidden)

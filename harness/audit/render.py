@@ -1,0 +1,174 @@
+"""The answer on one screen, in the order of the questions: values, parameters, conventions, differences, who, what to do."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from harness.report import text as plain_text
+from harness.report.verdict_style import severity, style
+
+if TYPE_CHECKING:
+    from harness.audit.result import Audit
+
+#: Parameters that are shown; the rest is counted.
+SHOWN = 12
+
+
+def text(audit: Audit, size: int | None = None, colour: bool = False) -> str:
+    """The answer in lines of at most `size` characters (default: the terminal's width, at most 100)."""
+    size = min(size or plain_text.width(), 100)
+    blocks = [_title(audit)]
+    if audit.faults:
+        blocks.append(_faults(audit, size, colour))
+    if audit.values:
+        blocks.append(_values(audit, size, colour))
+    if audit.rows:
+        blocks.append(_parameters(audit, size, colour))
+    for words in (audit.conventions, audit.differences):
+        if words:
+            blocks.append(_wrapped(words, size))
+    if audit.start:
+        blocks.append(_section("Where it starts", audit.start, size, colour))
+    if audit.hints:
+        blocks.append(_section("What it looks like", audit.hints, size, colour))
+    if audit.who:
+        blocks.append(_section("Who is right", [audit.who], size, colour))
+    if audit.unmatched_torch or audit.unmatched_jax:
+        blocks.append(_unmatched(audit, size, colour))
+    if audit.warnings:
+        blocks.append(_section("Faults", audit.warnings, size, colour))
+    for s in audit.suggestions:
+        blocks.append(_wrapped([s.title], size) + ("\n" + textwrap.indent(s.code, "    ") if s.code else ""))
+    if audit.notes:
+        blocks.append(_wrapped([f"Note: {n}." for n in audit.notes], size))
+    if audit.saved:
+        blocks.append(f"The case was written to {audit.saved}.")
+    return "\n\n".join(blocks)
+
+
+def _paint(words: str, terminal: str, colour: bool) -> str:
+    """The words in a style of `rich`; as they are where nobody wants colour."""
+    if not colour or not terminal:
+        return words
+    from rich.style import Style
+
+    return Style.parse(terminal).render(words)
+
+
+def _title(audit: Audit) -> str:
+    versions = ", ".join(f"{k} {v}" for k, v in audit.versions.items())
+    return f"{audit.torch} (torch) ~ {audit.jax} (jax)" + (f"\n{versions}; {audit.seconds:.1f} s" if versions else "")
+
+
+def _wrapped(sentences: Any, size: int, indent: str = "") -> str:
+    return "\n".join(
+        textwrap.fill(s, size, initial_indent=indent, subsequent_indent=indent + "  ", break_long_words=False,
+                      break_on_hyphens=False) for s in sentences
+    )  # fmt: skip
+
+
+def _section(title: str, sentences: Any, size: int, colour: bool) -> str:
+    return f"{_paint(title, 'bold', colour)}\n{_wrapped(sentences, size, '  ')}"
+
+
+def _faults(audit: Audit, size: int, colour: bool) -> str:
+    lines = []
+    for fault in audit.faults:
+        lines.append(
+            _paint(_wrapped([f"{fault.side}: {fault.sentence}."], size), style("error").colours.terminal, colour)
+        )
+        printed = audit.printed.get(fault.side, "") or fault.printed
+        if printed:
+            last = printed.splitlines()[-6:]
+            lines.append(f"  it printed: {last[0]}" if len(last) == 1 else "  it printed last:\n" + "\n".join(
+                "    " + plain_text.clip(x, size - 4) for x in last))  # fmt: skip
+    return "\n".join(lines)
+
+
+def _values(audit: Audit, size: int, colour: bool) -> str:
+    lines = []
+    for v in audit.values[:4]:
+        name = "Value" if v.name == "value" else f"Value {v.name}"
+        looks = style(v.verdict)
+        words = {"agree": "agree", "precision": "agree to single precision or so", "value": "differ",
+                 "nonfinite": "differ in NaN or infinity"}[v.verdict]  # fmt: skip
+        mark = _paint(f"{looks.symbol} {words}", looks.colours.terminal, colour)
+        lines.append(f"{name}: {v.torch} (torch), {v.jax} (jax): {mark}, largest relative difference {v.max_rel:.2g}")
+    if len(audit.values) > 4:
+        bad = sum(v.verdict not in ("agree", "precision") for v in audit.values[4:])
+        lines.append(f"… and {len(audit.values) - 4} more outputs, {bad} of which differ")
+    return "\n".join(lines)
+
+
+def _parameters(audit: Audit, size: int, colour: bool) -> str:
+    ranked = sorted(audit.rows, key=lambda r: (-severity(r.verdict), -_number(r.max_rel)))
+    shown = ranked[:SHOWN] if len(ranked) > SHOWN else list(audit.rows)
+    cells = []
+    for r in shown:
+        looks = style(r.verdict, r.relation)
+        shape = "x".join(map(str, r.shape)) or "scalar"
+        factor = f" {r.factor:.4g}" if not math.isnan(r.factor) else ""
+        cells.append([f"{looks.symbol} {r.verdict}{factor}", r.name, shape, r.dtype, r.relation, f"{r.max_abs:.1e}",
+                      f"{r.max_rel:.1e}", r.blind, r.culprit])  # fmt: skip
+    header = ["verdict", "parameter", "shape", "dtype", "raw", "max abs", "max rel", "blind", "wrong"]
+    keep = [k for k, h in enumerate(header) if h not in ("blind", "wrong") or any(row[k] for row in cells)]
+    table = plain_text.table([header[k] for k in keep], [[row[k] for k in keep] for row in cells], size,
+                             right="max abs,max rel")  # fmt: skip
+    lines = table.splitlines()
+    if colour:
+        painted = [_paint(line, style(r.verdict, r.relation).colours.terminal, True)
+                   for line, r in zip(lines[1:], shown, strict=True)]  # fmt: skip
+        lines = [lines[0], *painted]
+    rest = len(audit.rows) - len(shown)
+    if rest:
+        counts: dict[str, int] = {}
+        for r in audit.rows:
+            counts[r.verdict] = counts.get(r.verdict, 0) + 1
+        total = ", ".join(f"{n} {v}" for v, n in counts.items())
+        lines.append(f"… and {rest} more; of {len(audit.rows)} parameters: {total}")
+    return "\n".join(lines)
+
+
+def _number(value: float) -> float:
+    return value if value == value else math.inf
+
+
+def _unmatched(audit: Audit, size: int, colour: bool) -> str:
+    lines = []
+    for side, names in (("torch", audit.unmatched_torch), ("jax", audit.unmatched_jax)):
+        if names:
+            few = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if names[8:] else "")
+            lines.append(f"{side}: {few}")
+    return _section("Without a counterpart (write a mapping file and give it with --map)", lines, size, colour)
+
+
+def plain(audit: Audit) -> dict[str, Any]:
+    """The answer as plain data for JSON; NaN becomes null, infinities a string."""
+    held = {k: v for k, v in vars(audit).items() if k != "faults"}
+    out: dict[str, Any] = {
+        **held,
+        "values": [asdict(v) for v in audit.values],
+        "rows": [asdict(v) for v in audit.rows],
+        "checks": [asdict(v) for v in audit.checks],
+        "steps": [asdict(v) for v in audit.steps],
+        "suggestions": [asdict(v) for v in audit.suggestions],
+        "faults": [{"side": f.side, "word": f.word, "sentence": f.sentence, "detail": f.detail} for f in audit.faults],
+        "exit_status": audit.exit_status,
+    }  # fmt: skip
+    cleaned: dict[str, Any] = _clean(out)
+    return cleaned
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None if math.isnan(value) else str(value)
+    if isinstance(value, dict):
+        return {str(k): _clean(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(v) for v in value]
+    if hasattr(value, "items"):
+        return {str(k): _clean(v) for k, v in value.items()}
+    return value

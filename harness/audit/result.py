@@ -1,0 +1,167 @@
+"""The answer of an audit: frozen values, which `render` puts on a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from harness.audit.faults import SideFault
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Verdicts that are no difference of substance.
+HARMLESS = ("agree", "precision", "choice", "gauge")
+
+
+@dataclass(frozen=True)
+class ValueRow:
+    """One output on both sides. verdict: agree, precision, nonfinite or value; pattern: how it differs, a sentence."""
+
+    name: str
+    shape: tuple[int, ...]
+    torch: str
+    jax: str
+    verdict: str
+    max_abs: float
+    max_rel: float
+    pattern: str = ""
+    word: str = "equal"
+    factor: float = float("nan")
+
+
+@dataclass(frozen=True)
+class ParameterRow:
+    """One differentiated leaf on both sides. relation: of the raw results; factor: torch / JAX; culprit: of the side
+    whose gradient is not the derivative of its own value ("torch", "jax", "both", or empty)."""
+
+    torch: str
+    jax: str
+    shape: tuple[int, ...]
+    dtype: str
+    turned: str
+    verdict: str
+    relation: str
+    factor: float
+    max_abs: float
+    max_rel: float
+    blind: str
+    note: str
+    size: float = 0.0
+    culprit: str = ""
+    evidence: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.torch if self.torch == self.jax else f"{self.torch} ~ {self.jax}"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One comparison of a side's gradient with finite differences of its own value.
+
+    where: the parameters that were moved. direction: "random", "real", "imaginary" or "difference" (along that of the two
+    gradients). consistent: None where the error is too large to tell.
+    """
+
+    side: str
+    where: tuple[str, ...]
+    direction: str
+    predicted: float
+    estimate: float
+    error: float
+    consistent: bool | None
+    other: float = float("nan")  # what the other side's gradient predicts along the same direction
+    values: int = 0
+
+
+@dataclass(frozen=True)
+class StepRow:
+    """One parameter's update by each side's optimiser step. verdict: of the two updates; direction: what each is to its
+    own gradient L_x + i L_y: descent, conjugate, ascent, other, or "" (did not move)."""
+
+    name: str
+    verdict: str
+    torch: str
+    jax: str
+    max_rel: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What to change: a sentence, and code that can be pasted."""
+
+    title: str
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found. `text()` is the answer on one screen; `exit_status` as documented in docs/audit.md."""
+
+    torch: str
+    jax: str
+    versions: Mapping[str, str]
+    values: tuple[ValueRow, ...] = ()
+    rows: tuple[ParameterRow, ...] = ()
+    unmatched_torch: tuple[str, ...] = ()
+    unmatched_jax: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    steps: tuple[StepRow, ...] = ()
+    conventions: tuple[str, ...] = ()
+    differences: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
+    who: str = ""
+    culprit: str = ""
+    evidence: str = ""
+    start: tuple[str, ...] = ()  # where it starts: sentences from taps and from the trace
+    start_at: Mapping[str, Any] = field(default_factory=dict)
+    suggestions: tuple[Suggestion, ...] = ()
+    faults: tuple[SideFault, ...] = ()
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    printed: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    saved: str = ""
+
+    @property
+    def values_agree(self) -> bool:
+        return all(v.verdict in HARMLESS for v in self.values)
+
+    @property
+    def gradients_agree(self) -> bool:
+        return all(r.verdict in HARMLESS for r in self.rows)
+
+    @property
+    def surprising(self) -> bool:
+        """Whether anything is to be mended: a real difference, an array left out, a fault of the user's code."""
+        steps = any(s.verdict not in HARMLESS or "conjugate" in (s.torch, s.jax) for s in self.steps)
+        return bool(
+            not self.values_agree or not self.gradients_agree or steps or self.culprit or self.warnings
+            or self.unmatched_torch or self.unmatched_jax
+        )  # fmt: skip
+
+    @property
+    def exit_status(self) -> int:
+        return 3 if self.faults else 1 if self.surprising else 0
+
+    def text(self, size: int | None = None, colour: bool = False) -> str:
+        """The answer for people, in lines of at most `size` characters."""
+        from harness.audit.render import text
+
+        return text(self, size, colour)
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as plain data."""
+        from harness.audit.render import plain
+
+        return plain(self)
+
+    def frame(self) -> pd.DataFrame:
+        """One row a parameter, as pandas."""
+        import pandas as pd
+
+        names = list(ParameterRow.__dataclass_fields__)
+        return pd.DataFrame([[getattr(r, n) for n in names] for r in self.rows], columns=names)

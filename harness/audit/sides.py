@@ -1,0 +1,268 @@
+"""The two sides as the coordinator talks to them: in workers of their own, or in this process for bare callables."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from harness.audit.faults import SideFault
+from harness.run.process import Kind, Paths, Worker
+from harness.run.protocol import pack
+from harness.wirtinger import Array
+
+_MODULE = "harness.backends._audit_worker"
+
+
+@dataclass(frozen=True)
+class SideLeaf:
+    """One leaf of a side's arguments. array: None for what is not an array."""
+
+    name: str
+    argument: str
+    differentiate: bool
+    array: Array | None
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a side says of itself. raw_sign: sign of the imaginary part of its own gradient against L_x + i L_y."""
+
+    versions: Mapping[str, str]
+    raw_sign: int
+    unused: tuple[str, ...]
+    leaves: tuple[SideLeaf, ...]
+
+
+@dataclass(frozen=True)
+class SideTap:
+    """A marked intermediate: value, and gradient L_x + i L_y there (None where none flows back)."""
+
+    name: str
+    value: Array
+    gradient: Array | None
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Value and gradient of a side; gradients L_x + i L_y by leaf name, None where the framework gives none."""
+
+    outputs: Mapping[str, Array]
+    gradients: Mapping[str, Array | None]
+    unsteady: float = 0.0
+    unsteady_where: str = ""
+    mutated: tuple[str, ...] = ()
+    taps: tuple[SideTap, ...] = ()
+    trace: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FiniteDifference:
+    """A directional derivative of a side's own value: estimate, error estimate, |f|, and how many values it took."""
+
+    estimate: float
+    error: float
+    size: float
+    values: int
+
+
+class Channel(Protocol):
+    """Ask, then answer: so that both sides can work at the same time. `answer` raises SideFault."""
+
+    side: str
+
+    def ask(self, request: str, **fields: Any) -> None: ...
+
+    def answer(self) -> dict[str, Any]: ...
+
+    def close(self) -> None: ...
+
+    @property
+    def printed(self) -> str: ...
+
+
+def loaded(reply: Mapping[str, Any]) -> Loaded:
+    leaves = tuple(SideLeaf(n, a, d, _got(x)) for n, a, d, x in reply["leaves"])
+    return Loaded(reply["versions"], reply["raw_sign"], tuple(reply["unused"]), leaves)
+
+
+def evaluated(reply: Mapping[str, Any]) -> Evaluated:
+    taps = tuple(SideTap(n, _some(v), _got(g)) for n, v, g in reply["taps"])
+    return Evaluated(
+        arrays(reply["outputs"]), {k: _got(v) for k, v in reply["gradients"].items()}, reply["unsteady"],
+        reply["unsteady_where"], tuple(reply["mutated"]), taps, reply["trace"], tuple(reply["notes"]),
+    )  # fmt: skip
+
+
+def arrays(held: Mapping[str, Any]) -> dict[str, Array]:
+    """Every array of an answer, from memory or from its file."""
+    return {k: _some(v) for k, v in held.items()}
+
+
+def _got(held: Any) -> Array | None:
+    if held is None or isinstance(held, np.ndarray):
+        return held
+    array: Array = np.load(held, mmap_mode="r", allow_pickle=False)
+    return array
+
+
+def _some(held: Any) -> Array:
+    array = _got(held)
+    assert array is not None
+    return array
+
+
+class Remote:
+    """A side in a worker process of its own.
+
+    timeout: seconds for one request. memory: GiB of resident memory, 0 for no limit. python: another interpreter.
+    """
+
+    def __init__(
+        self, side: str, folder: Path, paths: Paths, *, timeout: float, memory: float = 0.0, python: str = ""
+    ) -> None:
+        self.side, self._folder, self._timeout, self._memory = side, folder, timeout, memory
+        kind = Kind(side, python)
+        self._step = "starting"
+        self._asked, self._count = 0.0, 0
+        self.peak = 0
+        try:
+            self._worker = Worker(kind, paths.of(kind), _MODULE)
+        except OSError as error:
+            raise SideFault(side, "absent", f"the interpreter cannot be started: {error}") from error
+
+    def ask(self, request: str, **fields: Any) -> None:
+        self._asked = time.monotonic()
+        self._step = request
+        body = {k: self._stored(v) for k, v in fields.items()}
+        self._worker.send(pack({"m": request, "folder": str(self._folder), **body}))
+
+    def _stored(self, value: Any) -> Any:
+        """Arrays become names of files, wherever they are nested."""
+        if isinstance(value, np.ndarray):
+            self._count += 1
+            path = self._folder / f"to-{self.side}-{self._count}.npy"
+            np.save(path, value, allow_pickle=False)
+            return str(path)
+        if isinstance(value, Mapping):
+            return {k: self._stored(v) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._stored(v) for v in value]
+        return value
+
+    def answer(self) -> dict[str, Any]:
+        worker = self._worker
+        while True:
+            for frame in worker.receive():
+                header = frame.header
+                if header["m"] == "step":
+                    self._step = header["step"]
+                elif header["m"] == "done":
+                    data: dict[str, Any] = header["data"]
+                    return data
+                elif header["m"] == "failed":
+                    raise SideFault(self.side, header["word"], header["sentence"], header["detail"], self.printed)
+            if worker.silent or worker.corrupt:
+                self._died()
+            if time.monotonic() - self._asked > self._timeout:
+                worker.kill()
+                raise SideFault(
+                    self.side, "timeout", f"no answer after {self._timeout:g} s while {self._step}; it was stopped "
+                    "(--timeout sets the limit)", printed=self.printed,
+                )  # fmt: skip
+            resident = worker.resident()
+            self.peak = max(self.peak, resident)
+            if self._memory and resident > self._memory * 2**30:
+                worker.kill()
+                raise SideFault(
+                    self.side, "memory", f"the process outgrew {self._memory:g} GiB while {self._step} "
+                    "(--memory sets the limit)", printed=self.printed,
+                )  # fmt: skip
+            worker.flush()
+            waiting = [fd for fd, ended in ((worker.frames, worker.silent), (worker.log, worker.deaf)) if not ended]
+            inbox = [worker.inbox] if worker.congested else []
+            ready, _, _ = select.select(waiting, inbox, [], 0.05)
+            if worker.log in ready:
+                worker.drain()
+
+    def _died(self) -> None:
+        worker = self._worker
+        worker.kill() if worker.corrupt else None
+        name, sentence = worker.cause()
+        while not worker.deaf:
+            worker.drain()
+            if not select.select([worker.log], [], [], 0.1)[0]:
+                break
+        what = sentence if name == "exit" else f"the process was {sentence}"
+        if worker.corrupt:
+            what = "the code wrote into the pipe of the worker"
+        raise SideFault(self.side, "died", f"{what} while {self._step}", printed=self.printed)
+
+    @property
+    def printed(self) -> str:
+        """The end of what the user's code printed."""
+        while not self._worker.deaf and select.select([self._worker.log], [], [], 0)[0]:
+            self._worker.drain()
+        return self._worker.last_words()
+
+    def close(self) -> None:
+        self._worker.close()
+
+
+class Local:
+    """A side in this process: for callables that cannot be imported elsewhere. No limits, nothing captured."""
+
+    def __init__(self, side: str) -> None:
+        from harness.backends._audit_worker import make_side
+
+        self.side = side
+        self._side = make_side(side)
+        self._request: tuple[str, dict[str, Any]] = ("", {})
+
+    printed = ""
+
+    def ask(self, request: str, **fields: Any) -> None:
+        self._request = (request, fields)
+
+    def answer(self) -> dict[str, Any]:
+        from harness.backends._audit_side import AuditFault
+
+        name, fields = self._request
+        try:
+            reply: dict[str, Any] = getattr(self, f"_{name}")(**fields)
+        except AuditFault as fault:
+            raise SideFault(self.side, fault.word, fault.sentence, fault.detail) from fault.__cause__
+        return reply
+
+    def _load(self, target: Any, sources: Sequence[Any], **options: Any) -> dict[str, Any]:
+        leaves = self._side.load(target, sources, **options)
+        return {
+            "versions": self._side.versions(), "raw_sign": self._side.raw_sign, "unused": self._side.unused,
+            "leaves": [[x.name, x.argument, x.differentiate, x.array] for x in leaves],
+        }  # fmt: skip
+
+    def _replace(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
+        self._side.replace(arrays)
+        return {}
+
+    def _gradient(self, taps: bool, repeat: bool) -> dict[str, Any]:
+        found = self._side.gradient(taps=taps, repeat=repeat)
+        return {**vars(found), "taps": [[t.name, t.value, t.gradient] for t in found.taps]}
+
+    def _transformed(self, what: Mapping[str, str]) -> dict[str, Any]:
+        return {"outputs": self._side.transformed(what)}
+
+    def _differences(self, directions: Sequence[Mapping[str, Array]]) -> dict[str, Any]:
+        return {"differences": [asdict(d) for d in self._side.differences(directions)]}
+
+    def _step(self, target: Any) -> dict[str, Any]:
+        return {"updates": self._side.step(target)}
+
+    def close(self) -> None:
+        """Nothing to release."""
