@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 
 from harness.backends.base import Backend
@@ -22,6 +21,8 @@ BUILT_IN = {
 
 def names() -> dict[str, str]:
     """Backend name -> "package.module:Class", without importing anything. Built-in names come first."""
+    from importlib.metadata import entry_points  # takes longer than all else here, and most workers need none of it
+
     found = dict(BUILT_IN)
     found.update({entry.name: entry.value for entry in entry_points(group=GROUP)})
     return found
@@ -43,8 +44,7 @@ def load(spec: str) -> type[Backend]:
 
     Raises CaseError where there is no such backend, with what there is.
     """
-    known = names()
-    path = known.get(spec, spec)
+    path = spec if ":" in spec else (known := names()).get(spec, spec)
     if ":" not in path:
         raise CaseError(f"there is no backend {spec!r}", hint=f"known: {', '.join(known)}; or package.module:Class")
     try:

@@ -23,6 +23,7 @@ _AHEAD = 2  # tasks a worker holds: the one it observes and the next
 _PATIENCE = 3  # workers of one kind that may fail in a row without finishing a task
 _PER_DEVICE = 4  # workers at a time on one accelerator: each holds a context and memory there
 _GIB = 1 << 30
+_FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGHUP")  # signals that people and kernels send
 
 
 class Event(NamedTuple):
@@ -113,8 +114,14 @@ class LocalExecutor:
         for kind, tasks in kinds.items():  # more of the same only where there is work for them
             for _ in range(min(tasks // 8, self.jobs // max(1, len(kinds))) - 1):
                 self._start(kind)
-        while any(not desk.ready for desk in self._desks):
-            self._turn()
+        while True:
+            while any(not desk.ready for desk in self._desks):
+                self._turn()
+            again = [k for k in kinds if k not in self.hellos and _outside(self._failures[k])]
+            if not again:
+                break
+            for kind in again:  # killed from outside while it imported, which says nothing about the framework
+                self._start(kind)
         return {k: self.hellos.get(k) or self._failures[k][-1] for k in kinds}
 
     def run(self, ledgers: Sequence[Ledger]) -> Iterator[list[Event]]:
@@ -193,9 +200,11 @@ class LocalExecutor:
         for kind, pending in self._pending.items():
             have = sum(d.worker.kind == kind for d in (*active, *starting))
             parked = any(d.worker.kind == kind and d.ready and not d.queue and not d.leaving for d in self._desks)
-            if not pending or parked or _crowded(kind, active) or any(d.worker.kind == kind for d in starting):
+            if not pending or parked or _crowded(kind, active):
                 continue
             done, seconds = self._pace.get(kind, (0, 0.0))
+            if not done and any(d.worker.kind == kind for d in starting):
+                continue
             if have and (not done or seconds / done * len(pending) / (have + 1) < self._import.get(kind, 1.0)):
                 continue
             if len(pending) / (have + 1) > most:
@@ -367,7 +376,7 @@ class LocalExecutor:
         else:
             name, text = worker.cause()
             # A signal that people and kernels send, not code that runs astray: maybe it was not this step's doing.
-            self._fail(desk, WorkerFailed("crash", name, text), forgivable=name in ("SIGKILL", "SIGTERM", "SIGHUP"))
+            self._fail(desk, WorkerFailed("crash", name, text), forgivable=name in _FROM_OUTSIDE)
 
     def _fail(self, desk: _Desk, failure: WorkerFailed, forgivable: bool = False) -> None:
         """Kill the worker, charge the step that ran, put everything else back."""
@@ -383,6 +392,10 @@ class LocalExecutor:
             victim = None  # it had finished
         if victim is None:
             self._failures.setdefault(worker.kind, []).append(failure)
+        else:  # what an attempt that came to nothing costs: its time, and another import
+            done, seconds = self._pace.get(worker.kind, (0, 0.0))
+            spent = time.monotonic() - (desk.began or time.monotonic()) + self._import.get(worker.kind, 0.0)
+            self._pace[worker.kind] = done, seconds + spent
         rest = list(desk.queue) if victim is None else list(desk.queue)[1:]
         self._remove(desk)
         if words or victim is not None:
@@ -417,6 +430,11 @@ class LocalExecutor:
 def _crowded(kind: Kind, active: Sequence[_Desk]) -> bool:
     """Whether the accelerator of this kind has as many workers as it should."""
     return kind.device != "cpu" and sum(d.worker.kind.device == kind.device for d in active) >= _PER_DEVICE
+
+
+def _outside(failures: Sequence[WorkerFailed]) -> bool:
+    """Whether the last worker of a kind was killed from outside before it could speak, and another is worth a try."""
+    return len(failures) < _PATIENCE and failures[-1].error in _FROM_OUTSIDE
 
 
 def _ended_soon(worker: Worker) -> bool:

@@ -98,13 +98,18 @@ class Ledger:
         return frames + pack(death), again
 
     def finish(self) -> bytes:
-        """Journal frames that close the task. A point without a single row is itself an error row."""
+        """Journal frames that close the task. A point without a single row is itself an error row.
+
+        What was seen is let go: a plan has millions of rows, and nothing is asked of a task that is closed.
+        """
         silent = {p.name for p in self.task.points} - {key[0] for key in self.seen}
         rows = [
             self._row(point, "", "value", "error", "NoObservation", "the backend returned nothing for this point")
             for point in sorted(silent)
         ]
-        return self._record(rows) + pack({"m": "done", "task": self.number, "rows": len(self.seen)})
+        frames = self._record(rows) + pack({"m": "done", "task": self.number, "rows": len(self.seen)})
+        self.seen, self.complete = set(), set()
+        return frames
 
     # -- rows of ours
 

@@ -148,26 +148,30 @@ class Folder:
         A journal that lost frames proves nothing about what is complete: tasks that lost rows are observed again.
         """
         lost: list[str] = []
-        done: dict[int, int] = {}
+        done: set[int] = set()
+        short: set[int] = set()  # said to be done, with more rows than there are
         for frame in read(self.path / "journal.bin", lost.append):
             number = frame.header.get("task", -1)
             if not 0 <= number < len(ledgers):
                 continue
-            if frame.header["m"] == "done":
-                done[number] = frame.header["rows"]
+            ledger = ledgers[number]
+            if frame.header["m"] != "done":
+                ledger.absorb(frame.header)
+            elif len(ledger.seen) < frame.header["rows"]:
+                short.add(number)
+                done.discard(number)
             else:
-                ledgers[number].absorb(frame.header)
+                done.add(number)
+                ledger.seen, ledger.complete = set(), set()  # nothing is asked of it any more
         for sentence in lost:
             report(sentence)
         if lost:
             self._compact()
         for ledger in ledgers:
             ledger.step = None
-            short = len(ledger.seen) < done.get(ledger.number, 0)
-            if short:
-                del done[ledger.number]
-            ledger.complete = set() if lost or short else ledger.complete & {key[0] for key in ledger.seen}
-        return set(done)
+            again = lost or ledger.number in short
+            ledger.complete = set() if again else ledger.complete & {key[0] for key in ledger.seen}
+        return done
 
     def _compact(self) -> None:
         """Drop from the journal what cannot be read, so that what is appended follows an intact frame."""

@@ -366,3 +366,16 @@ class Choosy(Square):
 
     def flags(self) -> dict[str, str]:
         return {"made for": self.device}
+
+
+class KilledAtImport(Square):
+    """Killed from outside while its framework is imported: once where FAKE_ONCE names a file, always elsewhere."""
+
+    name = "killed-at-import"
+
+    def __init__(self) -> None:
+        once = os.environ.get("FAKE_ONCE", "")
+        if not once or not os.path.exists(once):
+            if once:
+                open(once, "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
