@@ -50,6 +50,12 @@ def test_what_is_expected_is_not_surprising() -> None:
     assert set(frame.loc[frame["verdict"] == "agree", "expected"]) == {""}
 
 
+def test_a_row_names_the_cause_that_covers_it() -> None:
+    frame = compared(sign(cause="one-root"))
+    assert set(frame.loc[frame["verdict"] == "sign", "cause"]) == {"one-root"}
+    assert set(frame.loc[frame["verdict"] == "agree", "cause"]) == {""}
+
+
 def test_another_verdict_is_not_excused() -> None:
     frame = compared(Expectation(("zero",), "vanishes"))
     assert (frame["verdict"] == "sign").sum() == 7
@@ -85,6 +91,7 @@ def test_a_point_that_is_not_listed_is_not_excused() -> None:
     ("filters", "matches"),
     [
         ({"backends": ("jax",)}, True), ({"backends": ("jax", "torch.func")}, True),
+        ({"backends": ("torch*",)}, True), ({"backends": ("torch.a*",)}, False),
         ({"backends": ("torch.autograd",)}, False), ({"dtype": ("complex64",)}, False),
         ({"dtype": ("complex128",)}, True), ({"inputs": ("w",)}, False), ({"outputs": ("out",)}, True),
         ({"axis": ("backend",)}, True), ({"axis": ("mode",)}, False), ({"versions": {"jax": ">=0.10"}}, True),
