@@ -56,7 +56,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def results(session: nox.Session) -> None:
-    """The committed report and atlas (results/README.md), by the pinned set; an argument names a recorded run."""
+    """The committed report, findings and atlas (results/README.md), by the pinned set; an argument names a run."""
     harness = (_coordinator(session), "-m")
     run = session.posargs[0] if session.posargs else "runs/pinned"
     if not session.posargs:
@@ -66,6 +66,8 @@ def results(session: nox.Session) -> None:
     session.run(*harness, "harness.atlas.gallery", "results/atlas", "--made-by", "nox -s results", external=True)
     session.run(*harness, "harness", "report", run, "--atlas", "results/atlas", "--scripts", "20", "--title",
                 "The catalogue on the pinned set", "--output", "results/report.html", external=True)  # fmt: skip
+    session.run(*harness, "harness", "findings", run, "--scripts", "results/findings", "--jobs", "2", "--output",
+                "results/findings.md", "--output", "results/findings.csv", external=True)  # fmt: skip
 
 
 # -- across releases: one environment each, recorded by the coordinator of this checkout ---------------------------

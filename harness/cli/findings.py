@@ -13,7 +13,7 @@ from harness.cli.options import write
 if TYPE_CHECKING:
     from harness.findings import Finding
 
-FORMATS = ("text", "markdown", "csv", "json")
+FORMATS = {"text": ".txt", "markdown": ".md", "csv": ".csv", "json": ".json"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,16 +27,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--scripts", metavar="DIR", help="write the script of each finding to DIR and run it; seconds each"
     )
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="scripts that run at the same time")
-    parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
-    parser.add_argument("--output", metavar="FILE", help="write to FILE instead of standard output")
+    parser.add_argument("--format", choices=tuple(FORMATS), help="default: by the file's suffix, else text")
+    parser.add_argument(
+        "--output", action="append", metavar="FILE",
+        help="write to FILE (.md, .csv, .json or .txt) instead of standard output; repeatable")  # fmt: skip
 
 
 def execute(args: argparse.Namespace) -> int:
     from harness.api import findings
     from harness.cases import load
-    from harness.findings import frame, markdown, text
 
     stated = load(args.expect, allow=tuple(args.allow)) if args.expect else None
+    wanted = [(output, args.format or _format(output)) for output in args.output or [None]]
     if args.scripts:
         try:
             Path(args.scripts).mkdir(parents=True, exist_ok=True)
@@ -47,16 +49,31 @@ def execute(args: argparse.Namespace) -> int:
     )
     if args.scripts:
         _store(found, Path(args.scripts))
-    folder = _beside(args.scripts, args.output)
-    if args.format == "text":
-        write(text(found, None if args.output is None else 160), args.output)
-    elif args.format == "markdown":
-        write(markdown(found, folder), args.output)
-    elif args.format == "csv":
-        write(frame(found, folder).to_csv(index=False), args.output)
-    else:
-        write(frame(found, folder).to_json(orient="records", indent=1), args.output)
-    return 1 if any(f.confirmed is not True for f in found) and args.scripts else 0
+    for output, form in wanted:
+        write(_written(found, form, output, args.scripts), output)
+    return 1 if args.scripts and any(f.confirmed is not True for f in found) else 0
+
+
+def _format(output: str | None) -> str:
+    if output is None:
+        return "text"
+    suffix = Path(output).suffix
+    for form, own in FORMATS.items():
+        if suffix == own:
+            return form
+    raise UsageError(f"{output}: the suffix says no format; one of {', '.join(FORMATS.values())}, or --format")
+
+
+def _written(found: list[Finding], form: str, output: str | None, scripts: str | None) -> str:
+    from harness.findings import frame, markdown, text
+
+    folder = _beside(scripts, output)
+    if form == "text":
+        return text(found, None if output is None else 160)
+    if form == "markdown":
+        return markdown(found, folder)
+    table = frame(found, folder)
+    return table.to_csv(index=False) if form == "csv" else table.to_json(orient="records", indent=1)
 
 
 def _progress(finding: Finding) -> None:

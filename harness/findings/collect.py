@@ -86,10 +86,9 @@ def collect(frame: pd.DataFrame, cases: Sequence[Case], targets: Sequence[Mappin
         expectation = stated.get(name)
         sentence = expectation.because if expectation else _sentence(part)
         ids = tuple(dict.fromkeys(part["case"].astype(str)))
-        several = expectation is None or rows.loc[rows["_key"] == key, "_framework"].nunique() > 1
         found.append(
             Finding(
-                id=f"{framework}-{name}" if several and not name.startswith(f"{framework}-") else name,
+                id=name if name.startswith(f"{framework}-") else f"{framework}-{name}",
                 framework=str(framework),
                 functions=_functions([known[i] for i in ids if i in known], str(framework)),
                 cases=ids,
@@ -124,7 +123,7 @@ def _accused(frame: pd.DataFrame) -> pd.DataFrame:
         out.append(own.assign(_culprit=own[f"{side}_backend"].astype(str), _evidence=ASSERTION))
     both = pd.concat(out, ignore_index=True)
     both = both[both["_culprit"] != "both"]  # each side's own row against the reference says the same
-    both["_framework"] = both["_culprit"].str.partition(".")[0].str.partition("@")[0]
+    both["_framework"] = [str(c).partition(".")[0].partition("@")[0] for c in both["_culprit"]]
     cause = both["cause"].astype(str) if "cause" in both.columns else pd.Series("", index=both.index)
     both["_key"] = cause.where(cause != "", both["case"].astype(str))
     return both
