@@ -80,7 +80,10 @@ def pad(x: Any, pad_width: Any, constant_values: float = 0.0) -> Array:
     a = lift(x)
     edge = (A.common([lift(constant_values), a])[0][0] if a.kind in "rc" else lift(int(constant_values))).data[()]
     data = np.pad(a.data, pad_width, constant_values=edge)
-    mask = None if a.mask is None else boxed(np.pad(a.mask, pad_width, constant_values=0))
+    mask = None
+    if a.mask is not None:
+        mask = boxed(np.pad(a.mask, pad_width, constant_values=0))
+        mask[mask == 0] = 0  # what NumPy pads with is an integer of its own, of 64 bits only
     return Array(data, a.kind, mask)
 
 

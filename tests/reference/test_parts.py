@@ -447,3 +447,24 @@ def test_a_dependence_that_was_missed_is_found_out(monkeypatch: pytest.MonkeyPat
     d = np.sum(Z) * np.eye(3) + Z[:, None] + np.eye(3)
     np.testing.assert_allclose(found.j, np.block([[d.real, -d.imag], [d.imag, d.real]]), rtol=1e-14)
     assert (found.kind == 0).all()
+
+
+@pytest.mark.parametrize("exponent", [1, 2, 3, 4])
+def test_integer_powers_of_a_ball_around_zero(exponent: int) -> None:
+    """(x + h) - (x - h) with a cancelled middle is such a ball; FLINT's own power of it is NaN."""
+    from harness.reference.array import Array, boxed, power
+
+    ball = arb(0, arb(1) / 8)
+    (found,) = power(Array(boxed(ball).reshape(1), "r"), from_numpy(np.array([exponent]))).data.tolist()
+    assert found.contains(0) and found.contains(arb(1) / 8**exponent)
+    assert abs(found).upper() <= arb(1) / 8**exponent * (1 + arb(2) ** -20)
+    assert found.contains(-(arb(1) / 8**exponent)) == bool(exponent % 2)
+
+
+def test_a_padded_array_keeps_its_structure() -> None:
+    """More than 63 elements, so that the bits do not fit into a machine word."""
+    function = Compiled("pad(x, (1, 2)) * 2", (Input("x", "real", (70,)),))
+    found = solve(function, {"x": np.arange(70.0)}, single=False).j
+    expected = np.zeros((73, 70))
+    expected[np.arange(70) + 1, np.arange(70)] = 2
+    np.testing.assert_array_equal(found, expected)
