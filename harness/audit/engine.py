@@ -135,7 +135,7 @@ def _audited(state: State, sources: Mapping[str, Sequence[Any]], audit: Audit) -
         left, right = (", ".join(x.name for x in state.loaded[s].leaves if x.differentiate) or "none" for s in SIDES)
         raise AuditError(f"no parameter of one side matches one of the other (torch: {left}; jax: {right}); "
                          "give a mapping file with --map")  # fmt: skip
-    found = state.ask("gradient", lambda side: {"taps": options.taps, "repeat": True})
+    found = state.ask("gradient", lambda side: {"repeat": True})
     state.seen = {side: evaluated(found[side]) for side in SIDES}
     state.tol = _tolerances(state)
     notes = [note for side in SIDES for note in state.seen[side].notes]
@@ -148,7 +148,7 @@ def _audited(state: State, sources: Mapping[str, Sequence[Any]], audit: Audit) -
     values = _values(state)
     rows = _rows(state)
     audit = replace(audit, values=values, rows=rows, warnings=tuple(warnings), notes=tuple(notes))
-    audit = _tapped(state, audit)
+    audit = _started(state, audit)
     audit = hints.add(state, audit)
     if options.differences:
         audit = evidence.add(state, audit)
@@ -311,13 +311,11 @@ def _rows(state: State) -> tuple[ParameterRow, ...]:
     return tuple(rows)
 
 
-def _tapped(state: State, audit: Audit) -> Audit:
-    """Where it starts: what harness.audit.taps says of the marked intermediates and of the functions called."""
-    if not (state.options.taps and all(state.seen[s].taps for s in SIDES)) and not state.seen["torch"].trace:
-        return audit
-    from harness.audit import taps
+def _started(state: State, audit: Audit) -> Audit:
+    """Where it starts: what the taps say, and what the functions called do at the user's own numbers."""
+    from harness.audit import start
 
-    return taps.add(state, audit)
+    return start.add(state, audit)
 
 
 def transformed(state: State, side: str, what: Mapping[str, str]) -> dict[str, Array] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ import numpy as np
 from harness.audit.faults import SideFault
 from harness.run.process import Kind, Paths, Worker
 from harness.run.protocol import pack
+from harness.tapping import Tapped
 from harness.wirtinger import Array
 
 _MODULE = "harness.backends._audit_worker"
@@ -40,15 +41,6 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class SideTap:
-    """A marked intermediate: value, and gradient L_x + i L_y there (None where none flows back)."""
-
-    name: str
-    value: Array
-    gradient: Array | None
-
-
-@dataclass(frozen=True)
 class Evaluated:
     """Value and gradient of a side; gradients L_x + i L_y by leaf name, None where the framework gives none."""
 
@@ -57,8 +49,7 @@ class Evaluated:
     unsteady: float = 0.0
     unsteady_where: str = ""
     mutated: tuple[str, ...] = ()
-    taps: tuple[SideTap, ...] = ()
-    trace: Mapping[str, Any] = field(default_factory=dict)
+    tapped: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -93,11 +84,18 @@ def loaded(reply: Mapping[str, Any]) -> Loaded:
 
 
 def evaluated(reply: Mapping[str, Any]) -> Evaluated:
-    taps = tuple(SideTap(n, _some(v), _got(g)) for n, v, g in reply["taps"])
     return Evaluated(
         arrays(reply["outputs"]), {k: _got(v) for k, v in reply["gradients"].items()}, reply["unsteady"],
-        reply["unsteady_where"], tuple(reply["mutated"]), taps, reply["trace"], tuple(reply["notes"]),
+        reply["unsteady_where"], tuple(reply["mutated"]), reply["tapped"], tuple(reply["notes"]),
     )  # fmt: skip
+
+
+def tapped(reply: Mapping[str, Any]) -> list[Tapped]:
+    return [Tapped(t["name"], _got(t["value"]), _got(t["gradient"]), t["note"], t["connected"]) for t in reply["taps"]]
+
+
+def traced(reply: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{**call, "elements": _some(call["elements"])} for call in reply["calls"]]
 
 
 def arrays(held: Mapping[str, Any]) -> dict[str, Array]:
@@ -251,9 +249,17 @@ class Local:
         self._side.replace(arrays)
         return {}
 
-    def _gradient(self, taps: bool, repeat: bool) -> dict[str, Any]:
-        found = self._side.gradient(taps=taps, repeat=repeat)
-        return {**vars(found), "taps": [[t.name, t.value, t.gradient] for t in found.taps]}
+    def _gradient(self, repeat: bool) -> dict[str, Any]:
+        return vars(self._side.gradient(repeat=repeat))
+
+    def _taps(self) -> dict[str, Any]:
+        return {"taps": [vars(t) for t in self._side.taps()]}
+
+    def _trace(self) -> dict[str, Any]:
+        return {"calls": self._side.trace()}
+
+    def _elements(self, functions: Sequence[Any]) -> dict[str, Any]:
+        return {"seen": self._side.elements(functions)}
 
     def _transformed(self, what: Mapping[str, str]) -> dict[str, Any]:
         return {"outputs": self._side.transformed(what)}

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends._audit_side import AuditFault, AuditSide, Leaf, Tap
+from harness.backends._audit_side import AuditFault, AuditSide, Leaf
 from harness.backends._audit_tree import Node, standard
+from harness.tapping import Tapped
 from harness.wirtinger import Array, signed
 
 
@@ -80,9 +81,8 @@ class JaxSide(AuditSide):
         call: Callable[[Sequence[Any]], Any],
         leaves: list[Any],
         wanted: Sequence[int],
-        taps: bool,
         choose: Callable[[Sequence[Any]], list[Array]],
-    ) -> tuple[list[tuple[str, Any]], list[Array | None], tuple[Tap, ...]]:
+    ) -> tuple[list[tuple[str, Any]], list[Array | None]]:
         jnp = self.jax.numpy
         names: list[str] = []
         passive: dict[str, Any] = {}
@@ -106,7 +106,27 @@ class JaxSide(AuditSide):
         order = self._order
         named = [(n, next(values) if is_active else next(others)) for n, is_active in zip(names, order, strict=True)]
         passive.clear()
-        return named, [signed(_array(self.as_numpy(g)), -1) for g in gradients], ()
+        return named, [signed(_array(self.as_numpy(g)), -1) for g in gradients]
+
+    def record(
+        self,
+        call: Callable[[Sequence[Any]], Any],
+        leaves: list[Any],
+        wanted: Sequence[int],
+        cotangents: Sequence[Array],
+    ) -> list[Tapped]:
+        from harness.backends._taps_jax import record
+
+        jnp = self.jax.numpy
+
+        def loss(moving: Sequence[Any]) -> Any:
+            whole = list(leaves)
+            for k, value in zip(wanted, moving, strict=True):
+                whole[k] = value
+            active = [v for _, v in self._traced(call(whole)) if self.differentiable(v)]
+            return sum(jnp.sum(jnp.real(jnp.conj(jnp.asarray(c)) * v)) for v, c in zip(active, cotangents, strict=True))
+
+        return record(self.jax, loss, [leaves[k] for k in wanted])
 
     def _traced(self, result: Any) -> list[tuple[str, Any]]:
         """As `outputs`, while the arrays are tracers."""

@@ -11,8 +11,8 @@ import inspect
 import sys
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
@@ -22,6 +22,7 @@ import numpy as np
 
 from harness.backends._audit_differences import Difference, difference
 from harness.backends._audit_tree import Node, flatten, nested, standard
+from harness.tapping import Tapped, listening
 from harness.wirtinger import Array
 
 #: Modules of these are not the user's lines when an error is located.
@@ -66,15 +67,6 @@ class Leaf:
 
 
 @dataclass
-class Tap:
-    """A marked intermediate: its value, and the gradient L_x + i L_y there (None where nothing flows back)."""
-
-    name: str
-    value: Array
-    gradient: Array | None = None
-
-
-@dataclass
 class Evaluation:
     """Outputs by name, gradients L_x + i L_y by leaf name (None: the output does not depend on it, by the framework).
 
@@ -86,8 +78,7 @@ class Evaluation:
     unsteady: float = 0.0
     unsteady_where: str = ""
     mutated: tuple[str, ...] = ()
-    taps: tuple[Tap, ...] = ()
-    trace: dict[str, Any] = field(default_factory=dict)
+    tapped: bool = False  # whether the function called harness.tap
     notes: tuple[str, ...] = ()
 
 
@@ -104,6 +95,8 @@ class AuditSide(ABC):
         self._function: Callable[..., Any] = lambda: None
         self._cotangents: list[Array] = []
         self._seed = 0
+        self._held: dict[str, Any] = {}
+        self._rebuild: Callable[[Iterator[Any]], dict[str, Any]] = lambda new: {}
         self._state: dict[str, Any] = {}
         self.unused: list[str] = []
 
@@ -131,13 +124,22 @@ class AuditSide(ABC):
         call: Callable[[Sequence[Any]], Any],
         leaves: list[Any],
         wanted: Sequence[int],
-        taps: bool,
         choose: Callable[[Sequence[Any]], list[Array]],
-    ) -> tuple[list[tuple[str, Any]], list[Array | None], tuple[Tap, ...]]:
-        """(named outputs, L_x + i L_y for each wanted leaf, taps) of `call(leaves)`.
+    ) -> tuple[list[tuple[str, Any]], list[Array | None]]:
+        """(named outputs, L_x + i L_y for each wanted leaf) of `call(leaves)`.
 
         choose: cotangents, in torch's convention, for the outputs' arrays that can be differentiated.
         """
+
+    @abstractmethod
+    def record(
+        self,
+        call: Callable[[Sequence[Any]], Any],
+        leaves: list[Any],
+        wanted: Sequence[int],
+        cotangents: Sequence[Array],
+    ) -> list[Tapped]:
+        """The taps of `call(leaves)`, with gradients of L = Re sum(conj(cotangent) * output)."""
 
     @abstractmethod
     def differentiable(self, array: Any) -> bool:
@@ -172,7 +174,10 @@ class AuditSide(ABC):
         name = target if isinstance(target, str) else getattr(target, "__name__", "the function")
         self._function = self.target(self.imported(target) if isinstance(target, str) else target, name)
         arguments = self._arguments(sources, name)
-        flat, self._rebuild = flatten(arguments, "", self._expand_dict)
+        parts = [flatten(tree, argument, self._expand_module) for argument, tree in arguments.items()]
+        flat = [entry for found, _ in parts for entry in found]
+        names = list(arguments)
+        self._rebuild = lambda new: {n: build(new) for n, (_, build) in zip(names, parts, strict=True)}
         self.leaves = []
         for leaf_name, value in flat:
             array = self.as_numpy(value)
@@ -209,7 +214,8 @@ class AuditSide(ABC):
                                      f"{getattr(leaf.array, 'shape', 'no array')}")  # fmt: skip
                 leaf.array = array.astype(leaf.array.dtype)
 
-    def _expand_dict(self, node: Any) -> Node:
+    def _expand_module(self, node: Any) -> Node:
+        """As `expand`, once, when the inputs are loaded."""
         return self.expand(node)
 
     def imported(self, target: str) -> Any:
@@ -358,26 +364,50 @@ class AuditSide(ABC):
         self._cotangents = chosen
         return chosen
 
-    def gradient(self, taps: bool = False, repeat: bool = True) -> Evaluation:
+    def gradient(self, repeat: bool = True) -> Evaluation:
         """Value and gradient, twice, so that randomness shows. Raises AuditFault."""
-        first = self._once(taps)
+        first = self._once()
         if repeat:
             self.announce("evaluating the function a second time")
-            second = self._once(False)
+            second = self._once()
             first.unsteady, first.unsteady_where = _unsteadiness(first, second)
         return first
 
-    def _once(self, taps: bool) -> Evaluation:
+    def taps(self) -> list[Tapped]:
+        """What the function has at its taps; after `gradient`. Raises AuditFault."""
+        self.announce("evaluating the function with its taps")
+        leaves, wanted = self.natives(), self._wanted()
+        return guarded(self, lambda: self.record(self.call, leaves, wanted, self._cotangents))
+
+    def trace(self) -> list[dict[str, Any]]:
+        """The functions of the framework that the function calls (torch alone can tell). Raises AuditFault."""
+        return []
+
+    def elements(self, functions: Sequence[tuple[str, str, str, Array]]) -> list[dict[str, Any]]:
+        """See harness.backends._elements.observe."""
+        from harness.backends._elements import observe
+
+        self.announce("evaluating functions of the catalogue")
+        return observe(self.family, functions)
+
+    def _wanted(self) -> list[int]:
+        return [k for k, leaf in enumerate(self.leaves) if leaf.differentiate]
+
+    def _once(self) -> Evaluation:
         self.announce("evaluating and differentiating the function")
-        leaves = self.natives()
-        wanted = [k for k, leaf in enumerate(self.leaves) if leaf.differentiate]
-        named, gradients, found = guarded(
-            self, lambda: self.differentiate(self.call, leaves, wanted, taps, self._choose)
-        )
+        leaves, wanted = self.natives(), self._wanted()
+        called: list[str] = []
+
+        def listener(name: str, x: Any) -> Any:
+            called.append("") if not called else None
+            return x
+
+        with listening(listener):
+            named, gradients = guarded(self, lambda: self.differentiate(self.call, leaves, wanted, self._choose))
         outputs = {name: _known(self.as_numpy(value)) for name, value in named}
         mutated = self._mutated(leaves)
         pairs = {self.leaves[k].name: g for k, g in zip(wanted, gradients)}
-        return Evaluation(outputs, pairs, mutated=mutated, taps=found, notes=tuple(self.notes))
+        return Evaluation(outputs, pairs, mutated=mutated, tapped=bool(called), notes=tuple(self.notes))
 
     def _mutated(self, leaves: Sequence[Any]) -> tuple[str, ...]:
         changed = []
@@ -386,7 +416,7 @@ class AuditSide(ABC):
                 now = self.as_numpy(native)
                 if now is None or now.shape != leaf.array.shape or not np.array_equal(now, leaf.array, equal_nan=True):
                     changed.append(leaf.name)
-        names = [name for name, _ in flatten(self._held, "", self.expand)[0]]
+        names = [name for a, tree in self._held.items() for name, _ in flatten(tree, a, self.expand)[0]]
         expected = [leaf.name for leaf in self.leaves]
         changed += sorted(set(names) ^ set(expected))
         return tuple(changed)

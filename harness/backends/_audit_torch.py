@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends._audit_side import AuditFault, AuditSide, Leaf, Tap
+from harness.backends._audit_side import AuditFault, AuditSide, Leaf, guarded
 from harness.backends._audit_tree import Node, standard
+from harness.tapping import Tapped
 from harness.wirtinger import Array
 
 
@@ -90,7 +91,7 @@ class TorchSide(AuditSide):
         self.torch.manual_seed(0)
         return super().load(target, sources, **options)
 
-    def _expand_dict(self, node: Any) -> Node:
+    def _expand_module(self, node: Any) -> Node:
         if isinstance(node, self.torch.nn.Module):
             self._constant |= {id(b) for b in node.buffers()}
             self._constant |= {id(p) for p in node.parameters() if not p.requires_grad}
@@ -109,9 +110,8 @@ class TorchSide(AuditSide):
         call: Callable[[Sequence[Any]], Any],
         leaves: list[Any],
         wanted: Sequence[int],
-        taps: bool,
         choose: Callable[[Sequence[Any]], list[Array]],
-    ) -> tuple[list[tuple[str, Any]], list[Array | None], tuple[Tap, ...]]:
+    ) -> tuple[list[tuple[str, Any]], list[Array | None]]:
         torch = self.torch
         for k in wanted:
             leaves[k].requires_grad_(True)
@@ -126,7 +126,34 @@ class TorchSide(AuditSide):
             gradients = list(
                 torch.autograd.grad([v for v, _ in flowing], [leaves[k] for k in wanted], seeds, allow_unused=True)
             )
-        return named, [None if g is None else self.as_numpy(g) for g in gradients], ()
+        return named, [None if g is None else self.as_numpy(g) for g in gradients]
+
+    def record(
+        self,
+        call: Callable[[Sequence[Any]], Any],
+        leaves: list[Any],
+        wanted: Sequence[int],
+        cotangents: Sequence[Array],
+    ) -> list[Tapped]:
+        from harness.backends._taps_torch import record
+
+        torch = self.torch
+        for k in wanted:
+            leaves[k].requires_grad_(True)
+
+        def loss() -> Any:
+            active = [v for _, v in self.outputs(call(leaves)) if self.differentiable(v)]
+            seeds = [torch.from_numpy(np.array(c)).to(v.device) for v, c in zip(active, cotangents, strict=True)]
+            return sum((c.conj() * v).real.sum() for v, c in zip(active, seeds, strict=True))
+
+        return record(torch, loss)
+
+    def trace(self) -> list[dict[str, Any]]:
+        from harness.backends._trace_torch import trace
+
+        self.announce("tracing the functions that are called")
+        leaves = self.natives()
+        return guarded(self, lambda: trace(self.torch, lambda: self.call(leaves)))
 
     # -- an optimiser step ---------------------------------------------------------------------------------------------
 

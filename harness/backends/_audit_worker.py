@@ -135,14 +135,23 @@ class Server:
         return {}
 
     def do_gradient(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        found: Evaluation = self.side.gradient(taps=request["taps"], repeat=request["repeat"])
+        found: Evaluation = self.side.gradient(repeat=request["repeat"])
         return {
             "outputs": self._put_all(found.outputs), "gradients": self._put_all(found.gradients),
             "unsteady": found.unsteady, "unsteady_where": found.unsteady_where, "mutated": list(found.mutated),
-            "taps": [[t.name, self._put(t.value), None if t.gradient is None else self._put(t.gradient)]
-                     for t in found.taps],
-            "trace": found.trace, "notes": list(found.notes),
+            "tapped": found.tapped, "notes": list(found.notes),
         }  # fmt: skip
+
+    def do_taps(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        held = ("value", "gradient")
+        return {"taps": [{**vars(t), **self._put_all({k: getattr(t, k) for k in held})} for t in self.side.taps()]}
+
+    def do_trace(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return {"calls": [{**c, "elements": self._put(c["elements"])} for c in self.side.trace()]}
+
+    def do_elements(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        functions = [(kind, text, argument, np.load(file)) for kind, text, argument, file in request["functions"]]
+        return {"seen": [f if "message" in f else self._put_all(f) for f in self.side.elements(functions)]}
 
     def do_transformed(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return {"outputs": self._put_all(self.side.transformed(request["what"]))}

@@ -1,0 +1,78 @@
+"""What was recorded of a function over releases: results/matrix/timeline.csv and results/findings.csv.
+
+Both may be absent (an installation without them): then nothing is known, and nothing is said.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.model import Case
+
+Array = np.ndarray[Any, np.dtype[Any]]
+_PACKAGE = Path(__file__).resolve().parent.parent
+#: The wheel's copy, or the checkout.
+_PLACES = (_PACKAGE / "_results", _PACKAGE.parent / "results")
+
+
+def wrong_in(
+    cases: Sequence[Case], family: str, dtype: str = "complex128", inside: Callable[[Array], bool] = lambda array: True
+) -> str:
+    """ "jax 0.4.38 to 0.10.2": the releases of a framework in which a reverse-mode derivative of one of these cases was
+    decided to be wrong at a point that is `inside`; "" where none is known.
+
+    dtype: of the user's numbers; what was recorded in the double precision of the same kind stands for it. inside:
+    takes the array of a point.
+    """
+    points = {(c.id, p.name) for c in cases for p in c.points if all(inside(a) for a in p.arrays.values())}
+    wide = {"complex64": "complex128", "float32": "float64"}.get(dtype, dtype)
+    wrong: dict[str, bool] = {}
+    for row in rows("matrix/timeline.csv"):
+        named = re.sub(r" \+\d+$", "", row.get("point", "")).split(", ")
+        if row.get("quantity") != "differential" or row.get("dtype") != wide:
+            continue
+        if not any((row.get("case", ""), name) in points for name in named):
+            continue
+        if not row.get("backend", "").startswith(family) or row.get("api") not in ("pullback", ""):
+            continue
+        for column, state in row.items():
+            if column and re.fullmatch(rf"{family} \d\S*", column) and state:
+                wrong[column] = wrong.get(column, False) or state.startswith("wrong")
+    order = sorted(wrong, key=_version)
+    bad = [c.partition(" ")[2] for c in order if wrong[c]]
+    if not bad:
+        return ""
+    return f"{family} {bad[0]}" + (f" to {bad[-1]}" if len(bad) > 1 else "")
+
+
+def finding(cases: Sequence[Case], family: str) -> str:
+    """The sentence and the name of a recorded finding about one of these cases; "" where there is none."""
+    names = {case.id for case in cases}
+    for row in rows("findings.csv"):
+        culprit = row.get("culprit", "")
+        about = {row.get("case", ""), *re.split(r"[\s,;]+", row.get("case", ""))}
+        if about & names and (culprit.startswith(family) or culprit == "both") and row.get("sentence"):
+            return f"{row['sentence'].strip().rstrip('.')} (finding {row.get('id', '')})"
+    return ""
+
+
+@lru_cache(maxsize=4)
+def rows(name: str) -> tuple[Mapping[str, str], ...]:
+    """The rows of a table of the results; none where it is not installed."""
+    for folder in _PLACES:
+        path = folder / name
+        if path.is_file():
+            with path.open(encoding="utf-8", newline="") as file:
+                return tuple(csv.DictReader(file))
+    return ()
+
+
+def _version(column: str) -> list[int]:
+    return [int(n) for n in re.findall(r"\d+", column)]

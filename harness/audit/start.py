@@ -1,0 +1,82 @@
+"""Where it starts: taps that the user has put into both functions, and the functions that the torch side calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from harness.audit.faults import SideFault
+from harness.audit.result import Audit
+from harness.audit.sides import arrays, tapped, traced
+from harness.audit.taps import where_it_starts
+from harness.audit.trace import suspects
+from harness.tapping import Tapped
+
+if TYPE_CHECKING:
+    from harness.audit.engine import State
+
+SIDES = ("torch", "jax")
+_FATAL = ("timeout", "memory", "died")  # of a process that answers nothing any more
+_FUNCTIONS = 3  # that the answer names
+
+
+def add(state: State, audit: Audit) -> Audit:
+    """The sentences of `start` and, as plain data, `start_at`: "forward", "backward", "taps", "functions".
+
+    Functions are traced where something differs; taps are compared wherever there are any.
+    """
+    at: dict[str, Any] = {}
+    said: list[str] = []
+    notes = list(audit.notes)
+    if state.options.taps and any(state.seen[side].tapped for side in SIDES):
+        start = where_it_starts(*(_taps(state, side, notes) for side in SIDES), rtol=state.options.rtol)
+        if start is not None:
+            at |= {"forward": start.forward, "backward": start.backward, "taps": [asdict(t) for t in start.taps]}
+            said += start.sentences
+    if not (audit.values_agree and audit.gradients_agree):
+        found = _functions(state, notes)
+        if found:
+            at["functions"] = [asdict(f) for f in found]
+            said += [f.sentence for f in found[:_FUNCTIONS]]
+            if len(found) > _FUNCTIONS:
+                said.append(f"and {len(found) - _FUNCTIONS} more functions differ at some of your elements")
+    return replace(audit, start=(*audit.start, *said), start_at={**audit.start_at, **at}, notes=tuple(notes))
+
+
+def _taps(state: State, side: str, notes: list[str]) -> list[Tapped]:
+    if not state.seen[side].tapped:
+        return []
+    reply = _asked(state, side, notes, "what is at the taps could not be recorded", "taps")
+    return tapped(reply) if reply else []
+
+
+def _functions(state: State, notes: list[str]) -> Sequence[Any]:
+    reply = _asked(state, "torch", notes, "the functions called could not be traced", "trace")
+    if not reply:
+        return ()
+
+    def observe(family: str, functions: Sequence[Any]) -> list[Mapping[str, Any]]:
+        told = _asked(state, family, notes, "functions of the catalogue could not be evaluated", "elements",
+                      functions=[list(f) for f in functions])  # fmt: skip
+        if not told:
+            return [{"message": "not evaluated"}] * len(functions)
+        return [one if "message" in one else arrays(one) for one in told["seen"]]
+
+    versions = {side: state.loaded[side].versions.get(side, "").partition("+")[0] for side in SIDES}
+    return suspects(traced(reply), observe, {k: v for k, v in versions.items() if v})
+
+
+def _asked(state: State, side: str, notes: list[str], what: str, request: str, **fields: Any) -> dict[str, Any]:
+    """The answer to a request without which the audit is still one: a failure is a note, a death is the end."""
+    channel = state.channels[side]
+    channel.ask(request, **fields)
+    try:
+        return channel.answer()
+    except SideFault as fault:
+        if fault.word in _FATAL:
+            from harness.audit.engine import Faults
+
+            raise Faults([fault]) from fault
+        notes.append(f"{side}: {what}: {fault.sentence}")
+        return {}
