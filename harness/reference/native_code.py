@@ -18,11 +18,15 @@ from harness.model import Source
 
 #: Helpers that cells of the spelling table may call, by family.
 _HELPERS: Mapping[tuple[str, str], str] = {
-    ("torch", "like"): """def like(x, value):
-    return torch.tensor(value, dtype=x.dtype) if isinstance(value, (bool, int, float, complex)) else value
+    ("torch", "like"): """def like(x, value, precision=None):
+    if not isinstance(value, (bool, int, float, complex)):
+        return value
+    return torch.tensor(value, dtype=x.dtype if isinstance(x, torch.Tensor) else precision)
 """,
-    ("jax", "like"): """def like(x, value):
-    return jnp.full_like(x, value) if isinstance(value, (bool, int, float, complex)) else value
+    ("jax", "like"): """def like(x, value, precision=None):
+    if not isinstance(value, (bool, int, float, complex)):
+        return value
+    return jnp.full_like(x, value) if hasattr(x, "dtype") else jnp.asarray(value)
 """,
     ("torch", "index"): """def index(x, indices):
     return torch.as_tensor(np.asarray(indices, np.int64))
