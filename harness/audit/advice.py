@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 def add(state: State, audit: Audit) -> Audit:
     """The audit with the sentences of its middle and the code of its end."""
+    if audit.faults:
+        return audit
     return replace(
         audit, conventions=tuple(_conventions(audit)), differences=tuple(_differences(audit)),
         suggestions=tuple(_suggestions(state, audit)),
@@ -52,7 +54,7 @@ def _differences(audit: Audit) -> list[str]:
     groups: dict[tuple[str, str], list[ParameterRow]] = {}
     for r in audit.rows:
         if r.verdict not in HARMLESS:
-            groups.setdefault((r.verdict, r.note), []).append(r)
+            groups.setdefault((r.verdict, "" if r.verdict in ("mismatch", "conjugate") else r.note), []).append(r)
     words = {
         "conjugate": "still conjugated once the conventions are removed", "sign": "negated on one side",
         "factor": "a constant multiple on one side", "part": "half of the gradient is lost on one side",
@@ -67,43 +69,57 @@ def _differences(audit: Audit) -> list[str]:
         out.append(f"{few}: {words.get(verdict, verdict)}{f' ({note})' if note else ''}.{blame}")
     if len(groups) > 6:
         out.append(f"and {len(groups) - 6} more kinds of difference")
-    for s in audit.steps:
-        for side, word in (("torch", s.torch), ("jax", s.jax)):
-            if word == "conjugate":
-                out.append(f"{s.name}: the {side} step moves along the conjugate of the gradient.")
-            elif word in ("ascent", "conjugate-ascent"):
-                out.append(f"{s.name}: the {side} step goes up the loss.")
+    for side in ("torch", "jax"):
+        for word, says in (("conjugate", "along the conjugate of the gradient: the real parts go down the loss, the "
+                            "imaginary parts up. Conjugate the gradients before the update"),
+                           ("ascent", "up its loss")):  # fmt: skip
+            rows = [s for s in audit.steps if getattr(s, side) == word]
+            if rows:
+                few = ", ".join(s.name for s in rows[:3]) + (f" and {len(rows) - 3} more" if rows[3:] else "")
+                out.append(f"The {side} step moves {few} {says}.")
     return out
 
 
 def _suggestions(state: State, audit: Audit) -> list[Suggestion]:
-    links = state.differentiated
-    complex_rows = [x for x in links if np.iscomplexobj(state.array("jax", x.jax))]
-    if not complex_rows:
+    """How to write a step, where a complex parameter makes it matter and the gradients are right."""
+    links = [x for x in state.differentiated if np.iscomplexobj(state.array("jax", x.jax))]
+    if not links or not audit.values_agree:
         return []
     leaves = {leaf.name: leaf for leaf in state.loaded["jax"].leaves}
     arguments = list(dict.fromkeys(leaf.argument for leaf in state.loaded["jax"].leaves))
-    chosen = leaves[complex_rows[0].jax].argument
-    module, _, name = audit.jax.partition(":")
-    call = ", ".join(arguments)
+    chosen = leaves[links[0].jax].argument
+    module, _, name = audit.jax.rpartition(":")
+    name = name if name.isidentifier() else "loss"
     place = arguments.index(chosen)
     argnums = f", argnums={place}" if place else ""
-    grad = f"{name}_grads = jax.grad({name}{argnums})({call})".replace(f"{name}_grads", "grads")
-    plain = "\n".join([
-        f"{grad}  # L_x - i L_y",
-        "grads = jax.tree.map(jnp.conj, grads)  # L_x + i L_y, as torch's p.grad",
+    single = len(audit.values) == 1 and audit.values[0].shape == () and "j" not in audit.values[0].jax
+    if not single:
+        return [Suggestion(
+            "The outputs are not one real number, which is what jax.grad and backward() ask for. To pull a cotangent c "
+            "back and get torch's number in JAX, conjugate both ends:",
+            f"out, pull = jax.vjp({name}, {', '.join(arguments)})\n"
+            "grads = jax.tree.map(jnp.conj, pull(jnp.conj(c)))  # torch.autograd.grad(out, inputs, c)",
+        )]  # fmt: skip
+    grad = f"grads = jax.grad({name}{argnums})({', '.join(arguments)})  # L_x - i L_y"
+    plain = [
+        grad, "grads = jax.tree.map(jnp.conj, grads)  # L_x + i L_y, the number that torch has in p.grad",
         f"{chosen} = jax.tree.map(lambda p, g: p - lr * g, {chosen}, grads)",
-    ])  # fmt: skip
-    adam = "\n".join([
-        "opt = optax.contrib.split_real_and_imaginary(optax.adam(lr))  # once; state = opt.init(" + chosen + ")",
-        grad,
+    ]  # fmt: skip
+    adam = [
+        f"opt = optax.contrib.split_real_and_imaginary(optax.adam(lr))  # once, with state = opt.init({chosen})", grad,
         f"updates, state = opt.update(jax.tree.map(jnp.conj, grads), state, {chosen})",
         f"{chosen} = optax.apply_updates({chosen}, updates)",
-    ])  # fmt: skip
-    return [
-        Suggestion("The step of torch.optim.SGD, p -= lr * p.grad, in JAX:", plain),
+    ]  # fmt: skip
+    out = [
+        Suggestion("A step in JAX that equals torch's p -= lr * p.grad:", "\n".join(plain)),
         Suggestion(
-            "The step of torch.optim.Adam with optax, which wants the conjugate. torch squares the real and the "
-            "imaginary part apart where optax.adam alone takes |g|^2 of both: other steps.", adam,
+            "With optax, which wants the conjugate too. torch.optim.Adam squares real and imaginary parts apart, optax.adam "
+            "alone takes |g|^2 of both and so makes other steps; split_real_and_imaginary makes torch's:", "\n".join(adam),
         ),
     ]  # fmt: skip
+    if any(not np.iscomplexobj(state.array("jax", x.jax)) for x in state.differentiated):
+        out.append(Suggestion(
+            "For a real parameter of a complex path both frameworks keep Re alone, without a word. jax.grad(..., "
+            "holomorphic=True) gives the derivative only if the function is holomorphic, and nothing checks that."
+        ))  # fmt: skip
+    return out

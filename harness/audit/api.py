@@ -146,7 +146,7 @@ def compare_gradients(
     left = inputs
     right = _portable(inputs) if jax_inputs is None else jax_inputs
     channels: dict[str, Local] = {side: Local(side) for side in SIDES}
-    options = Options(rtol, atol, precision, tuple(constant), seed, "", dict(mapping or {}), None, None, (),
+    options = Options(rtol, atol, precision, tuple(constant), seed, "", dict(mapping or {}), torch_step, jax_step, (),
                       differences, taps)  # fmt: skip
     sources = {"torch": source(left), "jax": source(right)}
     return run(channels, {"torch": torch_fn, "jax": jax_fn}, sources, options)

@@ -37,7 +37,7 @@ class Direction:
 
 def add(state: State, audit: Audit) -> Audit:
     """The audit with its checks, the culprit of each parameter that differs, and the sentence that says who is right."""
-    directions = list(_directions(state, audit.rows))
+    directions = list(_directions(state, audit.rows, audit.values_agree))
     checks = _checks(state, directions)
     wrong = _bisected(state, audit, checks)
     checks += wrong
@@ -49,13 +49,15 @@ def add(state: State, audit: Audit) -> Audit:
     return replace(audit, culprit=culprit, evidence=evidence, who=_sentence(audit, checks, culprit))
 
 
-def _directions(state: State, rows: Sequence[ParameterRow]) -> list[Direction]:
+def _directions(state: State, rows: Sequence[ParameterRow], values_agree: bool) -> list[Direction]:
     links = state.differentiated
     out = [_random(state, links, "random", 1)]
     complex_ones = [x for x in links if np.iscomplexobj(state.array("torch", x.torch))]
     if complex_ones:
         out.append(_random(state, complex_ones, "imaginary", 2))
     bad = [(x, row) for x, row in zip(links, rows, strict=True) if row.verdict not in HARMLESS]
+    if not values_agree:  # two functions: each is asked about its own gradient, not which of the two is the function's
+        bad = [pair for pair in bad if pair[1].verdict in ("zero", "nonfinite", "part")]
     bad.sort(key=lambda pair: -pair[1].max_rel)
     groups = [[pair[0]] for pair in bad[:OWN]]
     if bad[OWN:]:

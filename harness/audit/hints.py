@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.audit.judging import largest
 from harness.audit.patterns import relate
 from harness.audit.result import HARMLESS, Audit
 
@@ -23,6 +24,7 @@ def add(state: State, audit: Audit) -> Audit:
     found += _constant_factor(audit)
     if not audit.values_agree:
         found += _turned(state, audit)
+        found += _real_gradients(state)
     found += _by_row(audit)
     return replace(audit, hints=tuple(dict.fromkeys(found)))
 
@@ -69,9 +71,28 @@ def _turned(state: State, audit: Audit) -> list[str]:
         if got is None or len(got) != len(wanted):
             continue
         if all(relate(a, b, state.tol.coarse).word == "equal" for a, b in zip(wanted, got.values(), strict=True)):
-            name = x.jax if x.jax == x.torch else f"{x.torch} ~ {x.jax}"
+            name = x.torch if x.jax == x.torch else f"{x.torch} ~ {x.jax}"
             done = f"jnp.swapaxes({x.jax}, -1, -2)" if what == "transpose" else f"jnp.conj({x.jax})"
             out.append(f"{name}: {words}. With {done} on the JAX side the values agree.")
+    return out
+
+
+def _real_gradients(state: State) -> list[str]:
+    """Complex parameters whose gradient has an imaginary part on one side, and none at all on the other."""
+    out = []
+    for side, other in (("jax", "torch"), ("torch", "jax")):
+        names = []
+        for x in state.differentiated:
+            pair = dict(zip(("torch", "jax"), state.gradients(x), strict=True))
+            mine, theirs = pair[side], pair[other]
+            if mine is None or theirs is None or not np.iscomplexobj(theirs) or not largest(mine):
+                continue
+            if not np.imag(mine).any() and largest(np.imag(theirs)) > state.tol.coarse * largest(theirs):
+                names.append(x.torch if x.torch == x.jax else f"{x.torch} ~ {x.jax}")
+        if names:
+            few = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
+            out.append(f"On the {side} side the imaginary part of {few} does not reach the loss: .real (or a cast to real "
+                       "numbers) too early, right after it.")  # fmt: skip
     return out
 
 

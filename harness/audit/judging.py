@@ -19,6 +19,8 @@ from harness.wirtinger import Array, components, signed
 #: Entries that the hypotheses (conjugate, factor, ...) are tried on; the sizes are measured on all of them.
 SAMPLE = 200_000
 _CHUNK = 1 << 20
+#: Differences below this many eps of the largest gradient of all are rounding.
+_NOISE = 8.0
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,11 @@ def judge_gradient(
     note = "torch gives None: its output does not depend on it" if left is None else ""
     is_complex = np.iscomplexobj(a) or np.iscomplexobj(b)
     top = max(largest(a), largest(b))
+    noise = _NOISE * tol.eps * whole
+    if top <= noise:  # not a derivative but what rounding left of one that is zero
+        relation = "equal" if raw_sign == 1 or not is_complex else "none"
+        hidden = "conjugation+sign+factor" if is_complex else "sign+factor"
+        return Finding("agree", relation, np.nan, top, 0.0, hidden, "zero, to rounding of the other gradients")
     floor = max(top, tol.coarse * whole)
     max_abs, imaginary, bad = 0.0, 0.0, []
     patterned = True
@@ -86,7 +93,7 @@ def judge_gradient(
         max_abs = max(max_abs, float(delta[finite].max(initial=0.0)))
         if is_complex:
             imaginary = max(imaginary, _largest(np.imag(x)), _largest(np.imag(y)))
-        wrong = np.flatnonzero(~same | (finite & (delta > max(tol.fine * floor, atol, tol.tiny))))
+        wrong = np.flatnonzero(~same | (finite & (delta > max(tol.fine * floor, atol, noise, tol.tiny))))
         bad.append(wrong + k * _CHUNK)
     blind = _blind(is_complex, top, imaginary, tol)
     relation = "equal" if raw_sign == 1 or not is_complex or imaginary <= tol.coarse * top else "conjugate"

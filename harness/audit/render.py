@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from harness.audit.result import Audit
 
 #: Parameters that are shown; the rest is counted.
-SHOWN = 12
+SHOWN = 8
 
 
 def text(audit: Audit, size: int | None = None, colour: bool = False) -> str:
@@ -27,6 +27,8 @@ def text(audit: Audit, size: int | None = None, colour: bool = False) -> str:
         blocks.append(_values(audit, size, colour))
     if audit.rows:
         blocks.append(_parameters(audit, size, colour))
+    if audit.steps:
+        blocks.append(_steps(audit, size, colour))
     for words in (audit.conventions, audit.differences):
         if words:
             blocks.append(_wrapped(words, size))
@@ -111,7 +113,7 @@ def _parameters(audit: Audit, size: int, colour: bool) -> str:
         looks = style(r.verdict, r.relation)
         shape = "x".join(map(str, r.shape)) or "scalar"
         factor = f" {r.factor:.4g}" if not math.isnan(r.factor) else ""
-        cells.append([f"{looks.symbol} {r.verdict}{factor}", r.name, shape, r.dtype, r.relation, f"{r.max_abs:.1e}",
+        cells.append([f"{looks.symbol} {r.verdict}{factor}", r.name, shape, _short(r.dtype), r.relation, f"{r.max_abs:.1e}",
                       f"{r.max_rel:.1e}", r.blind, r.culprit])  # fmt: skip
     header = ["verdict", "parameter", "shape", "dtype", "raw", "max abs", "max rel", "blind", "wrong"]
     keep = [k for k, h in enumerate(header) if h not in ("blind", "wrong") or any(row[k] for row in cells)]
@@ -129,6 +131,29 @@ def _parameters(audit: Audit, size: int, colour: bool) -> str:
             counts[r.verdict] = counts.get(r.verdict, 0) + 1
         total = ", ".join(f"{n} {v}" for v, n in counts.items())
         lines.append(f"… and {rest} more; of {len(audit.rows)} parameters: {total}")
+    return "\n".join(lines)
+
+
+def _short(dtype: str) -> str:
+    """complex128 as c128, float32 as f32."""
+    return dtype.replace("complex", "c").replace("bfloat", "bf").replace("float", "f")
+
+
+def _steps(audit: Audit, size: int, colour: bool) -> str:
+    """One line where all is well, else the worst parameters."""
+    bad = [s for s in audit.steps if s.odd]
+    sides = " and ".join(side for side in ("torch", "jax") if any(getattr(s, side) for s in audit.steps))
+    if not bad:
+        down = ", all down the loss" if all({s.torch, s.jax} <= {"descent", ""} for s in audit.steps) else ""
+        same = ", equal on both sides" if all(s.verdict for s in audit.steps) else ""
+        return f"Step ({sides}): {len(audit.steps)} parameters updated{same}{down}."
+    few = bad[: SHOWN // 2]
+    rows = [[s.verdict, s.name, s.torch or "-", s.jax or "-", f"{s.max_rel:.1e}"] for s in few]
+    header = ["update", "parameter", "torch moves along", "jax moves along", "max rel"]
+    table = plain_text.table(header, rows, size, right="max rel").splitlines()
+    lines = [table[0], *(_paint(line, style("conjugate").colours.terminal, colour) for line in table[1:])]
+    if bad[len(few) :]:
+        lines.append(f"… and {len(bad) - len(few)} more of {len(audit.steps)} updates")
     return "\n".join(lines)
 
 

@@ -54,6 +54,12 @@ class ParameterRow:
 
     @property
     def name(self) -> str:
+        """What it is called: torch's name."""
+        return self.torch
+
+    @property
+    def both(self) -> str:
+        """Both names, where they differ."""
         return self.torch if self.torch == self.jax else f"{self.torch} ~ {self.jax}"
 
 
@@ -78,8 +84,11 @@ class Check:
 
 @dataclass(frozen=True)
 class StepRow:
-    """One parameter's update by each side's optimiser step. verdict: of the two updates; direction: what each is to its
-    own gradient L_x + i L_y: descent, conjugate, ascent, other, or "" (did not move)."""
+    """One parameter's update by each side's optimiser step.
+
+    verdict: of the two updates ("" where only one side has a step). torch, jax: what each update is to its side's
+    gradient L_x + i L_y: descent, conjugate, ascent, other, or "" (did not move).
+    """
 
     name: str
     verdict: str
@@ -87,6 +96,11 @@ class StepRow:
     jax: str
     max_rel: float
     note: str = ""
+
+    @property
+    def odd(self) -> bool:
+        """Whether the updates differ, or one of them does not go down its own loss."""
+        return self.verdict not in ("", *HARMLESS) or bool({self.torch, self.jax} & {"conjugate", "ascent"})
 
 
 @dataclass(frozen=True)
@@ -137,7 +151,7 @@ class Audit:
     @property
     def surprising(self) -> bool:
         """Whether anything is to be mended: a real difference, an array left out, a fault of the user's code."""
-        steps = any(s.verdict not in HARMLESS or "conjugate" in (s.torch, s.jax) for s in self.steps)
+        steps = any(s.odd for s in self.steps)
         return bool(
             not self.values_agree or not self.gradients_agree or steps or self.culprit or self.warnings
             or self.unmatched_torch or self.unmatched_jax

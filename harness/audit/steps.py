@@ -1,0 +1,76 @@
+"""One optimiser step on each side: are the updates equal, and does each go down its own loss?
+
+L falls fastest along -(L_x + i L_y). A step that takes jax.grad's result as it is moves along the conjugate: the real
+part goes down and the imaginary part up, and nothing complains.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.audit.faults import SideFault
+from harness.audit.judging import judge_gradient, largest
+from harness.audit.result import Audit, StepRow
+from harness.audit.sides import arrays
+from harness.wirtinger import Array
+
+if TYPE_CHECKING:
+    from harness.audit.engine import State
+
+#: Correlation of update and gradient below which nothing is said of a direction.
+_CLEAR = 0.1
+
+
+def add(state: State, audit: Audit) -> Audit:
+    """The audit with one row for each parameter that a step updated. A step that fails is a fault."""
+    targets = {"torch": state.options.torch_step, "jax": state.options.jax_step}
+    updates: dict[str, dict[str, Array]] = {}
+    faults: list[SideFault] = []
+    for side, target in targets.items():
+        if target:
+            state.channels[side].ask("step", target=target)
+            try:
+                updates[side] = arrays(state.channels[side].answer()["updates"])
+            except SideFault as fault:
+                faults.append(fault)
+    if faults:
+        return replace(audit, faults=(*audit.faults, *faults))
+    whole = max((largest(a) for found in updates.values() for a in found.values()), default=0.0)
+    rows = []
+    for x in state.differentiated:
+        left, right = updates.get("torch", {}).get(x.torch), updates.get("jax", {}).get(x.jax)
+        if left is None and right is None:
+            continue
+        gradients = state.gradients(x)
+        turned = None if right is None else x.to_torch(right)
+        words = [direction(g, u) for g, u in zip(gradients, (left, turned), strict=True)]
+        verdict, size, note = "", 0.0, ""
+        if len(updates) == 2 and audit.gradients_agree:  # from other gradients follow other updates
+            found = judge_gradient(left, turned, state.tol, whole=whole, raw_sign=1)
+            verdict, size, note = found.verdict, found.max_rel, found.note
+        rows.append(StepRow(x.torch, verdict, *words, size, note))
+    return replace(audit, steps=tuple(rows))
+
+
+def direction(gradient: Array | None, update: Array | None) -> str:
+    """descent, conjugate, ascent, other: what an update is to the gradient L_x + i L_y; "" where one of them is zero."""
+    if gradient is None or update is None or not largest(gradient) or not largest(update):
+        return ""
+    real = _correlation(np.real(gradient), np.real(update))
+    imaginary = _correlation(np.imag(gradient), np.imag(update)) if np.iscomplexobj(update) else None
+    if imaginary is None:
+        return "descent" if real < -_CLEAR else "ascent" if real > _CLEAR else "other"
+    if real < -_CLEAR:
+        return "conjugate" if imaginary > _CLEAR else "descent"
+    if real > _CLEAR:
+        return "ascent" if imaginary > -_CLEAR else "other"
+    return "other"
+
+
+def _correlation(a: Array, b: Array) -> float:
+    x, y = a.reshape(-1).astype(np.float64), b.reshape(-1).astype(np.float64)
+    size = float(np.linalg.norm(x) * np.linalg.norm(y))
+    return float(x @ y) / size if size and np.isfinite(size) else 0.0
