@@ -42,6 +42,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume", action="store_true", help="complete an interrupted run (--output, or the newest in runs/)"
     )
+    parser.add_argument("--reuse", action="store_true", help="take from the cache folder what was observed before "
+                        "under exactly the same conditions, and add to it")  # fmt: skip
+    parser.add_argument("--executor", default="local", metavar="WHERE", help="local, ray or ray://ADDRESS (a cluster)")
     parser.add_argument("--no-compare", action="store_true", help="observe only")
     parser.add_argument("--exit-zero", action="store_true", help="status 0 also where something is surprising")
     parser.add_argument("--quiet", action="store_true", help="no progress")  # fmt: skip
@@ -65,7 +68,7 @@ def execute(args: argparse.Namespace) -> int:
         paths, backends=args.backend or list(settings.backends) or None, devices=args.device, modes=args.mode,
         dtypes=args.dtype, select=args.select, apis=apis, jobs=args.jobs or settings.jobs, output=args.output,
         resume=args.resume, allow=allow, python=pythons, seconds=args.seconds, memory=args.memory,
-        reference=not args.no_reference, progress=not args.quiet,
+        reference=not args.no_reference, progress=not args.quiet, reuse=args.reuse, executor=args.executor,
     )  # fmt: skip
     if args.no_compare:
         print(made.path)

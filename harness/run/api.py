@@ -16,6 +16,7 @@ from harness.run.local import LocalExecutor
 from harness.run.planning import Target, chosen, own_python, plan, plan_digest
 from harness.run.progress import Progress
 from harness.run.reading import Run
+from harness.run.reuse import default_store
 
 RUNS = Path("runs")  # where runs go that nobody named
 
@@ -38,7 +39,8 @@ def run(
     memory: float | None = None,
     reference: bool = True,
     progress: Progress | bool | None = None,
-    executor: Executor | None = None,
+    executor: Executor | str | None = None,
+    reuse: bool | str | Path = False,
 ) -> Run:
     """Observe cases and record what was observed.
 
@@ -50,7 +52,9 @@ def run(
     cases may call. python: backend -> interpreter(s) of the environment(s) it is to be observed in ("" is our own).
     seconds: time limit of a task in place of the case's own. memory: GiB that one worker may use. reference: whether
     the arbitrary-precision reference takes part too. progress: True or None for standard error, False for none.
-    executor: where workers live (default: this machine; it then disregards jobs and memory).
+    executor: where workers live: an Executor (which disregards jobs and memory), "local" (the default), "ray" or
+    "ray://ADDRESS" (docs/scale.md). reuse: take what was observed before under exactly the same conditions from a store
+    in this folder (True: in the cache folder), and add what is observed now (harness.run.reuse).
 
     Raises CaseError and RunError. Targets that cannot be run are in `failed_targets` of the result, unless there is
     no other.
@@ -67,11 +71,35 @@ def run(
         tasks,
         _folder(output, resume, tasks),
         cases=[case for case in found if case.id in planned],
-        executor=executor or LocalExecutor(jobs, memory),
+        executor=_executor(executor, jobs, memory),
         resume=resume,
         progress=progress if isinstance(progress, Progress) else _progress(progress),
         absent=absent,
+        reuse=_store(reuse),
     )
+
+
+def _executor(asked: Executor | str | None, jobs: int | None, memory: float | None) -> Executor:
+    if asked is None or asked == "local":
+        return LocalExecutor(jobs, memory)
+    if not isinstance(asked, str):
+        return asked
+    if asked == "ray" or asked.startswith("ray://"):
+        from harness.run.ray import RayExecutor
+
+        return RayExecutor(asked, jobs, memory)
+    raise CaseError(f"there is no executor {asked!r}", None, "local, ray, or ray://ADDRESS")
+
+
+def _store(asked: bool | str | Path) -> Path | None:
+    if asked is False:
+        return None
+    if asked is not True:
+        return Path(asked) / "store.sqlite"
+    store = default_store()
+    if store is None:
+        raise CaseError("nothing can be reused: HARNESS_CACHE is off", None, "set it to a folder, or unset it")
+    return store
 
 
 def _progress(wanted: bool | None) -> Progress:
@@ -161,9 +189,7 @@ def _folder(output: str | Path | None, resume: bool, tasks: Sequence[Task]) -> P
     if output is not None:
         return Path(output)
     if resume:
-        open_runs = [
-            p for p in RUNS.glob("*") if (p / "header.json").exists() and not (p / "closed.json").exists()
-        ]
+        open_runs = [p for p in RUNS.glob("*") if (p / "header.json").exists() and not (p / "closed.json").exists()]
         if not open_runs:
             raise NotARun(f"there is no incomplete run in {RUNS}/ to continue; name one with --output")
         return max(open_runs, key=lambda p: p.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from harness.run.process import Kind
 from harness.run.progress import Progress
 from harness.run.reading import Run, read_json
 from harness.run.recovery import Ledger
+from harness.run.reuse import Keys, Reuse, Store
 from harness.run.store import Folder, now
 
 
@@ -24,7 +26,10 @@ class Executor(Protocol):
 
     A ledger carries what is known of one task to where its worker is; the events that come back carry the frames that
     go into the journal. An executor sees that every ledger given to `run` ends in an event "done".
+    identify: set before `open`; whether hellos say what computes there, to the last file.
     """
+
+    identify: bool
 
     def open(self, kinds: Mapping[Kind, int]) -> Mapping[Kind, dict[str, Any] | WorkerFailed]:
         """The hello of a worker of each kind, or why there is none. kinds: kind -> tasks that wait for it."""
@@ -45,11 +50,13 @@ def execute(
     resume: bool = False,
     progress: Progress | None = None,
     absent: Mapping[str, str] | None = None,
+    reuse: Path | None = None,
 ) -> Run:
     """Observe every task and record it in `folder`.
 
     cases: the cases of the tasks, kept with the run. executor: default LocalExecutor(). resume: continue a run that
     was interrupted; tasks that are done are not repeated. absent: backends that are not installed, and why.
+    reuse: the store from which what was observed before is taken, and to which more is added (harness.run.reuse).
     Raises TargetError where no target at all can be run (single ones are in `failed_targets` of the result), and the
     other RunErrors; an interrupted run stays readable.
     """
@@ -63,6 +70,8 @@ def execute(
     store = Folder(path, resume)
     started, outcome = now(), "interrupted"
     executor = executor or LocalExecutor()
+    executor.identify = reuse is not None
+    kept: Reuse | None = None
     try:
         header: dict[str, Any] = {}
         todo = ledgers
@@ -94,7 +103,16 @@ def execute(
                 store.write_json("header.json", header)
         else:
             store.write_json("catalogue.json", catalogue)
-        _observe(executor, [x for x in todo if not header["targets"][x.target]["failed"]], header, store, progress)
+        todo = [x for x in todo if not header["targets"][x.target]["failed"]]
+        for ledger in todo:
+            ledger.apis = tuple(api[0] for api in header["targets"][ledger.target]["apis"])
+        if reuse is not None and todo:
+            kept = Reuse(Store(reuse, progress.say))
+            kept.count.planned = len(ledgers)
+            known_hellos = {kind: h for kind, h in hellos.items() if not isinstance(h, WorkerFailed)}
+            todo = kept.take(todo, Keys(known_hellos, header["process"]), store.append)
+            progress.say(str(kept.count))
+        _observe(executor, todo, header, store, progress, kept)
         store.finish(header)
         outcome = "complete"
     except RunError:
@@ -103,9 +121,12 @@ def execute(
     finally:
         executor.close()
         progress.end()
+        if kept is not None:
+            kept.close()
         if store.begun:
             try:
-                store.note_invocation(started=started, ended=now(), outcome=outcome)
+                more = {} if kept is None else {"reused": asdict(kept.count)}
+                store.note_invocation(started=started, ended=now(), outcome=outcome, **more)
             finally:
                 store.release()
         else:
@@ -114,10 +135,9 @@ def execute(
 
 
 def _observe(
-    executor: Executor, ledgers: Sequence[Ledger], header: Mapping[str, Any], store: Folder, progress: Progress
-) -> None:
-    for ledger in ledgers:
-        ledger.apis = tuple(api[0] for api in header["targets"][ledger.target]["apis"])
+    executor: Executor, ledgers: Sequence[Ledger], header: Mapping[str, Any], store: Folder, progress: Progress,
+    kept: Reuse | None,
+) -> None:  # fmt: skip
     progress.begin(header["plan"]["tasks"], len(ledgers))
     by_number = {ledger.number: ledger.task for ledger in ledgers}
     for events in executor.run(ledgers):
@@ -125,6 +145,8 @@ def _observe(
         if frames:
             store.append(frames)
         for event in events:
+            if kept is not None:
+                kept.give(event)
             if event.kind == "log":
                 store.log(event.header["text"])
             progress.event(event, by_number.get(event.number))

@@ -91,6 +91,7 @@ class LocalExecutor:
         else:
             self.memory = int(memory * _GIB)
         self.startup = startup
+        self.identify = False  # whether workers say what computes there, to the last file (harness.run.reuse)
         self.hellos: dict[Kind, dict[str, Any]] = {}
         self._selector = selectors.DefaultSelector()
         self._paths = Paths()
@@ -152,7 +153,7 @@ class LocalExecutor:
 
     def _start(self, kind: Kind) -> None:
         try:
-            worker = Worker(kind, self._paths.of(kind))
+            worker = Worker(kind, self._paths.of(kind), more=("--identify",) if self.identify else ())
         except OSError as error:
             reason = f"cannot start {kind.python or 'a worker'}: {error.strerror or error}"
             self._failures.setdefault(kind, []).append(WorkerFailed("crash", type(error).__name__, reason))
@@ -351,9 +352,9 @@ class LocalExecutor:
         if head["m"] != "hello":
             raise CorruptFrame("a worker that did not introduce itself")
         known = self.hellos.setdefault(kind, head)
-        for what in ("versions", "flags", "numpy", "python"):
-            if known[what] != head[what]:
-                text = f"the environment changed during the run: {what} were {known[what]}, are {head[what]}"
+        for what in ("versions", "flags", "numpy", "python", "identity"):
+            if known.get(what) != head.get(what):
+                text = f"the environment changed during the run: {what} were {known.get(what)}, are {head.get(what)}"
                 self._fail(desk, WorkerFailed("error", "EnvironmentChanged", text))
                 return
         desk.ready, desk.baseline = True, desk.worker.resident()

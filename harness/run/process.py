@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,10 +76,12 @@ class Worker:
     """One worker process. `frames` and `log` are file descriptors to wait on; `inbox` may be written when it is ready.
 
     module: what runs in it, a main() that takes --backend, --device, --in and --out.
-    Raises OSError where the interpreter cannot be started.
+    more: further words for it. Raises OSError where the interpreter cannot be started.
     """
 
-    def __init__(self, kind: Kind, paths: list[str], module: str = "harness.run.worker") -> None:
+    def __init__(
+        self, kind: Kind, paths: list[str], module: str = "harness.run.worker", more: Sequence[str] = ()
+    ) -> None:
         self.kind = kind
         self.started = time.monotonic()
         self._reader, self._outgoing = FrameReader(), bytearray()
@@ -90,7 +93,7 @@ class Worker:
         frame_r, frame_w = os.pipe()
         log_r, log_w = os.pipe()
         self.inbox, self.frames, self.log = task_w, frame_r, log_r
-        words = ["--backend", kind.spec, "--device", kind.device, "--in", str(task_r), "--out", str(frame_w)]
+        words = ["--backend", kind.spec, "--device", kind.device, "--in", str(task_r), "--out", str(frame_w), *more]
         try:
             self.process = subprocess.Popen(
                 [kind.python or sys.executable, "-c", _BOOT, json.dumps(paths), module, *words],

@@ -44,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--in", dest="source", type=int, required=True)
     parser.add_argument("--out", dest="sink", type=int, required=True)
+    parser.add_argument("--identify", action="store_true", help="say in the hello what computes here, to the last file")
     args = parser.parse_args(argv)
     _harden(args.source, args.sink)
     inbox: queue.SimpleQueue[Frame] = queue.SimpleQueue()
@@ -56,6 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         choosy = "device" in inspect.signature(cls).parameters
         backend = cls(device=args.device) if choosy else cls()
         hello = _hello(backend)
+        if args.identify:
+            from harness.run.identity import identity
+
+            hello["identity"] = identity(args.backend, cls.__module__, cls.requires, args.device)
     except BaseException as error:
         send(protocol.pack({"m": "absent", "error": type(error).__name__, "message": _plain(error)}))
         return 0
