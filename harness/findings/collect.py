@@ -163,8 +163,10 @@ def _candidates(part: pd.DataFrame) -> tuple[Mapping[str, Any], ...]:
         _narrow=~part["dtype"].astype(str).isin(_WIDEST),
         _rank=part["quantity"].astype(str).map(order).fillna(9),
         _small=-part["max_rel"].astype(float).fillna(-1.0),
+        # A script composes second derivatives with torch.func, also where torch.autograd is to be shown.
+        _composed=(part["quantity"].astype(str) == "hessian") & (part["_culprit"] == "torch.autograd"),
         culprit=part["_culprit"], evidence=part["_evidence"],
-    ).sort_values(["_narrow", "_rank", "_small"], kind="stable")  # fmt: skip
+    ).sort_values(["_narrow", "_rank", "_composed", "_small"], kind="stable")  # fmt: skip
     once = ranked.drop_duplicates(["case", "point"])
     return tuple({str(k): v for k, v in row.items() if not str(k).startswith("_")} for _, row in once.iterrows())
 
