@@ -92,6 +92,8 @@ def call(
 def _hessian(family: str, backend: str, api: str, entry: Entry, names: Sequence[str]) -> list[str]:
     """The second derivative of sum(f) along two coordinates by the composition of the row."""
     first, second = entry.along
+    if api == "reverse-over-forward":  # the loss is pushed along the row, and the gradient taken by the column
+        first, second = second, first
     a, b = (list(names).index(c.name) for c in (first, second))
     to_numpy = "{}.detach().resolve_conj().numpy()" if family == "torch" else "np.asarray({})"
     native = "torch.from_numpy({})" if family == "torch" else "jnp.asarray({})"
