@@ -83,6 +83,7 @@ def known(call: Mapping[str, Any], cases: Sequence[Case]) -> Known | None:
     return None
 
 
+@lru_cache(maxsize=1)
 def catalogue() -> tuple[Case, ...]:
     """The cases that come with the program; none where they are not installed or cannot be read."""
     from harness.cases import catalogue_path, load

@@ -30,7 +30,8 @@ def add(state: State, audit: Audit) -> Audit:
     said: list[str] = []
     notes = list(audit.notes)
     if state.options.taps and any(state.seen[side].tapped for side in SIDES):
-        start = where_it_starts(*(_taps(state, side, notes) for side in SIDES), rtol=state.options.rtol)
+        left, right = (_taps(state, side, notes) for side in SIDES)
+        start = where_it_starts(left, right, SIDES, rtol=state.options.rtol)
         if start is not None:
             at |= {"forward": start.forward, "backward": start.backward, "taps": [asdict(t) for t in start.taps]}
             said += start.sentences

@@ -8,6 +8,7 @@ one form, L_x + i L_y (torch's; docs/mathematics.md), beside the sign with which
 from __future__ import annotations
 
 import inspect
+import random
 import sys
 import traceback
 from abc import ABC, abstractmethod
@@ -151,6 +152,14 @@ class AuditSide(ABC):
             raise AuditFault("import", f"{name} is a {type(found).__name__}, expected a function")
         function: Callable[..., Any] = found
         return function
+
+    def seed_all(self) -> None:
+        """Seed what is random in a process of its own: parameters that are drawn are drawn alike each time."""
+        np.random.seed(0)
+        random.seed(0)
+
+    def release(self) -> None:
+        """Undo what was changed in the process."""
 
     def prepare(self, double: bool) -> None:
         """Called before arrays are made. double: some of them are in double precision."""
@@ -377,7 +386,8 @@ class AuditSide(ABC):
         """What the function has at its taps; after `gradient`. Raises AuditFault."""
         self.announce("evaluating the function with its taps")
         leaves, wanted = self.natives(), self._wanted()
-        return guarded(self, lambda: self.record(self.call, leaves, wanted, self._cotangents))
+        found: list[Tapped] = guarded(self, lambda: self.record(self.call, leaves, wanted, self._cotangents))
+        return found
 
     def trace(self) -> list[dict[str, Any]]:
         """The functions of the framework that the function calls (torch alone can tell). Raises AuditFault."""

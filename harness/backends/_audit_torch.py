@@ -30,6 +30,10 @@ class TorchSide(AuditSide):
     def versions(self) -> dict[str, str]:
         return {"torch": str(self.torch.__version__)}
 
+    def seed_all(self) -> None:
+        super().seed_all()
+        self.torch.manual_seed(0)
+
     # -- trees ---------------------------------------------------------------------------------------------------------
 
     def expand(self, node: Any) -> Node:
@@ -88,7 +92,6 @@ class TorchSide(AuditSide):
 
     def load(self, target: Any, sources: Any, **options: Any) -> list[Leaf]:
         self._constant: set[int] = set()
-        self.torch.manual_seed(0)
         return super().load(target, sources, **options)
 
     def _expand_module(self, node: Any) -> Node:
@@ -153,7 +156,8 @@ class TorchSide(AuditSide):
 
         self.announce("tracing the functions that are called")
         leaves = self.natives()
-        return guarded(self, lambda: trace(self.torch, lambda: self.call(leaves)))
+        found: list[dict[str, Any]] = guarded(self, lambda: trace(self.torch, lambda: self.call(leaves)))
+        return found
 
     # -- an optimiser step ---------------------------------------------------------------------------------------------
 
