@@ -129,6 +129,8 @@ def compare_gradients(
     seed: int = 0,
     differences: bool = True,
     taps: bool = True,
+    torch_step: Callable[..., Any] | None = None,
+    jax_step: Callable[..., Any] | None = None,
 ) -> Audit:
     """As `audit`, in this process, for callables that no other process could import (lambdas, closures).
 
@@ -149,7 +151,11 @@ def compare_gradients(
     options = Options(rtol, atol, precision, tuple(constant), seed, "", dict(mapping or {}), torch_step, jax_step, (),
                       differences, taps)  # fmt: skip
     sources = {"torch": source(left), "jax": source(right)}
-    return run(channels, {"torch": torch_fn, "jax": jax_fn}, sources, options)
+    try:
+        return run(channels, {"torch": torch_fn, "jax": jax_fn}, sources, options)
+    finally:
+        for channel in channels.values():
+            channel.close()
 
 
 def _portable(inputs: Any) -> Any:

@@ -60,14 +60,21 @@ class State:
         """One request to both sides, at the same time; their answers by side. Raises Faults."""
         for side in SIDES:
             self.channels[side].ask(request, **fields(side))
-        found, faults = {}, []
-        for side in SIDES:
-            try:
-                found[side] = self.channels[side].answer()
-            except SideFault as fault:
-                faults.append(fault)
+        found: dict[str, Any] = {}
+        faults: dict[str, SideFault] = {}
+        while len(found) + len(faults) < len(SIDES):
+            for side in SIDES:
+                if side in found or side in faults:
+                    continue
+                try:
+                    reply = self.channels[side].poll()
+                except SideFault as fault:
+                    faults[side] = fault
+                else:
+                    if reply is not None:
+                        found[side] = reply
         if faults:
-            raise Faults(faults)
+            raise Faults([faults[side] for side in SIDES if side in faults])
         return found
 
     def array(self, side: str, name: str) -> Array:

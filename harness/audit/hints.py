@@ -39,7 +39,7 @@ def _constant_factor(audit: Audit) -> list[str]:
     c = factors[0]
     shown = f"{c:.6g}" if abs(c) >= 1 else f"1/{1 / c:.6g}"
     side = "torch" if abs(c) > 1 else "jax"
-    whole = all(r.verdict == "factor" for r in audit.rows if r.size)
+    whole = all(r.verdict == "factor" or "sign" in r.blind for r in audit.rows)
     values = [v for v in audit.values if v.word == "factor" and abs(v.factor / c - 1) < 1e-3]
     if whole and values:
         return [f"A factor {c if abs(c) >= 1 else 1 / c:.6g} in the loss of the {side} side: the value and every gradient "

@@ -64,13 +64,16 @@ class FiniteDifference:
 
 
 class Channel(Protocol):
-    """Ask, then answer: so that both sides can work at the same time. `answer` raises SideFault."""
+    """Ask, then poll until there is an answer, so that both sides work at the same time; `answer` waits. Both raise
+    SideFault."""
 
     side: str
 
     def ask(self, request: str, **fields: Any) -> None: ...
 
     def answer(self) -> dict[str, Any]: ...
+
+    def poll(self) -> dict[str, Any] | None: ...
 
     def close(self) -> None: ...
 
@@ -155,39 +158,44 @@ class Remote:
         return value
 
     def answer(self) -> dict[str, Any]:
+        while (found := self.poll()) is None:
+            pass
+        return found
+
+    def poll(self) -> dict[str, Any] | None:
+        """The answer, or None if there is none after 20 ms. Both sides are polled in turn. Raises SideFault."""
         worker = self._worker
-        while True:
-            for frame in worker.receive():
-                header = frame.header
-                if header["m"] == "step":
-                    self._step = header["step"]
-                elif header["m"] == "done":
-                    data: dict[str, Any] = header["data"]
-                    return data
-                elif header["m"] == "failed":
-                    raise SideFault(self.side, header["word"], header["sentence"], header["detail"], self.printed)
-            if worker.silent or worker.corrupt:
-                self._died()
-            if time.monotonic() - self._asked > self._timeout:
-                worker.kill()
-                raise SideFault(
-                    self.side, "timeout", f"no answer after {self._timeout:g} s while {self._step}; it was stopped "
-                    "(--timeout sets the limit)", printed=self.printed,
-                )  # fmt: skip
-            resident = worker.resident()
-            self.peak = max(self.peak, resident)
-            if self._memory and resident > self._memory * 2**30:
-                worker.kill()
-                raise SideFault(
-                    self.side, "memory", f"the process outgrew {self._memory:g} GiB while {self._step} "
-                    "(--memory sets the limit)", printed=self.printed,
-                )  # fmt: skip
-            worker.flush()
-            waiting = [fd for fd, ended in ((worker.frames, worker.silent), (worker.log, worker.deaf)) if not ended]
-            inbox = [worker.inbox] if worker.congested else []
-            ready, _, _ = select.select(waiting, inbox, [], 0.05)
-            if worker.log in ready:
-                worker.drain()
+        for frame in worker.receive():
+            header = frame.header
+            if header["m"] == "step":
+                self._step = header["step"]
+            elif header["m"] == "done":
+                data: dict[str, Any] = header["data"]
+                return data
+            elif header["m"] == "failed":
+                raise SideFault(self.side, header["word"], header["sentence"], header["detail"], self.printed)
+        if worker.silent or worker.corrupt:
+            self._died()
+        if time.monotonic() - self._asked > self._timeout:
+            worker.kill()
+            raise SideFault(
+                self.side, "timeout", f"no answer after {self._timeout:g} s while {self._step}; it was stopped "
+                "(--timeout sets the limit)", printed=self.printed,
+            )  # fmt: skip
+        resident = worker.resident()
+        self.peak = max(self.peak, resident)
+        if self._memory and resident > self._memory * 2**30:
+            worker.kill()
+            raise SideFault(
+                self.side, "memory", f"the process outgrew {self._memory:g} GiB while {self._step} "
+                "(--memory sets the limit)", printed=self.printed,
+            )  # fmt: skip
+        worker.flush()
+        waiting = [fd for fd, ended in ((worker.frames, worker.silent), (worker.log, worker.deaf)) if not ended]
+        ready, _, _ = select.select(waiting, [worker.inbox] if worker.congested else [], [], 0.02)
+        if worker.log in ready:
+            worker.drain()
+        return None
 
     def _died(self) -> None:
         worker = self._worker
@@ -238,6 +246,9 @@ class Local:
             raise SideFault(self.side, fault.word, fault.sentence, fault.detail) from fault.__cause__
         return reply
 
+    def poll(self) -> dict[str, Any] | None:
+        return self.answer()
+
     def _load(self, target: Any, sources: Sequence[Any], **options: Any) -> dict[str, Any]:
         leaves = self._side.load(target, sources, **options)
         return {
@@ -271,4 +282,5 @@ class Local:
         return {"updates": self._side.step(target)}
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Undo what was changed in this process."""
+        self._side.release()

@@ -24,6 +24,8 @@ class JaxSide(AuditSide):
         import jax
 
         self.jax = jax
+        self._switched = False
+        self._order: list[bool] = []
 
     def versions(self) -> dict[str, str]:
         return {"jax": str(self.jax.__version__)}
@@ -31,7 +33,13 @@ class JaxSide(AuditSide):
     def prepare(self, double: bool) -> None:
         if double and not self.jax.config.jax_enable_x64:
             self.jax.config.update("jax_enable_x64", True)
+            self._switched = True
             self.notes.append("jax_enable_x64 was switched on, because the inputs are in double precision")
+
+    def release(self) -> None:
+        if self._switched:
+            self.jax.config.update("jax_enable_x64", False)
+            self._switched = False
 
     # -- trees ---------------------------------------------------------------------------------------------------------
 
@@ -85,7 +93,6 @@ class JaxSide(AuditSide):
     ) -> tuple[list[tuple[str, Any]], list[Array | None]]:
         jnp = self.jax.numpy
         names: list[str] = []
-        passive: dict[str, Any] = {}
 
         def flat(moving: list[Any]) -> tuple[list[Any], list[Any]]:
             whole = list(leaves)
@@ -103,9 +110,7 @@ class JaxSide(AuditSide):
         (gradients,) = pull(seeds)
         del pull
         values, others = iter(active), iter(rest)
-        order = self._order
-        named = [(n, next(values) if is_active else next(others)) for n, is_active in zip(names, order, strict=True)]
-        passive.clear()
+        named = [(n, next(values if is_active else others)) for n, is_active in zip(names, self._order, strict=True)]
         return named, [signed(_array(self.as_numpy(g)), -1) for g in gradients]
 
     def record(

@@ -97,6 +97,7 @@ class Server:
         if self._side is None:
             self.send({"m": "step", "step": "importing the framework"})
             self._side = make_side(self.family)
+            self._side.seed_all()
             self._side.announce = lambda step: self.send({"m": "step", "step": step})
         return self._side
 

@@ -80,7 +80,9 @@ class Attention(nn.Module):
 
     def heads(self, z: torch.Tensor) -> torch.Tensor:
         frames, width = z.shape[-2:]
-        return z.reshape(*z.shape[:-1], HEADS, width // HEADS).transpose(-2, -3).reshape(-1, HEADS, frames, width // HEADS)
+        return (
+            z.reshape(*z.shape[:-1], HEADS, width // HEADS).transpose(-2, -3).reshape(-1, HEADS, frames, width // HEADS)
+        )
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         q, k, v = self.heads(self.query(z)), self.heads(self.key(z)), self.heads(self.value(z))
