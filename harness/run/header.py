@@ -18,7 +18,7 @@ _HELLO = (
     "family", "versions", "flags", "default_mode", "apis", "convention", "python", "implementation", "numpy",
     "platform", "machine",
 )  # fmt: skip
-_NUMERIC = re.compile(
+NUMERIC = re.compile(
     r"XLA_\w+|JAX_\w+|TORCH_\w+|TORCHINDUCTOR_\w+|CUBLAS_WORKSPACE_CONFIG|NVIDIA_TF32_OVERRIDE|CUDA_VISIBLE_DEVICES|"
     r"\w+_NUM_THREADS|MKL_\w+|KMP_\w+|OMP_\w+"
 )
@@ -44,14 +44,14 @@ def question(catalogue: Mapping[str, Any], cases: Sequence[Case], tasks: Sequenc
             "points": sum(len(c.points) for c in cases),
         },
         "plan": {"digest": plan_digest(tasks), "tasks": len(tasks)},
-        "process": _process(),
+        "process": settings(),
     }
 
 
-def _process() -> dict[str, str]:
+def settings() -> dict[str, str]:
     """Environment variables that frameworks read and that may change numbers (folders and caches do not)."""
     values = {**SETTINGS, **os.environ}
-    wanted = (n for n in sorted(values) if _NUMERIC.fullmatch(n) and not n.endswith(("_DIR", "_PATH", "_HOME")))
+    wanted = (n for n in sorted(values) if NUMERIC.fullmatch(n) and not n.endswith(("_DIR", "_PATH", "_HOME")))
     return {name: values[name] for name in wanted}
 
 

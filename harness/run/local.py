@@ -92,6 +92,7 @@ class LocalExecutor:
             self.memory = int(memory * _GIB)
         self.startup = startup
         self.identify = False  # whether workers say what computes there, to the last file (harness.run.reuse)
+        self.backlog: Mapping[Kind, int] | None = None  # tasks that will come later; None: there are none
         self.hellos: dict[Kind, dict[str, Any]] = {}
         self._selector = selectors.DefaultSelector()
         self._paths = Paths()
@@ -127,19 +128,32 @@ class LocalExecutor:
 
     def run(self, ledgers: Sequence[Ledger]) -> Iterator[list[Event]]:
         """Observe every task; what happens comes in batches, and every task ends in an event "done"."""
-        for ledger in ledgers:
-            self._pending.setdefault(Kind.of(ledger.task), deque()).append(ledger)
-        for kind in self._pending:
-            self._failures[kind] = []
-        while True:
-            self._staff()
-            if self._events:
-                events, self._events = self._events, []
+        self.add(ledgers)
+        while not self.idle:
+            events = self.advance()
+            if events:
                 yield events
-                continue
-            if not any(self._pending.values()) and not any(desk.queue for desk in self._desks):
-                return
+
+    def add(self, ledgers: Sequence[Ledger]) -> None:
+        """Tasks to observe, next to those that are there."""
+        for ledger in ledgers:
+            kind = Kind.of(ledger.task)
+            if kind not in self._pending:
+                self._pending[kind], self._failures[kind] = deque(), []
+            self._pending[kind].append(ledger)
+
+    @property
+    def idle(self) -> bool:
+        """Whether every task is done and everything that happened has been told."""
+        return not self._events and not any(self._pending.values()) and not any(d.queue for d in self._desks)
+
+    def advance(self) -> list[Event]:
+        """What happened since the last call; waits a little where nothing has."""
+        self._staff()
+        if not self._events and not self.idle:
             self._turn()
+        events, self._events = self._events, []
+        return events
 
     def close(self) -> None:
         """End every worker at once."""
@@ -172,12 +186,12 @@ class LocalExecutor:
         active = [d for d in self._desks if d.queue and not d.leaving]
         for desk in sorted((d for d in self._desks if d.ready and not d.leaving), key=lambda d: not d.queue):
             pending = self._pending.get(desk.worker.kind, deque())
-            if not desk.queue and (desk.tired or not pending):
+            if not desk.queue and (desk.tired or (not pending and self.backlog is None)):
                 self._let_go(desk)
             if desk.leaving or desk.tired:
                 continue
             if not desk.queue:
-                if len(active) >= self.jobs or _crowded(desk.worker.kind, active):
+                if not pending or len(active) >= self.jobs or _crowded(desk.worker.kind, active):
                     continue  # waits, its framework imported, until another kind is through
                 active.append(desk)
                 self._hand(desk, pending.popleft())
@@ -206,10 +220,11 @@ class LocalExecutor:
             done, seconds = self._pace.get(kind, (0, 0.0))
             if not done and any(d.worker.kind == kind for d in starting):
                 continue
-            if have and (not done or seconds / done * len(pending) / (have + 1) < self._import.get(kind, 1.0)):
+            waiting = (len(pending) + (self.backlog or {}).get(kind, 0)) / (have + 1)
+            if have and (not done or seconds / done * waiting < self._import.get(kind, 1.0)):
                 continue
-            if len(pending) / (have + 1) > most:
-                best, most = kind, len(pending) / (have + 1)
+            if waiting > most:
+                best, most = kind, waiting
         return best
 
     def _hand(self, desk: _Desk, ledger: Ledger) -> None:

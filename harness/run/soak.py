@@ -191,17 +191,24 @@ class _Counter:
 
 
 def _memory(pid: int) -> tuple[int, dict[int, int]]:
-    """(bytes of a process, {child: bytes}) in use."""
+    """(bytes of the coordinator, {worker: bytes}) in use."""
     children = []
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
                 with open(f"/proc/{entry}/stat", "rb") as file:
-                    if int(file.read().rpartition(b")")[2].split()[1]) == pid:
-                        children.append(int(entry))
+                    mine = int(file.read().rpartition(b")")[2].split()[1]) == pid
+                if mine and _is_worker(entry):
+                    children.append(int(entry))
             except (OSError, IndexError, ValueError):
                 continue
     return _resident(pid), {child: _resident(child) for child in children}
+
+
+def _is_worker(pid: str) -> bool:
+    """Whether it is a worker already: between its fork and its exec it still shows the coordinator's memory."""
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        return b"harness.run.worker" in file.read()
 
 
 def _resident(pid: int) -> int:

@@ -379,3 +379,37 @@ class KilledAtImport(Square):
             if once:
                 open(once, "w").close()
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Lent(Square):
+    """Says which accelerators it may see."""
+
+    name = "lent"
+
+    def flags(self) -> dict[str, str]:
+        return {"visible": os.environ.get("CUDA_VISIBLE_DEVICES", "all"), "nice": str(os.nice(0))}
+
+    def devices(self) -> tuple[Device, ...]:
+        return (Device("cpu", True), Device("cuda", True))
+
+
+class KillsParent(Square):
+    """Takes down the process that started the worker, where that is a process of Ray's."""
+
+    name = "kills-parent"
+
+    def harm(self, task: Task) -> None:
+        if "RAY_JOB_ID" not in os.environ:
+            raise RuntimeError("the parent is not Ray's")
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(3600)
+
+
+class KillsParentOnce(KillsParent):
+    name = "kills-parent-once"
+
+    def harm(self, task: Task) -> None:
+        marker = os.environ["FAKE_PARENT"]
+        if not os.path.exists(marker):
+            open(marker, "w").close()
+            super().harm(task)
