@@ -21,7 +21,7 @@ nox.options.default_venv_backend = "venv"
 @nox.session
 def tests(session: nox.Session) -> None:
     """The test suite on the pinned set; arguments go to pytest."""
-    session.install("-e", ".[pinned,test]")
+    session.install("-e", ".[pinned,ports,test]")
     session.run("pytest", "-q", "-n", "2", *session.posargs)
 
 

@@ -144,7 +144,9 @@ def _forward(taps: Sequence[At], first: At | None) -> list[str]:
     if first is None:
         return [f"forward: the values agree at {_count(len(seen))}"] if seen else []
     before = [t for t in taps[: taps.index(first)] if t.value == SAME]
-    place = f"between `{before[-1].name}`, which agrees, and `{first.name}`" if before else f"before `{first.name}`"
+    place = (
+        f"between `{before[-1].name}`, which agrees, and there" if before else "there or before, as no tap precedes it"
+    )
     return [f"forward: the values first differ at `{first.name}`: {first.value_words}; it happens {place}"]
 
 
