@@ -86,6 +86,7 @@ def audit(
             return Audit(torch, jax, {}, faults=(fault,), printed={fault.side: fault.printed} if fault.printed else {})
         messages = {side: given.as_messages(sources[side], states, side in nest) for side in SIDES}
         found = run(channels, {"torch": torch, "jax": jax}, messages, options)
+        found = replace(found, peak={side: channels[side].peak for side in SIDES})
         if save_case is not None and not found.faults:
             from harness.audit.case import save
 

@@ -138,6 +138,7 @@ class Audit:
     notes: tuple[str, ...] = ()
     printed: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    peak: Mapping[str, int] = field(default_factory=dict)  # bytes of memory that each side's process held at most
     saved: str = ""
 
     @property
