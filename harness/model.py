@@ -150,6 +150,7 @@ class Case:
     derivative: tuple[Derivative, ...] = ()
     tags: tuple[str, ...] = ()
     covers: tuple[str, ...] = ()  # functions of torch or jax that this case stands for, beyond those in its text
+    blind: str = ""  # why no point of the case can show a conjugation, a sign flip or a factor; empty: one must
     note: str = ""
     family: str = ""  # the folder and file it lives in: "elementwise/inverse_hyperbolic"
     place: Place = Place("")

@@ -30,11 +30,12 @@ KEYS: Mapping[str, str] = {
     "derivative": "closed form {dz, dzbar} of an elementwise function, as portable expressions",
     "tags": "words to select cases by",
     "covers": "functions of torch or jax that this case stands for, beyond those in its text",
+    "blind": "why it is right that no point shows a conjugation, a sign flip or a factor of 2",
     "note": "a remark for the reader",
     "seconds": "time limit of one backend at one dtype, all points together",
 }
 #: Keys that `defaults` may give.
-DEFAULT_KEYS = tuple(key for key in KEYS if key not in ("id", "function"))
+DEFAULT_KEYS = tuple(key for key in KEYS if key not in ("id", "function", "blind"))
 MAX_SECONDS = 3600.0
 
 
@@ -114,7 +115,8 @@ def _build(table: Table, around: Surroundings, problems: Problems) -> Case:
         derivative=closed,
         tags=simple.names("tags"),
         covers=simple.covers(),
-        note=simple.note(),
+        blind=simple.remark("blind", "the reason"),
+        note=simple.remark("note", "note"),
         family=around.family,
         place=place,
         seconds=simple.seconds(),
@@ -196,10 +198,10 @@ class _Simple:
             raise CaseError(f"{what} must lie between 0 and 1, not {document.describe(node)}", node.place)
         return value
 
-    def note(self) -> str:
+    def remark(self, key: str, what: str) -> str:
         with self.problems.collect():
-            if "note" in self.table:
-                return document.text(self.table.get("note"), "note", self.table.place, limit=20_000).strip()
+            if key in self.table:
+                return document.text(self.table.get(key), what, self.table.place, limit=20_000).strip()
         return ""
 
     def seconds(self) -> float:

@@ -226,6 +226,7 @@ def _case_keys(text: Schema) -> Schema:
         },
         "tags": _one_or_many({"$ref": "#/$defs/name"}),
         "covers": _one_or_many({"type": "string", "pattern": r"^[^\W\d]\w*(\.[^\W\d]\w*)*$"}),
+        "blind": text,
         "note": text,
         "seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": build.MAX_SECONDS},
     }

@@ -43,6 +43,7 @@ def to_json(case: Case) -> dict[str, Any]:
         "derivative": [_fields(d) for d in case.derivative],
         "tags": list(case.tags),
         "covers": list(case.covers),
+        "blind": case.blind,
         "note": case.note,
         "family": case.family,
         "place": _fields(case.place),
@@ -69,6 +70,7 @@ def from_json(data: Mapping[str, Any]) -> Case:
             derivative=tuple(Derivative(**d) for d in data["derivative"]),
             tags=tuple(data["tags"]),
             covers=tuple(data["covers"]),
+            blind=data.get("blind", ""),  # runs of earlier releases have none
             note=data["note"],
             family=data["family"],
             place=Place(**data["place"]),
@@ -81,7 +83,7 @@ def from_json(data: Mapping[str, Any]) -> Case:
 def digest(case: Case) -> str:
     """SHA-256 (hex) of what is computed: everything but places, notes, tags and expectations."""
     data = to_json(case)
-    for key in ("place", "note", "expect", "tags", "covers"):
+    for key in ("place", "note", "expect", "tags", "covers", "blind"):
         del data[key]
     for point in data["points"]:
         del point["note"]

@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "findings": ("findings", "the distinct defects of a run, one a cause, each with a script that shows it"),
     "repro": ("repro", "a short script, without this package, that shows a finding"),
     "list": ("listing", "the cases of a catalogue"),
+    "coverage": ("coverage", "which functions of torch and JAX the cases cover, and why others are not"),
     "lint": ("lint", "check case files without running them"),
     "schema": ("schema", "print the JSON Schema of a case file"),
     "devices": ("devices", "the devices that can be used, and why the others cannot"),

@@ -1,4 +1,8 @@
-"""Check case files without running them: every problem, with file, line and column."""
+"""Check case files: every problem, with file, line and column; nothing is compared.
+
+Also names the cases that could not show an error: those at no point of which a conjugation, a sign flip and a factor
+of 2 would be seen. What the points of a case show is worked out once and kept in the cache.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,21 @@ from harness.cli.options import add_catalogue, catalogue_paths
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_catalogue(parser)
+    parser.add_argument("--no-blind", action="store_true", help="leave out what takes a derivative to find out")
 
 
 def execute(args: argparse.Namespace) -> int:
-    from harness.cases import lint
+    from harness.cases import lint, load
+    from harness.cli.progress import counter
 
     paths, allow = catalogue_paths(args)
     problems = lint(paths, allow=allow)
+    if not problems and not args.no_blind:
+        from harness.coverage.blindness import blind_cases
+        from harness.run.planning import chosen
+
+        cases = chosen(load(paths, allow=allow), args.select)
+        problems = blind_cases(cases, counter("harness lint: what the points show", sys.stderr))
     for problem in problems:
         print(problem, file=sys.stderr)
     print(f"{len(problems)} problem{'' if len(problems) == 1 else 's'}" if problems else "no problems")
