@@ -7,11 +7,12 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness.audit import inputs as given
-from harness.audit.engine import SIDES, Faults, Options, run
+from harness.audit.engine import SIDES, Options, State, run
 from harness.audit.faults import AuditError, SideFault
 from harness.audit.mapping import read_mapping
 from harness.audit.result import Audit
@@ -85,18 +86,21 @@ def audit(
                 raise AuditError(fault.sentence) from fault
             return Audit(torch, jax, {}, faults=(fault,), printed={fault.side: fault.printed} if fault.printed else {})
         messages = {side: given.as_messages(sources[side], states, side in nest) for side in SIDES}
-        found = run(channels, {"torch": torch, "jax": jax}, messages, options)
+        save = None if save_case is None else partial(_saved, Path(save_case), channels)
+        found = run(channels, {"torch": torch, "jax": jax}, messages, options, save)
         found = replace(found, peak={side: channels[side].peak for side in SIDES})
-        if save_case is not None and not found.faults:
-            from harness.audit.case import save
-
-            found = replace(found, saved=save(Path(save_case), found, channels, options))
         return found
     finally:
         for channel in channels.values():
             channel.close()
         paths.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _saved(path: Path, channels: Mapping[str, Remote], state: State) -> str:
+    from harness.audit.case import save
+
+    return save(path, state, channels)
 
 
 def _texts(value: Texts) -> list[str]:
@@ -166,4 +170,4 @@ def _portable(inputs: Any) -> Any:
     return as_plain(inputs)
 
 
-__all__ = ["AuditError", "Faults", "audit", "compare_gradients"]
+__all__ = ["AuditError", "audit", "compare_gradients"]

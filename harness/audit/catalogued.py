@@ -35,14 +35,21 @@ class Known:
     """One function of one variable `argument`, with its text for each family, and the cases that are this function.
 
     name: as messages call it, "arccosh". sources: "torch", "jax" -> Source. reference: portable text, "" for none.
-    cases: of the catalogue.
+    case: of the catalogue, where the texts are its own.
     """
 
     name: str
     argument: str
     sources: Mapping[str, Source]
     reference: str
-    cases: tuple[Case, ...]
+    case: Case | None = None
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """The cases of the catalogue that are this function of one input."""
+        if self.case is not None:
+            return (self.case,)
+        return tuple(c for c in catalogue() if len(c.inputs) == 1 and _is_call(c, self.reference))
 
 
 def native_name(function: str, positional: Sequence[Any]) -> tuple[str, list[Any]]:
@@ -57,7 +64,7 @@ def native_name(function: str, positional: Sequence[Any]) -> tuple[str, list[Any
     return f"torch.{_TWINS.get(name, name)}", arguments
 
 
-def known(call: Mapping[str, Any], cases: Sequence[Case]) -> Known | None:
+def known(call: Mapping[str, Any]) -> Known | None:
     """What the catalogue knows of a traced call with one tensor; None where it has no such function."""
     name, positional = native_name(call["function"], call["positional"])
     keywords = {k: v for k, v in call["keywords"].items() if k not in _IDLE or v != _IDLE[k]}
@@ -67,11 +74,10 @@ def known(call: Mapping[str, Any], cases: Sequence[Case]) -> Known | None:
     spelled = _spelled(name, positional, keywords)
     if spelled is not None:
         portable, text = spelled
-        twins = tuple(c for c in cases if len(c.inputs) == 1 and _is_call(c, text))
         source = Source("portable", text)
-        return Known(portable, "z", {"torch": source, "jax": source}, text, twins)
+        return Known(portable, "z", {"torch": source, "jax": source}, text)
     text = _native_text(name, positional, keywords)
-    for case in cases:
+    for case in catalogue():
         if len(case.inputs) != 1 or "torch" not in case.function or "jax" not in case.function:
             continue
         argument = case.inputs[0].name
@@ -79,7 +85,7 @@ def known(call: Mapping[str, Any], cases: Sequence[Case]) -> Known | None:
             sources = {f: s for f in ("torch", "jax") if (s := case.source(f)) is not None and s.kind != "callable"}
             if len(sources) == 2:
                 reference = case.function.get("reference", "")
-                return Known(name.rpartition(".")[2], argument, sources, reference, (case,))
+                return Known(name.rpartition(".")[2], argument, sources, reference, case)
     return None
 
 

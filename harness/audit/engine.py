@@ -105,15 +105,24 @@ class Faults(Exception):
 
 
 def run(
-    channels: Mapping[str, Channel], targets: Mapping[str, Any], sources: Mapping[str, Sequence[Any]], options: Options
+    channels: Mapping[str, Channel],
+    targets: Mapping[str, Any],
+    sources: Mapping[str, Sequence[Any]],
+    options: Options,
+    save: Callable[[State], str] | None = None,
 ) -> Audit:
-    """The whole audit. Raises AuditError for what the user has to mend on the command line; faults are in the answer."""
+    """The whole audit. Raises AuditError for what the user has to mend on the command line; faults are in the answer.
+
+    save: writes the point somewhere once both sides have answered, and says where.
+    """
     began = time.monotonic()
     names = {side: _name(targets[side]) for side in SIDES}
     state = State(channels, options, targets)
     audit = Audit(names["torch"], names["jax"], {})
     try:
         audit = _audited(state, sources, audit)
+        if save is not None and not audit.faults:
+            audit = replace(audit, saved=save(state))
     except Faults as found:
         audit = replace(audit, faults=found.faults)
         versions = {k: v for x in state.loaded.values() for k, v in x.versions.items()}

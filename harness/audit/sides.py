@@ -263,8 +263,8 @@ class Local:
     def _gradient(self, repeat: bool) -> dict[str, Any]:
         return vars(self._side.gradient(repeat=repeat))
 
-    def _taps(self) -> dict[str, Any]:
-        return {"taps": [vars(t) for t in self._side.taps()]}
+    def _taps(self, connections: bool) -> dict[str, Any]:
+        return {"taps": [vars(t) for t in self._side.taps(connections)]}
 
     def _trace(self) -> dict[str, Any]:
         return {"calls": self._side.trace()}

@@ -30,7 +30,9 @@ def add(state: State, audit: Audit) -> Audit:
     said: list[str] = []
     notes = list(audit.notes)
     if state.options.taps and any(state.seen[side].tapped for side in SIDES):
-        left, right = (_taps(state, side, notes) for side in SIDES)
+        left = _taps(state, "torch", notes)
+        # Only where torch has no gradient does it matter whether anything of JAX's reaches the tap.
+        right = _taps(state, "jax", notes, any(t.gradient is None and t.connected is False for t in left))
         start = where_it_starts(left, right, SIDES, rtol=state.options.rtol)
         if start is not None:
             at |= {"forward": start.forward, "backward": start.backward, "taps": [asdict(t) for t in start.taps]}
@@ -45,10 +47,10 @@ def add(state: State, audit: Audit) -> Audit:
     return replace(audit, start=(*audit.start, *said), start_at={**audit.start_at, **at}, notes=tuple(notes))
 
 
-def _taps(state: State, side: str, notes: list[str]) -> list[Tapped]:
+def _taps(state: State, side: str, notes: list[str], connections: bool = False) -> list[Tapped]:
     if not state.seen[side].tapped:
         return []
-    reply = _asked(state, side, notes, "what is at the taps could not be recorded", "taps")
+    reply = _asked(state, side, notes, "what is at the taps could not be recorded", "taps", connections=connections)
     return tapped(reply) if reply else []
 
 

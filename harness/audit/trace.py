@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.audit.catalogued import Known, catalogue, known
+from harness.audit.catalogued import Known, known
 from harness.audit.recorded import finding, wrong_in
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -53,10 +53,9 @@ def suspects(
     calls: what harness.backends._trace_torch.trace returned. observe(family, functions): see
     harness.backends._elements.observe; asked once for each family. versions: "torch" and "jax", for the sentences.
     """
-    cases = catalogue()
     asked: list[tuple[Mapping[str, Any], Known, Array]] = []
     for call in calls:
-        found = known(call, cases) if call["elementwise"] else None
+        found = known(call) if call["elementwise"] else None
         points = np.asarray(call["elements"])
         if found is not None and points.size and points.dtype.kind in "fc" and len(asked) < _FUNCTIONS:
             asked.append((call, found, points))

@@ -97,6 +97,7 @@ class AuditSide(ABC):
         self._cotangents: list[Array] = []
         self._seed = 0
         self._held: dict[str, Any] = {}
+        self._given: dict[str, Any] = {}
         self._rebuild: Callable[[Iterator[Any]], dict[str, Any]] = lambda new: {}
         self._state: dict[str, Any] = {}
         self.unused: list[str] = []
@@ -139,8 +140,12 @@ class AuditSide(ABC):
         leaves: list[Any],
         wanted: Sequence[int],
         cotangents: Sequence[Array],
+        connections: bool,
     ) -> list[Tapped]:
-        """The taps of `call(leaves)`, with gradients of L = Re sum(conj(cotangent) * output)."""
+        """The taps of `call(leaves)`, with gradients of L = Re sum(conj(cotangent) * output).
+
+        connections: whether `connected` is wanted where it costs an evaluation.
+        """
 
     @abstractmethod
     def differentiable(self, array: Any) -> bool:
@@ -183,6 +188,7 @@ class AuditSide(ABC):
         name = target if isinstance(target, str) else getattr(target, "__name__", "the function")
         self._function = self.target(self.imported(target) if isinstance(target, str) else target, name)
         arguments = self._arguments(sources, name)
+        self._given = arguments
         parts = [flatten(tree, argument, self._expand_module) for argument, tree in arguments.items()]
         flat = [entry for found, _ in parts for entry in found]
         names = list(arguments)
@@ -382,11 +388,13 @@ class AuditSide(ABC):
             first.unsteady, first.unsteady_where = _unsteadiness(first, second)
         return first
 
-    def taps(self) -> list[Tapped]:
-        """What the function has at its taps; after `gradient`. Raises AuditFault."""
+    def taps(self, connections: bool) -> list[Tapped]:
+        """What the function has at its taps; see `record`. After `gradient`. Raises AuditFault."""
         self.announce("evaluating the function with its taps")
         leaves, wanted = self.natives(), self._wanted()
-        found: list[Tapped] = guarded(self, lambda: self.record(self.call, leaves, wanted, self._cotangents))
+        found: list[Tapped] = guarded(
+            self, lambda: self.record(self.call, leaves, wanted, self._cotangents, connections)
+        )
         return found
 
     def trace(self) -> list[dict[str, Any]]:
@@ -444,6 +452,10 @@ class AuditSide(ABC):
                 turned = leaf.array.conj() if what[leaf.name] == "conjugate" else np.swapaxes(leaf.array, -1, -2)
                 changes[leaf.name] = np.ascontiguousarray(turned)
         return self.value(changes)
+
+    def expressions(self, variables: Mapping[str, str]) -> dict[str, str]:
+        """Each argument as Python text, its arrays replaced by texts (leaf name -> text). Raises AuditFault."""
+        return {name: _expression(tree, name, variables) for name, tree in self._given.items()}
 
     # -- finite differences --------------------------------------------------------------------------------------------
 
@@ -572,6 +584,24 @@ def _line(error: BaseException) -> str:
     last = theirs[-1]
     source = f": `{last.line}`" if last.line else ""
     return f" ({Path(last.filename).name}:{last.lineno}, in {last.name}{source})"
+
+
+def _expression(node: Any, name: str, variables: Mapping[str, str]) -> str:
+    if name in variables:
+        return variables[name]
+    if node is None or isinstance(node, (str, bool, int, float)):
+        return repr(node)
+    if isinstance(node, Mapping) and all(isinstance(k, str) for k in node):
+        return "{" + ", ".join(f"{k!r}: {_expression(v, f'{name}.{k}', variables)}" for k, v in node.items()) + "}"
+    if type(node) in (list, tuple):
+        parts = [_expression(v, f"{name}.{k}", variables) for k, v in enumerate(node)]
+        return (
+            f"[{', '.join(parts)}]" if type(node) is list else f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+        )
+    raise AuditFault(
+        "structure", f"{name} is {_kind(node)}; a case holds arrays in dicts, lists and tuples (audit a function of the "
+        "state dict, or of a tree, to save it)",
+    )  # fmt: skip
 
 
 def _grouped(source: Source) -> dict[str, Any]:

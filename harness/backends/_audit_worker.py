@@ -145,7 +145,8 @@ class Server:
 
     def do_taps(self, request: Mapping[str, Any]) -> dict[str, Any]:
         held = ("value", "gradient")
-        return {"taps": [{**vars(t), **self._put_all({k: getattr(t, k) for k in held})} for t in self.side.taps()]}
+        found = self.side.taps(request["connections"])
+        return {"taps": [{**vars(t), **self._put_all({k: getattr(t, k) for k in held})} for t in found]}
 
     def do_trace(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return {"calls": [{**c, "elements": self._put(c["elements"])} for c in self.side.trace()]}
@@ -160,6 +161,9 @@ class Server:
     def do_differences(self, request: Mapping[str, Any]) -> dict[str, Any]:
         directions = [self._get_all(d) for d in request["directions"]]
         return {"differences": [asdict(d) for d in self.side.differences(directions)]}
+
+    def do_expressions(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return {"expressions": self.side.expressions(request["variables"])}
 
     def do_step(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return {"updates": self._put_all(self.side.step(request["target"]))}
