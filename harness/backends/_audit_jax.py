@@ -119,6 +119,7 @@ class JaxSide(AuditSide):
         leaves: list[Any],
         wanted: Sequence[int],
         cotangents: Sequence[Array],
+        connections: bool,
     ) -> list[Tapped]:
         from harness.backends._taps_jax import record
 
@@ -131,7 +132,7 @@ class JaxSide(AuditSide):
             active = [v for _, v in self._traced(call(whole)) if self.differentiable(v)]
             return sum(jnp.sum(jnp.real(jnp.conj(jnp.asarray(c)) * v)) for v, c in zip(active, cotangents, strict=True))
 
-        return record(self.jax, loss, [leaves[k] for k in wanted])
+        return record(self.jax, loss, [leaves[k] for k in wanted], connections)
 
     def _traced(self, result: Any) -> list[tuple[str, Any]]:
         """As `outputs`, while the arrays are tracers."""

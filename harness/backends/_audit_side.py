@@ -372,7 +372,7 @@ class AuditSide(ABC):
                 chosen.append(np.ones((), value.dtype))
                 continue
             draw = np.random.default_rng([self._seed, k])
-            numbers = draw.standard_normal(value.shape)
+            numbers: Array = draw.standard_normal(value.shape)
             if np.iscomplexobj(value):
                 numbers = numbers + 1j * draw.standard_normal(value.shape)
             chosen.append(np.asarray(numbers, dtype=value.dtype))

@@ -137,6 +137,7 @@ class TorchSide(AuditSide):
         leaves: list[Any],
         wanted: Sequence[int],
         cotangents: Sequence[Array],
+        connections: bool,
     ) -> list[Tapped]:
         from harness.backends._taps_torch import record
 

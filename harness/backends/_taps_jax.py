@@ -1,6 +1,6 @@
 """What JAX has at the taps of a function: the values, and the gradients by perturbations that are added there.
 
-Two evaluations, both with `jax.disable_jit`, under which Python runs the function as it stands: a jitted function calls
+Evaluations with `jax.disable_jit`, under which Python runs the function as it stands: a jitted function calls
 its taps although it was compiled before, and scan, while and cond are loops and branches of Python. The first finds
 the taps; the second adds -0.0 at each, which changes no number, not even the sign of a zero, and differentiates with
 respect to it.
@@ -22,17 +22,19 @@ _TRANSFORMED = (
 _OTHERWISE = "the function called its taps differently when it was evaluated again"
 
 
-def record(jax: Any, call: Callable[[Any], Any], parameters: Any) -> list[Tapped]:
+def record(jax: Any, call: Callable[[Any], Any], parameters: Any, connections: bool = True) -> list[Tapped]:
     """The taps of one evaluation, in the order of the calls.
 
     call: takes the parameters (a pytree of arrays) and returns L, a real scalar. Gradients are L_x + i L_y, the
-    conjugate of what JAX returns. Exceptions of the user's code pass through.
+    conjugate of what JAX returns. connections: whether to find out what the parameters reach, which costs a third
+    evaluation. Exceptions of the user's code pass through.
     """
     with jax.disable_jit():
         found, live = _first(jax, call, parameters)
         if live:
             _gradients(jax, call, parameters, found, live)
-            _connections(jax, call, parameters, found, live)
+            if connections:
+                _connections(jax, call, parameters, found, live)
     return found
 
 

@@ -75,13 +75,13 @@ def test_what_is_written_into_afterwards_is_recorded_as_it_was() -> None:
     ],
 )
 def test_calls_are_found_in_the_catalogue(call: dict[str, Any], name: str | None, text: str) -> None:
-    found = known(call, ())
+    found = known(call)
     assert (found.name if found else None) == name
     assert found is None or (found.reference == text and found.sources["torch"].text == text)
 
 
 def test_the_catalogue_names_the_cases_of_a_function() -> None:
-    found = known(entry("torch.acosh"), catalogue())
+    found = known(entry("torch.acosh"))
     assert found is not None and "arccosh" in [c.id for c in found.cases]
     assert native_name("torch.Tensor.__rtruediv__", [None, 2]) == ("torch.divide", [2, None])
 
