@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.audit.faults import SideFault
 from harness.audit.judging import largest
 from harness.audit.result import HARMLESS, Audit, Check, ParameterRow
 from harness.wirtinger import Array
@@ -80,11 +81,12 @@ def _random(state: State, links: Sequence[Link], word: str, salt: int) -> Direct
     found = {}
     for x in links:
         array = state.array("torch", x.torch)
-        numbers = draw.standard_normal(array.shape, dtype=np.float32) * np.float32(_size(state, x))
+        size = np.float32(_size(state, x))
+        numbers: Array = np.asarray(draw.standard_normal(array.shape, dtype=np.float32) * size)
         if word == "imaginary":
             numbers = 1j * numbers
         elif np.iscomplexobj(array) and word == "random":
-            numbers = numbers + 1j * draw.standard_normal(array.shape, dtype=np.float32) * np.float32(_size(state, x))
+            numbers = numbers + 1j * draw.standard_normal(array.shape, dtype=np.float32) * size
         found[x.torch] = np.asarray(numbers).astype(array.dtype)
     return Direction(word, found, tuple(links))
 
@@ -148,6 +150,42 @@ def _checks(state: State, directions: Sequence[Direction]) -> list[Check]:
         other = "jax" if side == "torch" else "torch"
         for direction, found in zip(directions, replies[side]["differences"], strict=True):
             out.append(_check(state, side, direction, found, _predicted(state, other, direction)))
+    return _second_look(state, [*directions, *directions], out)
+
+
+def _second_look(state: State, directions: Sequence[Direction], checks: list[Check]) -> list[Check]:
+    """Nobody is accused by one estimate: those that accuse are made again with much smaller steps.
+
+    An L1 loss has kinks everywhere, and differences taken across some of them settle on another number with a small
+    error. Near the point they do not: where the new estimate is nearer to the prediction than to the old estimate,
+    it takes the old one's place, and accuses nobody.
+    """
+    asked = [k for k, c in enumerate(checks) if c.consistent is False and np.isfinite(c.predicted)]
+    if not asked:
+        return checks
+    shrink = 2.0**-3 if state.tol.single else 2.0**-8  # single precision leaves no room for more
+    out = list(checks)
+    for side in ("torch", "jax"):
+        mine = [k for k in asked if checks[k].side == side]
+        if not mine:
+            continue
+        links = {x.torch: x for k in mine for x in directions[k].links}
+        shrunk = [{n: a * np.asarray(shrink, a.dtype) for n, a in directions[k].arrays.items()} for k in mine]
+        if side == "jax":
+            shrunk = [{links[n].jax: _as_leaf(state, links[n], a) for n, a in arrays.items()} for arrays in shrunk]
+        state.channels[side].ask("differences", directions=shrunk)
+        try:
+            found = state.channels[side].answer()["differences"]
+        except SideFault as fault:
+            from harness.audit.engine import Faults
+
+            raise Faults([fault]) from fault
+        for k, again in zip(mine, found, strict=True):
+            estimate, old = float(again["estimate"]) / shrink, checks[k]
+            if abs(estimate - old.predicted) < abs(estimate - old.estimate):
+                scaled = {"estimate": estimate, "error": float(again["error"]) / shrink, "values": again["values"]}
+                new = _check(state, side, directions[k], scaled, old.other)
+                out[k] = replace(new, consistent=new.consistent or None, values=old.values + new.values)
     return out
 
 

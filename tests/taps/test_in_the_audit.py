@@ -105,3 +105,21 @@ def test_the_assertion_passes_fails_and_explains() -> None:
     assert_same_gradient(lambda x: x.sin().sum(), lambda x: jnp.sin(x).sum(), W.real, convention="conjugate")
     with pytest.raises(ValueError, match="convention is one of"):
         assert_same_gradient(loss("torch"), loss("jax"), W, X, convention="same")
+
+
+def test_nobody_is_wrong_for_the_kinks_of_an_l1_loss() -> None:
+    """The gradient of mean |A w - b| is A^T sign(A w - b) / n, and both sides have it; steps cross many kinks."""
+    random = np.random.default_rng(0)
+    a, b, w = random.standard_normal((200, 4)), random.standard_normal(200), random.standard_normal(4)
+    given = {"w": w, "a": a, "b": b}
+    found = compare_gradients(
+        lambda w, a, b: (a @ w - b).abs().mean(), lambda w, a, b: jnp.abs(a @ w - b).mean(), given, constant=["a", "b"]
+    )
+    assert found.gradients_agree and not found.culprit, found.who
+    half = compare_gradients(  # and a side that is wrong is still found out
+        lambda w, a, b: (a @ w - b).abs().mean(),
+        lambda w, a, b: jnp.abs(a @ (w / 2 + jax.lax.stop_gradient(w) / 2) - b).mean(),
+        given,
+        constant=["a", "b"],
+    )
+    assert half.culprit == "jax", half.who
