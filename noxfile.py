@@ -1,6 +1,6 @@
-"""Sessions: tests, lint, types, run, bench, results; observe, truth and matrix across releases (docs/versions.md).
+"""Sessions: tests, lint, types, run, bench, soak, ray, results; observe, truth and matrix across releases.
 
-`nox` alone runs lint, types and tests.
+`nox` alone runs lint, types and tests. docs/versions.md is about releases, docs/scale.md about bench, soak and ray.
 """
 
 from __future__ import annotations
@@ -49,9 +49,23 @@ def run(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Speed as ratios, and peak memory; prints, and fails nothing."""
-    session.install("-e", ".[pinned,test]")
-    session.run("python", "tests/bench/core.py", *session.posargs, success_codes=range(256))
+    """Every ratio that is promised, into results/bench.md; fails nothing. `-- --all` takes the whole catalogue."""
+    session.install("-e", ".[pinned,test,ray]")
+    session.run("python", "tests/bench/scale.py", *session.posargs, success_codes=range(256))
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """200,000 observations under fire, a quarter of an hour; its figures go into results/bench.md."""
+    session.install("-e", ".[pinned]")
+    session.run("python", "-m", "harness.run.soak", "--report", "results/bench.md", *session.posargs)
+
+
+@nox.session
+def ray(session: nox.Session) -> None:
+    """The tests that need a Ray cluster, on one of this machine."""
+    session.install("-e", ".[pinned,test,ray]")
+    session.run("pytest", "-q", "tests/run/test_ray.py", *session.posargs)
 
 
 @nox.session(venv_backend="none")

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from harness.cli.options import add_catalogue, catalogue_paths
+
+if TYPE_CHECKING:
+    from harness.run import Executor
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reuse", action="store_true", help="take from the cache folder what was observed before "
                         "under exactly the same conditions, and add to it")  # fmt: skip
     parser.add_argument("--executor", default="local", metavar="WHERE", help="local, ray or ray://ADDRESS (a cluster)")
+    parser.add_argument("--runtime-env", metavar="JSON", help="with ray: the environment it makes on each node")
     parser.add_argument("--no-compare", action="store_true", help="observe only")
     parser.add_argument("--exit-zero", action="store_true", help="status 0 also where something is surprising")
     parser.add_argument("--quiet", action="store_true", help="no progress")  # fmt: skip
@@ -63,12 +68,14 @@ def execute(args: argparse.Namespace) -> int:
         pythons[backend] = path
     settings = read_settings()
     paths, allow = catalogue_paths(args)
+    jobs = args.jobs or settings.jobs
     apis = None if not args.api else () if args.api == ["none"] else tuple(args.api)
     made = run(
         paths, backends=args.backend or list(settings.backends) or None, devices=args.device, modes=args.mode,
-        dtypes=args.dtype, select=args.select, apis=apis, jobs=args.jobs or settings.jobs, output=args.output,
+        dtypes=args.dtype, select=args.select, apis=apis, jobs=jobs, output=args.output,
         resume=args.resume, allow=allow, python=pythons, seconds=args.seconds, memory=args.memory,
-        reference=not args.no_reference, progress=not args.quiet, reuse=args.reuse, executor=args.executor,
+        reference=not args.no_reference, progress=not args.quiet, reuse=args.reuse,
+        executor=_on_ray(args, jobs) if args.runtime_env else args.executor,
     )  # fmt: skip
     if args.no_compare:
         print(made.path)
@@ -83,3 +90,21 @@ def execute(args: argparse.Namespace) -> int:
     for target, reason in failed.items():
         print(f"harness run: {target} could not be run: {reason}", file=sys.stderr)
     return 3 if failed else 1 if frame["surprising"].any() and not args.exit_zero else 0
+
+
+def _on_ray(args: argparse.Namespace, jobs: int | None) -> Executor:
+    """The executor of --executor ray --runtime-env JSON."""
+    import json
+
+    from harness.cli.dispatch import UsageError
+    from harness.run.ray import RayExecutor
+
+    try:
+        environment = json.loads(args.runtime_env)
+    except ValueError as error:
+        raise UsageError(f"--runtime-env is not JSON: {error}") from error
+    if not isinstance(environment, dict):
+        raise UsageError('--runtime-env wants an object, such as {"pip": ["jax==0.4.30"]}')
+    if args.executor != "ray" and not args.executor.startswith("ray://"):
+        raise UsageError("--runtime-env is for --executor ray")
+    return RayExecutor(args.executor, jobs, args.memory, environment)

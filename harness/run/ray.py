@@ -60,11 +60,17 @@ class RayExecutor:
     address: "ray" (the cluster that RAY_ADDRESS names or that runs on this machine, else a new one of this machine),
     "ray://local" (a new one), "ray://auto" (one that runs), "ray://HOST:PORT" (Ray's client; needs ray[client]).
     jobs: workers at a time on all nodes together (default: one a processor). memory: GiB that one worker may use.
+    runtime_env: Ray's own description of the environment that workers run in (pip, uv, conda, image_uri, env_vars),
+    made by Ray on each node; without it, that of the node. A target's interpreter is a path on the nodes.
     Raises RunError where there is no Ray, no cluster, or no node that takes an outpost in.
     """
 
-    def __init__(self, address: str = "ray", jobs: int | None = None, memory: float | None = None) -> None:
+    def __init__(
+        self, address: str = "ray", jobs: int | None = None, memory: float | None = None,
+        runtime_env: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
         self.address, self.jobs, self.memory = address, jobs, memory
+        self.runtime_env = dict(runtime_env or {})
         self.identify = False
         self.hellos: dict[Kind, dict[str, Any]] = {}
         self.lost = 0  # outposts that were lost
@@ -211,7 +217,7 @@ class RayExecutor:
         gpus = int(about["Resources"].get("GPU", 0)) if self._accelerated else 0
         where = f"{about['NodeManagerHostname']} ({about['NodeManagerAddress']})"
         cls = self._ray.remote(Outpost).options(
-            num_cpus=jobs, num_gpus=gpus, max_restarts=0,
+            num_cpus=jobs, num_gpus=gpus, max_restarts=0, runtime_env=self.runtime_env or None,
             scheduling_strategy=NodeAffinitySchedulingStrategy(node_id=node, soft=False),
         )  # fmt: skip
         actor = cls.remote(jobs, self.memory, settings(), NUMERIC.pattern, _LENT if gpus else (),

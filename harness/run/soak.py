@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.run import _synthetic as synthetic
+from harness.run.local import default_jobs
 
 BACKEND = "harness.run._synthetic:Synthetic"
 PER_TASK = synthetic.POINTS * len(synthetic.APIS)
@@ -243,6 +244,15 @@ def sentences(report: Report) -> list[str]:
     return [*out, *(report.problems or ["complete, and every row is what it must be"])]
 
 
+def write_section(path: Path, lines: Sequence[str]) -> None:
+    """Replace the section about the soak in a file of benchmarks, or add it."""
+    text = path.read_text(encoding="utf-8") if path.exists() else "# Benchmarks\n"
+    before, _, rest = text.partition("\n## Soak\n")
+    _, mark, after = rest.partition("\n## ")
+    section = "\n".join(["", "## Soak", "", lines[0] + ".", "", "```", *lines[1:-2], "```", "", *lines[-2:], ""])
+    path.write_text(before.rstrip("\n") + "\n" + section + mark + after, encoding="utf-8")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Status 0 where everything is as it must be, 1 elsewhere."""
     parser = argparse.ArgumentParser(prog="python -m harness.run.soak", description=__doc__)
@@ -253,6 +263,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--coordinators", type=int, default=2, help="kills of the coordinator")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=float, default=3600.0, help="seconds after which it is a failure")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write the figures into this file of benchmarks")
     parser.add_argument("--folder", help="where the run goes and stays (default: a temporary folder)")
     parser.add_argument("--coordinate", nargs=4, metavar=("FOLDER", "TASKS", "JOBS", "SECONDS"), help=argparse.SUPPRESS)
     args = parser.parse_args(arguments)
@@ -267,7 +278,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         if not args.folder:
             shutil.rmtree(home, ignore_errors=True)
-    print("\n".join(sentences(report)))
+    lines = sentences(report)
+    print("\n".join(lines))
+    if args.report and not report.problems:
+        load = ", ".join(f"{x:.1f}" for x in os.getloadavg())
+        words = f"{default_jobs()} processors, {args.jobs} workers, load {load} when it ended"
+        write_section(args.report, [f"{lines[0]}; {words}", *lines[1:-1], f"The end: {lines[-1]}."])
     return 1 if report.problems else 0
 
 

@@ -93,6 +93,24 @@ def test_accelerators_are_asked_for_and_only_those_lent_are_seen(go: Go, cluster
 
 
 @needs_ray
+def test_workers_run_in_the_environment_that_ray_made(go: Go, cluster: Any) -> None:
+    executor = RayExecutor("ray", runtime_env={"env_vars": {"FAKE_VERSION": "9.9"}})
+    run = go("Square", executor=executor)
+    assert run.targets[0]["versions"] == {"fake": "9.9"} and run.targets[0]["environment"] == "fake 9.9"
+
+
+@needs_ray
+def test_another_interpreter_of_the_nodes(go: Go, cluster: Any, tmp_path: Path) -> None:
+    other = tmp_path / "python"
+    other.write_text(
+        f'#!/bin/sh\nFAKE_VERSION=0.5 PYTHONPATH="{Path(__file__).parents[2]}" exec {sys.executable} "$@"\n'
+    )
+    other.chmod(0o755)
+    run = go("Square", executor="ray", jobs=None, python={"tests.run.fakes:Square": str(other)})
+    assert run.targets[0]["versions"] == {"fake": "0.5"} and (run.observations()["status"] == "ok").all()
+
+
+@needs_ray
 def test_a_node_lost_in_the_middle(go: Go, cluster: Any, tmp_path: Path) -> None:
     """The last test with the second node. Its rows are observed by the first one."""
     cases = [make_case(f"case{k:02d}", tuple(f"p{p}" for p in range(6))) for k in range(24)]
@@ -124,6 +142,22 @@ def test_where_no_accelerator_can_be_lent_the_target_has_failed(go: Go, cluster:
 
 
 # -- sentences
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--executor", "ray", "--runtime-env", "{"], "--runtime-env is not JSON"),
+        (["--executor", "ray", "--runtime-env", "[]"], "wants an object"),
+        (["--runtime-env", "{}"], "--runtime-env is for --executor ray"),
+        (["--executor", "slurm"], "there is no executor 'slurm'"),
+    ],
+)
+def test_bad_words(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from harness.cli import main
+
+    assert main(["run", "--select", "exp", *words]) == 2
+    assert sentence in capsys.readouterr().err
 
 
 def test_without_ray_it_is_said_what_to_install(go: Go, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

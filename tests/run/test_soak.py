@@ -13,7 +13,7 @@ import harness.run as runs
 from harness.backends.base import Step
 from harness.model import Observation, Task
 from harness.run import _synthetic as synthetic
-from harness.run.soak import check, sentences, soak
+from harness.run.soak import check, sentences, soak, write_section
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the soak watches processes in /proc")
 
@@ -75,3 +75,14 @@ def test_a_ledger_lets_go_of_what_is_closed() -> None:
     closing = list(FrameReader().feed(ledger.finish()))
     assert closing[-1].header == {"m": "done", "task": 0, "rows": synthetic.POINTS}
     assert ledger.seen == set()
+
+
+def test_the_figures_take_the_place_of_the_earlier_ones(tmp_path: Path) -> None:
+    file = tmp_path / "bench.md"
+    write_section(file, ["first", "table", "closing", "end"])
+    write_section(file, ["again", "table", "closing", "end"])
+    assert file.read_text() == "# Benchmarks\n\n## Soak\n\nagain.\n\n```\ntable\n```\n\nclosing\nend\n"
+    file.write_text("# Benchmarks\n\n## Other\n\nkept\n\n## Soak\n\nold\n\n## More\n\nkept too\n")
+    write_section(file, ["new", "closing", "end"])
+    text = file.read_text()
+    assert "old" not in text and "kept\n\n## Soak\n\nnew." in text and text.endswith("end\n\n## More\n\nkept too\n")
