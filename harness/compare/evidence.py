@@ -20,6 +20,9 @@ from harness.compare.tolerance import Tolerances
 #: Verdicts that leave open who is wrong.
 OPEN = tuple(VERDICT[v] for v in ("nonfinite", "conjugate", "sign", "factor", "part", "zero", "mismatch"))
 
+#: Units in the last place of its inputs by which a backward stable algorithm may be off.
+_BACKWARD = 64.0
+
 
 @dataclass
 class Evidence:
@@ -70,7 +73,8 @@ class _Case:
             own = [_raw_facts(self.engine, self.index, end, self.group.form, self.group.kind) for end in self.ends]
             if self._raw_is_free():
                 return "", ""
-            noises = [_raw_noise(self.engine, end, self.group.form, self.group.kind, self.tol) for end in self.ends]
+            form, kind = self.group.form, self.group.kind
+            noises = [_raw_noise(self.engine, self.index, end, form, kind, self.tol) for end in self.ends]
         else:
             hessian = self.group.quantity == "hessian"
             own = [self.index.of(end, self.group.form, hessian) for end in self.ends]
@@ -79,7 +83,8 @@ class _Case:
             if out.verdict[k] not in OPEN:
                 return "", ""
             noises = [noise(context, end, self.group.form, self.tol) for end in self.ends]
-        allowed = np.maximum(noises[0], noises[1])
+            noises += [moving(f) for f in own[0] + own[1] if f.stability is not None]
+        allowed = np.maximum.reduce(noises)
         truth = next((f.truth for f in own[0] + own[1] if f.truth is not None), None)
         constant = np.zeros(allowed.shape)
         if truth is not None and self.group.quantity == "differential":
@@ -188,17 +193,23 @@ def _structural_zeros(left: Array, right: Array, truth: Array, tol: Tolerances) 
     return np.asarray(np.where(constant[:, None], 64 * tol.eps * columns[None, :], 0.0))
 
 
-def _raw_noise(engine: Engine, row: int, form: Form, kind: str, tol: Tolerances) -> Array:
+def moving(facts: Facts) -> Array:
+    """(m, n) below which an error proves nothing: the derivative moves by as much with its point's rounding."""
+    assert facts.stability is not None
+    return np.asarray(_BACKWARD * np.nan_to_num(facts.stability, posinf=np.inf).max(axis=-1))
+
+
+def _raw_noise(engine: Engine, index: FactIndex, row: int, form: Form, kind: str, tol: Tolerances) -> Array:
     """(m, n): the noise of the differential, summed as the API sums."""
     context = engine.context
     j = int(context.j_row[row])
     key = ("raw noise", j, form, kind)
     if key not in context.memo:
-        context.memo[key] = _sum_noise(engine, j, form, kind, tol)
+        context.memo[key] = _sum_noise(engine, index, j, form, kind, tol)
     return np.asarray(context.memo[key])
 
 
-def _sum_noise(engine: Engine, j: int, form: Form, kind: str, tol: Tolerances) -> Array:
+def _sum_noise(engine: Engine, index: FactIndex, j: int, form: Form, kind: str, tol: Tolerances) -> Array:
     context = engine.context
     j_form = context.j_form(j) if j >= 0 and kind in VECTOR_OF else None
     if j_form is None:
@@ -206,7 +217,9 @@ def _sum_noise(engine: Engine, j: int, form: Form, kind: str, tol: Tolerances) -
     shape = engine.seen.shapes[engine.seen.shape[j]]
     side = VECTOR_OF[kind]
     vectors = [engine.vector(j, kind, side, shape)] if side else None
-    each = np.repeat(noise(context, j, j_form, tol)[..., None], len(j_form.places), axis=-1)
+    own = noise(context, j, j_form, tol)
+    own = np.maximum.reduce([own, *(moving(f) for f in index.of(j, j_form) if f.stability is not None)])
+    each = np.repeat(own[..., None], len(j_form.places), axis=-1)
     total, is_complex = predicted(
         kind, _matrix(each, j_form), j_form.out_complex, j_form.in_complex, vectors, absolute=True
     )

@@ -9,6 +9,7 @@ dtype, input and output:
     quantity "clarke"         at a kink, limits of the derivative from several directions, shape (k, *shape of J)
     quantity "domain"         projection of the input's components on the directions along which the function is
                               defined (Hermitian matrices stay Hermitian), (2n, 2n)
+    quantity "stability"      how far each entry moves when the inputs move by their rounding, shape of J
     quantity "value-plus", "value-minus"   the function on either side of a branch cut
 
 `api` is that of the row they belong to: "reference" or "closed-form"; the same names with quantity "hessian" have
@@ -30,7 +31,7 @@ SMOOTH, KINK, CUT, POLE, REMOVABLE, UNKNOWN, GAUGE, DOMAIN = range(8)
 CLASSES = ("smooth", "kink", "branch cut", "pole", "removable", "unknown", "gauge", "edge of the domain")
 
 #: Quantities that are facts and not results.
-FACT_QUANTITIES = ("bound", "plus", "minus", "class", "clarke", "domain", "value-plus", "value-minus")
+FACT_QUANTITIES = ("bound", "plus", "minus", "class", "clarke", "domain", "stability", "value-plus", "value-minus")
 _HESSIAN = "-hessian"
 
 
@@ -41,6 +42,7 @@ class Facts:
     truth may be None where only the kind of the point is known.  evidence: "closed-form", "reference" or
     "finite-differences".  low, high: the smallest box around the limits of the derivative (along one real direction
     that is the Clarke set itself).  domain: (columns, columns), or None where every direction is allowed.
+    stability: how far the truth moves with the point's rounding, or None where that is not worth saying.
     """
 
     evidence: str
@@ -52,6 +54,7 @@ class Facts:
     low: Array | None = None
     high: Array | None = None
     domain: Array | None = None
+    stability: Array | None = None
 
     @property
     def regular(self) -> Array:
@@ -116,7 +119,8 @@ class FactIndex:
                     kind = np.where(np.isfinite(bound), SMOOTH, UNKNOWN)
             low, high = self._box(name, row, form, plus, minus)
             domain = self._row_array("reference", "domain", row)
-            yield Facts(evidence, truth, bound, kind, plus, minus, low, high, domain)
+            moves = None if hessian else self._array("reference", "stability", row, form)
+            yield Facts(evidence, truth, bound, kind, plus, minus, low, high, domain, moves)
 
     def _array(self, api: str, quantity: str, row: int, form: Form) -> Array | None:
         at = self._row(api, quantity, row)

@@ -26,7 +26,7 @@ from harness.reference.solution import Solution
 from harness.run.protocol import CorruptFrame, array_bytes, array_from, pack, unpack
 
 _KEEP_SECONDS = 30 * 24 * 3600.0  # results of other versions of the code
-_OPTIONAL = ("samples", "domain")
+_OPTIONAL = ("samples", "domain", "stability")
 _MATRICES = ("j", "bound", "kind", "plus", "minus")
 
 
@@ -144,6 +144,6 @@ def _decoded(header: Mapping[str, Any], body: bytes) -> Solution:
         value_plus=[arrays.get(f"value_plus:{k}") for k in range(count)],
         value_minus=[arrays.get(f"value_minus:{k}") for k in range(count)],
         j=arrays["j"], bound=arrays["bound"], kind=arrays["kind"], plus=arrays["plus"], minus=arrays["minus"],
-        samples=arrays.get("samples"), domain=arrays.get("domain"),
+        samples=arrays.get("samples"), domain=arrays.get("domain"), stability=arrays.get("stability"),
         hessians={o: tuple(parts) for o, parts in hessians.items()},
     )

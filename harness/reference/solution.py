@@ -16,6 +16,7 @@ from harness.reference.function import Compiled, Problem, Structure, flattened
 from harness.reference.hessian import Hessians
 from harness.reference.precision import Ball, Undecided, power_of_two, rounded, rounded_up, state, working
 from harness.reference.singular import DOMAIN, GAUGE, KINK, POLE, SMOOTH, UNKNOWN, Found, Neighbourhood
+from harness.reference.stability import stability
 
 Floats = np.ndarray[Any, np.dtype[Any]]
 
@@ -31,6 +32,7 @@ class Solution:
     inputs in order, likewise): `j`, its `bound`, `kind` (classes of `singular`), one-sided `plus` and `minus`;
     `samples` (K, rows, columns) of limiting derivatives or None; `domain` (columns, columns), the projection on the
     directions along which arguments of functions of Hermitian matrices stay Hermitian, or None.
+    stability: how far entries of j move with the point's rounding (see `harness.reference.stability`), or None.
     hessians: output -> (matrix, bound, kind, plus, minus) over columns.
     note: why there is no differential (too large for the time allowed), or empty. complete: worth keeping.
     """
@@ -47,6 +49,7 @@ class Solution:
     minus: Floats
     samples: Floats | None = None
     domain: Floats | None = None
+    stability: Floats | None = None
     hessians: dict[int, tuple[Floats, ...]] = field(default_factory=dict)
     note: str = ""
 
@@ -113,6 +116,8 @@ def _solve(function: Compiled, arrays: Mapping[str, Floats], order: int, seconds
         out.kind[out.kind == SMOOTH] = UNKNOWN
         for _, _, kind, _, _ in out.hessians.values():
             kind[kind == SMOOTH] = UNKNOWN
+    elif perf_counter() - begin < seconds / 3:
+        out.stability = stability(function, arrays, problem, rows - found.suspects, out.j)
     return out
 
 
