@@ -19,6 +19,11 @@ def audited(port: Any, **options: Any) -> Audit:
     return compare_gradients(torch_side.loss, port.loss, torch_side.inputs(), jax_inputs=port.inputs(), **options)
 
 
+def starts(found: Audit) -> tuple[str, str]:
+    """The first tap whose value differs, and the first from the output back whose gradient does."""
+    return found.start_at["forward"], found.start_at["backward"]
+
+
 @pytest.fixture
 def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The port with a mistake, imported."""
@@ -53,13 +58,14 @@ def test_a_right_port_accuses_nobody() -> None:
     assert zero.blind == "conjugation+sign+factor"
     assert len(found.steps) == 18 and all(not s.odd for s in found.steps)
     assert "the same derivative" in found.text()
+    assert starts(found) == ("", "")
     assert len(found.text(size=100).splitlines()) <= 60
 
 
 def test_a_conjugated_step_is_named(port: Any) -> None:
     wrong = port("conjugated-step")
     found = audited(wrong, torch_step=torch_side.step, jax_step=wrong.step, differences=False)
-    assert found.exit_status == 1 and found.gradients_agree and found.values_agree
+    assert found.exit_status == 1 and found.gradients_agree and found.values_agree and starts(found) == ("", "")
     bad = {s.name: (s.torch, s.jax) for s in found.steps if s.odd}
     assert len(bad) == 12 and set(bad.values()) == {("descent", "conjugate")}
     assert "model.hidden.weight" in bad and "model.phase.angle" not in bad
@@ -72,6 +78,7 @@ def test_a_factor_two_in_the_loss_is_named(port: Any) -> None:
     bad = [r for r in found.rows if r.verdict != "agree"]
     assert len(bad) == 19 and all(r.verdict == "factor" and r.factor == pytest.approx(0.5) for r in bad)
     assert any("factor 2 in the loss of the jax side" in h for h in found.hints)
+    assert starts(found) == ("loss", "scores")  # the value of the loss, and what comes back to the scores
 
 
 def test_a_real_part_taken_too_early_is_named_with_its_parameter(port: Any) -> None:
@@ -79,15 +86,18 @@ def test_a_real_part_taken_too_early_is_named_with_its_parameter(port: Any) -> N
     assert found.exit_status == 1
     (hint,) = [h for h in found.hints if ".real" in h]
     assert "jax side" in hint and "model.embed.bias" in hint and "hidden" not in hint
+    assert starts(found)[0] == "embed" and "only the real part" in " ".join(found.start)
 
 
 def test_abs_against_abs_squared_accuses_neither_framework(port: Any) -> None:
     found = audited(port("abs-for-abs-squared"))
     assert found.exit_status == 1 and found.culprit == ""
     assert "the two functions are different" in found.who
+    assert starts(found)[0] == "power" and "torch's is the square of jax's" in found.start[0]
 
 
 def test_a_transposed_kernel_is_named_with_its_parameter(port: Any) -> None:
     found = audited(port("transposed-kernel"), differences=False)
     (hint,) = [h for h in found.hints if "transposed" in h]
     assert "params.hidden.kernel" in hint and "the values agree" in hint
+    assert starts(found)[0] == "hidden" and "between `activation`" in found.start[0]
