@@ -73,9 +73,9 @@ def _differences(audit: Audit) -> list[str]:
         for word, says in (("conjugate", "along the conjugate of the gradient: the real parts go down the loss, the "
                             "imaginary parts up. Conjugate the gradients before the update"),
                            ("ascent", "up its loss")):  # fmt: skip
-            rows = [s for s in audit.steps if getattr(s, side) == word]
-            if rows:
-                few = ", ".join(s.name for s in rows[:3]) + (f" and {len(rows) - 3} more" if rows[3:] else "")
+            steps = [s for s in audit.steps if getattr(s, side) == word]
+            if steps:
+                few = ", ".join(s.name for s in steps[:3]) + (f" and {len(steps) - 3} more" if steps[3:] else "")
                 out.append(f"The {side} step moves {few} {says}.")
     return out
 
@@ -88,7 +88,7 @@ def _suggestions(state: State, audit: Audit) -> list[Suggestion]:
     leaves = {leaf.name: leaf for leaf in state.loaded["jax"].leaves}
     arguments = list(dict.fromkeys(leaf.argument for leaf in state.loaded["jax"].leaves))
     chosen = leaves[links[0].jax].argument
-    module, _, name = audit.jax.rpartition(":")
+    _, _, name = audit.jax.rpartition(":")
     name = name if name.isidentifier() else "loss"
     place = arguments.index(chosen)
     argnums = f", argnums={place}" if place else ""
@@ -113,8 +113,9 @@ def _suggestions(state: State, audit: Audit) -> list[Suggestion]:
     out = [
         Suggestion("A step in JAX that equals torch's p -= lr * p.grad:", "\n".join(plain)),
         Suggestion(
-            "With optax, which wants the conjugate too. torch.optim.Adam squares real and imaginary parts apart, optax.adam "
-            "alone takes |g|^2 of both and so makes other steps; split_real_and_imaginary makes torch's:", "\n".join(adam),
+            "With optax, which wants the conjugate too. torch.optim.Adam squares real and imaginary parts apart, "
+            "optax.adam alone takes |g|^2 of both and so makes other steps; split_real_and_imaginary makes torch's:",
+            "\n".join(adam),
         ),
     ]  # fmt: skip
     if any(not np.iscomplexobj(state.array("jax", x.jax)) for x in state.differentiated):

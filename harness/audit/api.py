@@ -143,7 +143,7 @@ def compare_gradients(
     in trees. jax_inputs: those of the JAX side where they are others; otherwise both sides get the same numbers.
     Nothing limits time or memory here. jax_enable_x64 is switched on where the inputs are in double precision.
     """  # fmt: skip
-    from harness.backends._audit_side import Source
+    from harness.backends._audit_binding import Source
 
     def source(values: Any) -> list[Source]:
         if isinstance(values, dict):

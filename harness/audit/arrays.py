@@ -16,6 +16,7 @@ import numpy as np
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _MOST_AXES = 4  # 24 permutations; a fifth axis would make it 120
+_LARGE = 1 << 20  # entries of an array whose axes are not turned where its shape fits as it is
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def _layouts(left: Array, right: Array) -> Iterator[tuple[tuple[int, ...], Array
     """Orders of right's axes that give left's shape, the given one first."""
     if left.shape == right.shape or _core(left.shape) == _core(right.shape):
         yield (), right.reshape(left.shape)
-    if right.ndim <= _MOST_AXES:
+    if right.ndim <= _MOST_AXES and (left.shape != right.shape or left.size <= _LARGE):
         for axes in permutations(range(right.ndim)):
             if axes == tuple(range(right.ndim)):
                 continue

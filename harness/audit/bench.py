@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.audit import Audit, audit
+from harness.audit.files import write_npz
 
 LAYERS, BATCH, OUT = 4, 16, 8
 
@@ -47,7 +48,7 @@ def bench(millions: float = 10.0) -> Audit:
         (folder / "bench_jax_side.py").write_text("import jax.numpy as jnp\n" + jax)
         held = {f"params.w{k}": numbers(width, width) for k in range(LAYERS)}
         held |= {f"params.b{k}": numbers(width) for k in range(LAYERS)}
-        np.savez(folder / "data.npz", **held, **{"params.out": numbers(OUT, width), "x": numbers(BATCH, width)})
+        write_npz(folder / "data.npz", held | {"params.out": numbers(OUT, width), "x": numbers(BATCH, width)})
         del held
         return audit("bench_torch_side:loss", "bench_jax_side:loss", folder / "data.npz", path=[name], timeout=300)
 

@@ -1,8 +1,8 @@
 """`--save-case`: the audited point as a YAML case beside its numbers, for `harness lint` and `harness run`.
 
-A case calls a function with arrays and with flat mappings of arrays. Where both functions take just that, the case names
-them; where they take deeper trees, or lay kernels out differently, it names an adapter of a few lines that is written
-beside it and puts the arrays into each side's trees.
+A case calls a function with arrays. Where both functions take just that, the case names them; where they take trees, or
+lay kernels out differently, it names an adapter of a few lines that is written beside it and puts the arrays into each
+side's trees.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 import yaml
 
 from harness.audit.faults import AuditError, SideFault
+from harness.audit.files import write_npz
 from harness.audit.sides import Channel, Loaded, SideLeaf
 from harness.cases import load
 from harness.cases.files import MAX_AXES, MAX_ELEMENTS, MAX_SIDE
@@ -58,7 +59,7 @@ def save(path: Path, state: State, channels: Mapping[str, Channel]) -> str:
         folder = ""
         inputs, arrays = plain
         inputs = {k: {"file": data.name, **v} for k, v in inputs.items()}
-    np.savez(data, **{k: _case_array(a) for k, a in arrays.items()})
+    write_npz(data, {k: _case_array(a) for k, a in arrays.items()})
     kind = "complex" if any(np.iscomplexobj(a) for a, active in numbers.values() if active) else "float"
     width = {True: {"complex": "complex64", "float": "float32"}, False: {"complex": "complex128", "float": "float64"}}
     case = {"id": name, "function": targets, "inputs": inputs, "dtype": width[state.tol.single][kind],
@@ -133,13 +134,13 @@ def _check_sizes(numbers: Mapping[str, tuple[Array, bool]]) -> None:
     for name, (array, _) in numbers.items():
         if array.size > MAX_ELEMENTS or array.ndim > MAX_AXES or max(array.shape, default=0) > MAX_SIDE:
             raise AuditError(
-                f"{name} of shape {list(array.shape)} is too large for a case (at most {MAX_ELEMENTS:,} elements, sides of "
-                f"{MAX_SIDE}): audit a smaller model and save that"
+                f"{name} of shape {list(array.shape)} is too large for a case (at most {MAX_ELEMENTS:,} elements, "
+                f"sides of {MAX_SIDE}): audit a smaller model and save that"
             )
 
 
 def _plain_arguments(state: State) -> tuple[dict[str, dict[str, Any]], dict[str, Array]] | None:
-    """(inputs, arrays) where both functions take the same arrays and one flat mapping at most; None otherwise."""
+    """(inputs, arrays) where both functions take the same plain arrays and nothing else; None otherwise."""
     sides = [state.loaded[s].leaves for s in ("torch", "jax")]
     if any(x.axes or x.torch != x.jax for x in state.matching.links) or any(
         leaf.array is None or "." in leaf.name for side in sides for leaf in side

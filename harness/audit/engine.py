@@ -164,7 +164,6 @@ def _audited(state: State, sources: Mapping[str, Sequence[Any]], audit: Audit) -
     values = _values(state)
     rows = _rows(state)
     audit = replace(audit, values=values, rows=rows, warnings=tuple(warnings), notes=tuple(notes))
-    audit = _started(state, audit)
     audit = hints.add(state, audit)
     if options.differences:
         audit = evidence.add(state, audit)
@@ -172,6 +171,7 @@ def _audited(state: State, sources: Mapping[str, Sequence[Any]], audit: Audit) -
         from harness.audit import steps
 
         audit = steps.add(state, audit)
+    audit = _started(state, audit)  # last: a loop of a hundred thousand taps may cost the worker
     return advice.add(state, audit)
 
 
@@ -290,9 +290,8 @@ def _values(state: State) -> tuple[ValueRow, ...]:
         found = judge_gradient(a, b, state.tol, atol=state.options.atol, raw_sign=1)
         verdict = found.verdict if found.verdict in ("agree", "precision", "nonfinite") else "value"
         pattern = relate(a, b, state.tol.coarse) if verdict == "value" else None
-        shown = [_shown(v) for v in (a, b)]
         rows.append(ValueRow(
-            name, a.shape, *shown, verdict, found.max_abs, found.max_rel, pattern.sentence if pattern else "",
+            name, a.shape, _shown(a), _shown(b), verdict, found.max_abs, found.max_rel, pattern.sentence if pattern else "",
             pattern.word if pattern else "equal", pattern.factor if pattern else float("nan"),
         ))  # fmt: skip
     return tuple(rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,17 @@ def read_arrays(path: Path) -> dict[str, Array]:
         raise AuditError(f"{path} is not a NumPy file: {error}") from None
     except (OSError, zipfile.BadZipFile, EOFError, KeyError) as error:
         raise AuditError(f"{path} is not a NumPy file: {error}") from None
+
+
+def write_npz(path: Path, arrays: Mapping[str, Array]) -> None:
+    """As np.savez, for names of any kind ("file" too). Raises AuditError."""
+    try:
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+    except OSError as error:
+        raise AuditError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _plain(name: str, array: Array, path: Path) -> Array:

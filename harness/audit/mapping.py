@@ -69,8 +69,8 @@ def link(torch: Sequence[SideLeaf], jax: Sequence[SideLeaf], written: Mapping[st
         links.append(Link(a, b, axes, how))
         del left[a], right[b]
 
-    for a, b, axes in _written(written or {}, left, right):
-        take(a, b, axes, "mapping file")
+    for a, b, how in _written(written or {}, left, right):
+        take(a, b, how, "mapping file")
     for name in [n for n in left if n in right]:
         axes = turning(left[name], right[name], name)
         if axes is not None:

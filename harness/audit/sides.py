@@ -237,7 +237,7 @@ class Local:
         self._request = (request, fields)
 
     def answer(self) -> dict[str, Any]:
-        from harness.backends._audit_side import AuditFault
+        from harness.backends._audit_faults import AuditFault
 
         name, fields = self._request
         try:

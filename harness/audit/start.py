@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,12 @@ def add(state: State, audit: Audit) -> Audit:
     at: dict[str, Any] = {}
     said: list[str] = []
     notes = list(audit.notes)
+    with suppress(_Gone):
+        _add(state, audit, at, said, notes)
+    return replace(audit, start=(*audit.start, *said), start_at={**audit.start_at, **at}, notes=tuple(notes))
+
+
+def _add(state: State, audit: Audit, at: dict[str, Any], said: list[str], notes: list[str]) -> None:
     if state.options.taps and any(state.seen[side].tapped for side in SIDES):
         left = _taps(state, "torch", notes)
         # Only where torch has no gradient does it matter whether anything of JAX's reaches the tap.
@@ -44,7 +51,6 @@ def add(state: State, audit: Audit) -> Audit:
             said += [f.sentence for f in found[:_FUNCTIONS]]
             if len(found) > _FUNCTIONS:
                 said.append(f"and {len(found) - _FUNCTIONS} more functions differ at some of your elements")
-    return replace(audit, start=(*audit.start, *said), start_at={**audit.start_at, **at}, notes=tuple(notes))
 
 
 def _taps(state: State, side: str, notes: list[str], connections: bool = False) -> list[Tapped]:
@@ -71,15 +77,17 @@ def _functions(state: State, notes: list[str]) -> Sequence[Any]:
 
 
 def _asked(state: State, side: str, notes: list[str], what: str, request: str, **fields: Any) -> dict[str, Any]:
-    """The answer to a request without which the audit is still one: a failure is a note, a death is the end."""
+    """The answer to a request without which the audit is still one: a failure is a note. Raises _Gone."""
     channel = state.channels[side]
     channel.ask(request, **fields)
     try:
         return channel.answer()
     except SideFault as fault:
-        if fault.word in _FATAL:
-            from harness.audit.engine import Faults
-
-            raise Faults([fault]) from fault
         notes.append(f"{side}: {what}: {fault.sentence}")
+        if fault.word in _FATAL:
+            raise _Gone from fault
         return {}
+
+
+class _Gone(Exception):
+    """A side that answers no more; a note says why."""

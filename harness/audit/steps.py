@@ -46,12 +46,12 @@ def add(state: State, audit: Audit) -> Audit:
             continue
         gradients = state.gradients(x)
         turned = None if right is None else x.to_torch(right)
-        words = [direction(g, u) for g, u in zip(gradients, (left, turned), strict=True)]
+        at, aj = direction(gradients[0], left), direction(gradients[1], turned)
         verdict, size, note = "", 0.0, ""
         if len(updates) == 2 and audit.gradients_agree:  # from other gradients follow other updates
             found = judge_gradient(left, turned, state.tol, whole=whole, raw_sign=1)
             verdict, size, note = found.verdict, found.max_rel, found.note
-        rows.append(StepRow(x.torch, verdict, *words, size, note))
+        rows.append(StepRow(x.torch, verdict, at, aj, size, note))
     return replace(audit, steps=tuple(rows))
 
 

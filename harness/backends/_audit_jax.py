@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends._audit_side import AuditFault, AuditSide, Leaf
+from harness.backends._audit_faults import AuditFault
+from harness.backends._audit_side import AuditSide
 from harness.backends._audit_tree import Node, standard
+from harness.backends._audit_values import Leaf
 from harness.tapping import Tapped
 from harness.wirtinger import Array, signed
 

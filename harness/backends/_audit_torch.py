@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends._audit_side import AuditFault, AuditSide, Leaf, guarded
+from harness.backends._audit_faults import AuditFault, guarded
+from harness.backends._audit_side import AuditSide
 from harness.backends._audit_tree import Node, standard
+from harness.backends._audit_values import Leaf
 from harness.tapping import Tapped
 from harness.wirtinger import Array
 
@@ -157,7 +159,7 @@ class TorchSide(AuditSide):
 
         self.announce("tracing the functions that are called")
         leaves = self.natives()
-        found: list[dict[str, Any]] = guarded(self, lambda: trace(self.torch, lambda: self.call(leaves)))
+        found: list[dict[str, Any]] = guarded(lambda: trace(self.torch, lambda: self.call(leaves)))
         return found
 
     # -- an optimiser step ---------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ def standard(node: Any) -> Node:
         return [(str(k), node[k]) for k in keys], lambda new: _mapping(node, keys, new)
     if isinstance(node, tuple) and hasattr(node, "_fields"):
         kind: Any = type(node)
-        return list(zip(node._fields, node)), lambda new: kind(*new)
+        return list(zip(node._fields, node, strict=True)), lambda new: kind(*new)
     if isinstance(node, (list, tuple)):
         make = type(node)
         return [(str(k), v) for k, v in enumerate(node)], lambda new: make(new)
@@ -32,7 +32,7 @@ def standard(node: Any) -> Node:
 
 
 def _mapping(like: Any, keys: Sequence[Any], values: Sequence[Any]) -> Any:
-    fresh = dict(zip(keys, values))
+    fresh = dict(zip(keys, values, strict=True))
     if type(like) is dict:
         return fresh
     try:
@@ -46,7 +46,7 @@ def _mapping(like: Any, keys: Sequence[Any], values: Sequence[Any]) -> Any:
 
 def _dataclass(like: Any, names: Sequence[str], values: Sequence[Any]) -> Any:
     fresh = copy.copy(like)
-    for name, value in zip(names, values):
+    for name, value in zip(names, values, strict=True):
         object.__setattr__(fresh, name, value)  # also where it is frozen
     return fresh
 

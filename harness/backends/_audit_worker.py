@@ -20,7 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends._audit_side import AuditFault, AuditSide, Evaluation, Source
+from harness.backends._audit_binding import Source
+from harness.backends._audit_faults import AuditFault
+from harness.backends._audit_side import AuditSide
+from harness.backends._audit_values import Evaluation
 from harness.run.protocol import CorruptFrame, Frame, FrameReader, pack
 from harness.wirtinger import Array
 

@@ -15,10 +15,15 @@ import argparse
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--torch", required=True, metavar="MODULE:FUNCTION", help="the function on torch")
     parser.add_argument("--jax", required=True, metavar="MODULE:FUNCTION", help="its port on JAX")
-    many = {"action": "append", "default": [], "metavar": "SOURCE"}
-    parser.add_argument("--inputs", help="arguments of both sides; repeatable", **many)
-    parser.add_argument("--torch-inputs", help="of the torch side alone; repeatable", **many)
-    parser.add_argument("--jax-inputs", help="of the JAX side alone; repeatable", **many)
+    parser.add_argument(
+        "--inputs", action="append", default=[], metavar="SOURCE", help="arguments of both sides; repeatable"
+    )
+    parser.add_argument(
+        "--torch-inputs", action="append", default=[], metavar="SOURCE", help="of the torch side alone; repeatable"
+    )
+    parser.add_argument(
+        "--jax-inputs", action="append", default=[], metavar="SOURCE", help="of the JAX side alone; repeatable"
+    )
     parser.add_argument("--map", metavar="FILE", help="YAML, torch name: JAX name (default: found by name and value)")
     parser.add_argument("--values-from", choices=("torch", "jax"), help="give this side's numbers to the other")
     parser.add_argument(
