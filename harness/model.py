@@ -117,6 +117,7 @@ class Expectation:
     strict: bool = True
     place: Place = Place("")
     cause: str = ""  # id of the known difference that several cases share, empty where the case says it alone
+    defect: bool = True  # false: a side may be named wrong here, but the formula of the case is to blame
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ KEYS: Mapping[str, str] = {
     "versions": "package -> version specifier: only where the observed versions match",
     "link": "an address that documents the difference",
     "strict": "false: it does not matter when the difference stops happening",
+    "defect": "false: no finding, whoever is named wrong: the formula of the case loses the digits, not the framework",
 }
 
 
@@ -79,6 +80,7 @@ def _one(
         versions=_versions(table),
         link=_link(table),
         strict=document.flag(table.get("strict"), "strict", table.place) if "strict" in table else True,
+        defect=document.flag(table.get("defect"), "defect", table.place) if "defect" in table else True,
         place=table.place,
     )
 

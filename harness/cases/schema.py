@@ -78,7 +78,7 @@ def points_schema() -> Schema:
 def known_schema() -> Schema:
     """The schema of known.yaml."""
     shared = _definitions()
-    whole, keys = shared["expectation"]["properties"], ("because", "link", "versions", "strict")
+    whole, keys = shared["expectation"]["properties"], ("because", "link", "versions", "strict", "defect")
     there = {
         "type": "object",
         "required": ["verdict"],
@@ -387,6 +387,7 @@ def _expectation() -> Schema:
             },
             "link": {"type": "string", "pattern": "^https?://"},
             "strict": {"type": "boolean"},
+            "defect": {"type": "boolean"},
         },
         ["verdict", "because"],
     )

@@ -72,13 +72,15 @@ class Finding:
 def collect(frame: pd.DataFrame, cases: Sequence[Case], targets: Sequence[Mapping[str, Any]]) -> list[Finding]:
     """The findings of a comparison along the backend axis, worst verdicts first.
 
-    cases: with the expectations that gave the rows their causes. targets: of the runs, for the versions.
+    cases: with the expectations that gave the rows their causes (those that say `defect: false` are no findings).
+    targets: of the runs, for the versions.
     """
+    stated = {e.cause: e for case in cases for e in case.expect if e.cause}
     rows = _accused(frame)
+    rows = rows[~rows["_key"].isin([cause for cause, e in stated.items() if not e.defect])]
     if rows.empty:
         return []
     known = {case.id: case for case in cases}
-    stated = {e.cause: e for case in cases for e in case.expect if e.cause}
     versions = {str(t["backend"]): t.get("versions", {}) for t in targets}
     found = []
     for (key, framework), part in rows.groupby(["_key", "_framework"], sort=False, observed=True):

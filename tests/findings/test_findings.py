@@ -91,6 +91,11 @@ def test_a_cause_gathers_its_cases(folder: Path, known: Any) -> None:
     assert gathered.sentence == "one root for both half planes" and gathered.link == "https://example.org/root"
 
 
+def test_what_the_formula_of_a_case_is_to_blame_for_is_no_finding(folder: Path, known: Any) -> None:
+    excused = [replace(c, expect=tuple(replace(e, defect=False) for e in c.expect)) for c in known]
+    assert set(by_id(findings(folder / "run", expect=excused))) == {"torch-mirrored"}
+
+
 def test_the_other_framework_is_no_evidence(folder: Path) -> None:
     table = compare(folder / "run")
     table = table[(table["right"].astype(str) != "reference") & (table["verdict"].astype(str) != "error")]
