@@ -89,6 +89,30 @@ def known(call: Mapping[str, Any]) -> Known | None:
     return None
 
 
+def cases_of(call: Mapping[str, Any]) -> tuple[Case, ...]:
+    """The cases of the catalogue that are one call of the function that was traced, whatever its constants are."""
+    name, _ = native_name(call["function"], ())
+    portable = {s.name for s in table().values() for row in s.rows if _function(row.cells.get("torch", "")) == name}
+    out = []
+    for case in catalogue():
+        called = _function(case.function.get("portable", ""))
+        native = native_name(_function(case.function.get("torch", "")), ())[0]
+        if canonical().get(called, "") in portable or native == name:
+            out.append(case)
+    return tuple(out)
+
+
+def _function(text: str) -> str:
+    """The name of the function of a text that is one call, of names and constants; "" for any other text."""
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+    except SyntaxError:
+        return ""
+    if not isinstance(node, ast.Call) or any(isinstance(a, ast.Call | ast.BinOp) for a in node.args):
+        return ""
+    return ast.unparse(node.func)
+
+
 @lru_cache(maxsize=1)
 def catalogue() -> tuple[Case, ...]:
     """The cases that come with the program; none where they are not installed or cannot be read."""

@@ -203,7 +203,7 @@ def _same_inputs(state: State) -> None:
         names = ", ".join(x.torch if x.torch == x.jax else f"{x.torch} ~ {x.jax}" for x in differing[:6])
         more = f" and {len(differing) - 6} more" if len(differing) > 6 else ""
         raise AuditError(
-            f"the two sides have different numbers for {names}{more}: gradients at different points cannot be compared. "
+            f"the two sides have different numbers for {names}{more}: gradients at two points cannot be compared. "
             "--values-from torch (or jax) gives that side's numbers to the other"
         )
     source, sink = ("torch", "jax") if state.options.values_from == "torch" else ("jax", "torch")
@@ -211,7 +211,7 @@ def _same_inputs(state: State) -> None:
     for x in differing:
         array = state.array(source, x.torch if source == "torch" else x.jax)
         if np.iscomplexobj(array) and not np.iscomplexobj(state.array(sink, x.jax if sink == "jax" else x.torch)):
-            raise AuditError(f"{x.torch} ~ {x.jax} is complex on the {source} side and real on the other: its imaginary "
+            raise AuditError(f"{x.torch} ~ {x.jax} is complex on the {source} side and real on the other: imaginary "
                              "part cannot be given to it")  # fmt: skip
         given[x.jax if sink == "jax" else x.torch] = np.array(x.to_jax(array) if sink == "jax" else x.to_torch(array))
     channel = state.channels[sink]
@@ -251,8 +251,10 @@ def _random(state: State) -> list[SideFault]:
         seen = state.seen[side]
         if seen.unsteady > _UNSTEADY * state.tol.eps:
             size = f" by {seen.unsteady:.2g} of its size" if np.isfinite(seen.unsteady) else ""
-            what = (f"the function is not deterministic: {seen.unsteady_where} differs{size} between two evaluations on the "
-                    "same inputs (dropout? an unseeded generator? a counter?)")  # fmt: skip
+            what = (
+                f"the function is not deterministic: {seen.unsteady_where} differs{size} between two evaluations on "
+                "the same inputs (dropout? an unseeded generator? a counter?)"
+            )
             out.append(SideFault(side, "random", what, printed=state.channels[side].printed))
     return out
 
@@ -273,7 +275,7 @@ def _structure(state: State) -> list[SideFault]:
             kinds = ["complex" if np.iscomplexobj(v) else "real" for v in (x, y)]
             name = "" if a == "value" else f" as {b}"
             out.append(SideFault("jax", "structure",
-                                 f"the function returns {kinds[1]} numbers{name}, where torch's are {kinds[0]}"))  # fmt: skip
+                                 f"the function returns {kinds[1]} numbers{name}, torch's are {kinds[0]}"))  # fmt: skip
     return out
 
 
@@ -291,7 +293,8 @@ def _values(state: State) -> tuple[ValueRow, ...]:
         verdict = found.verdict if found.verdict in ("agree", "precision", "nonfinite") else "value"
         pattern = relate(a, b, state.tol.coarse) if verdict == "value" else None
         rows.append(ValueRow(
-            name, a.shape, _shown(a), _shown(b), verdict, found.max_abs, found.max_rel, pattern.sentence if pattern else "",
+            name, a.shape, _shown(a), _shown(b), verdict, found.max_abs, found.max_rel,
+            pattern.sentence if pattern else "",
             pattern.word if pattern else "equal", pattern.factor if pattern else float("nan"),
         ))  # fmt: skip
     return tuple(rows)

@@ -37,7 +37,7 @@ class Direction:
 
 
 def add(state: State, audit: Audit) -> Audit:
-    """The audit with its checks, the culprit of each parameter that differs, and the sentence that says who is right."""
+    """The audit with its checks, the culprit of each parameter that differs, and a sentence on who is right."""
     directions = list(_directions(state, audit.rows, audit.values_agree))
     checks = _checks(state, directions)
     wrong = _bisected(state, audit, checks)

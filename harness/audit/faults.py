@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class AuditError(Exception):
-    """What was asked cannot be audited: a file, a name, an option or a mapping is wrong. The message says what to do."""
+    """What was asked cannot be audited: a file, a name, an option or a mapping is wrong; the message says which."""
 
     exit_status = 2
 

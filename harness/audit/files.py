@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,6 @@ def read_safetensors(path: Path) -> dict[str, Array]:
         raw = np.fromfile(path, dtype=dtype, count=count, offset=8 + length + start).reshape(shape)
         found[name] = (raw.astype(np.uint32) << 16).view(np.float32) if kind == "BF16" else raw
     spans.sort()
-    if any(a[1] > b[0] for a, b in zip(spans, spans[1:], strict=False)):
+    if any(a[1] > b[0] for a, b in pairwise(spans)):
         raise AuditError(f"{path} is damaged: two arrays share bytes")
     return found

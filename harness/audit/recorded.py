@@ -52,6 +52,12 @@ def wrong_in(
     return f"{family} {bad[0]}" + (f" to {bad[-1]}" if len(bad) > 1 else "")
 
 
+def releases(words: str) -> tuple[str, str]:
+    """("0.4.38", "0.10.2") of what `wrong_in` returned."""
+    first, _, last = words.partition(" ")[2].partition(" to ")
+    return first, last or first
+
+
 def finding(cases: Sequence[Case], family: str) -> str:
     """The sentence and the name of a recorded finding about one of these cases; "" where there is none."""
     names = {case.id for case in cases}

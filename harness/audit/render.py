@@ -1,4 +1,4 @@
-"""The answer on one screen, in the order of the questions: values, parameters, conventions, differences, who, what to do."""
+"""The answer on one screen: values, parameters, conventions, differences, where, who is right, what to write."""
 
 from __future__ import annotations
 
@@ -113,8 +113,8 @@ def _parameters(audit: Audit, size: int, colour: bool) -> str:
         looks = style(r.verdict, r.relation)
         shape = "x".join(map(str, r.shape)) or "scalar"
         factor = f" {r.factor:.4g}" if not math.isnan(r.factor) else ""
-        cells.append([f"{looks.symbol} {r.verdict}{factor}", r.name, shape, _short(r.dtype), r.relation, f"{r.max_abs:.1e}",
-                      f"{r.max_rel:.1e}", r.blind, r.culprit])  # fmt: skip
+        cells.append([f"{looks.symbol} {r.verdict}{factor}", r.name, shape, _short(r.dtype), r.relation,
+                      f"{r.max_abs:.1e}", f"{r.max_rel:.1e}", r.blind, r.culprit])  # fmt: skip
     header = ["verdict", "parameter", "shape", "dtype", "raw", "max abs", "max rel", "blind", "wrong"]
     keep = [k for k, h in enumerate(header) if h not in ("blind", "wrong") or any(row[k] for row in cells)]
     table = plain_text.table([header[k] for k in keep], [[row[k] for k in keep] for row in cells], size,

@@ -67,7 +67,7 @@ class ParameterRow:
 class Check:
     """One comparison of a side's gradient with finite differences of its own value.
 
-    where: the parameters that were moved. direction: "random", "real", "imaginary" or "difference" (along that of the two
+    where: the parameters that were moved. direction: "random", "imaginary" or "difference" (along that of the two
     gradients). consistent: None where the error is too large to tell.
     """
 

@@ -11,7 +11,7 @@ from harness.audit.faults import SideFault
 from harness.audit.result import Audit
 from harness.audit.sides import arrays, tapped, traced
 from harness.audit.taps import where_it_starts
-from harness.audit.trace import suspects
+from harness.audit.trace import Suspect, remembered, suspects
 from harness.tapping import Tapped
 
 if TYPE_CHECKING:
@@ -45,12 +45,13 @@ def _add(state: State, audit: Audit, at: dict[str, Any], said: list[str], notes:
             at |= {"forward": start.forward, "backward": start.backward, "taps": [asdict(t) for t in start.taps]}
             said += start.sentences
     if not (audit.values_agree and audit.gradients_agree):
-        found = _functions(state, notes)
+        found, recalled = _functions(state, notes)
         if found:
             at["functions"] = [asdict(f) for f in found]
             said += [f.sentence for f in found[:_FUNCTIONS]]
             if len(found) > _FUNCTIONS:
                 said.append(f"and {len(found) - _FUNCTIONS} more functions differ at some of your elements")
+        said += recalled[:_FUNCTIONS]
 
 
 def _taps(state: State, side: str, notes: list[str], connections: bool = False) -> list[Tapped]:
@@ -60,10 +61,11 @@ def _taps(state: State, side: str, notes: list[str], connections: bool = False) 
     return tapped(reply) if reply else []
 
 
-def _functions(state: State, notes: list[str]) -> Sequence[Any]:
+def _functions(state: State, notes: list[str]) -> tuple[Sequence[Suspect], list[str]]:
+    """(functions that differ at the user's numbers, sentences about those that were recorded and not examined)."""
     reply = _asked(state, "torch", notes, "the functions called could not be traced", "trace")
     if not reply:
-        return ()
+        return (), []
 
     def observe(family: str, functions: Sequence[Any]) -> list[Mapping[str, Any]]:
         told = _asked(state, family, notes, "functions of the catalogue could not be evaluated", "elements",
@@ -72,8 +74,9 @@ def _functions(state: State, notes: list[str]) -> Sequence[Any]:
             return [{"message": "not evaluated"}] * len(functions)
         return [one if "message" in one else arrays(one) for one in told["seen"]]
 
-    versions = {side: state.loaded[side].versions.get(side, "").partition("+")[0] for side in SIDES}
-    return suspects(traced(reply), observe, {k: v for k, v in versions.items() if v})
+    installed = {side: state.loaded[side].versions.get(side, "").partition("+")[0] for side in SIDES}
+    versions, calls = {k: v for k, v in installed.items() if v}, traced(reply)
+    return suspects(calls, observe, versions), remembered(calls, versions)
 
 
 def _asked(state: State, side: str, notes: list[str], what: str, request: str, **fields: Any) -> dict[str, Any]:

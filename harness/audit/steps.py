@@ -56,7 +56,7 @@ def add(state: State, audit: Audit) -> Audit:
 
 
 def direction(gradient: Array | None, update: Array | None) -> str:
-    """descent, conjugate, ascent, other: what an update is to the gradient L_x + i L_y; "" where one of them is zero."""
+    """descent, conjugate, ascent, other: what an update is to the gradient L_x + i L_y; "" where one is zero."""
     if gradient is None or update is None or not largest(gradient) or not largest(update):
         return ""
     real = _correlation(np.real(gradient), np.real(update))

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.audit.catalogued import Known, known
-from harness.audit.recorded import finding, wrong_in
+from harness.audit.catalogued import Known, cases_of, known
+from harness.audit.recorded import finding, releases, wrong_in
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Observe = Callable[[str, Sequence[tuple[str, str, str, Array]]], Sequence[Mapping[str, Any]]]
@@ -73,6 +73,48 @@ def suspects(
         if suspect is not None:
             out.append(suspect)
     return sorted(out, key=lambda s: (not s.wrong, s.choice == s.differing, -s.differing))
+
+
+def remembered(calls: Sequence[Mapping[str, Any]], versions: Mapping[str, str]) -> list[str]:
+    """Sentences about functions that are not elementwise and were recorded to have a wrong derivative in the installed
+    release, at points such as the user's: finite, and without zeros unless there are some. They accuse nobody.
+
+    versions: "torch" and "jax". What was evaluated at the user's own numbers is `suspects`' affair.
+    """
+    out: dict[str, str] = {}
+    for call in calls:
+        points = np.asarray(call["elements"])
+        if call["elementwise"] or call["tensors"] != 1 or not points.size or call["function"] in out:
+            continue
+        for side, version in versions.items():
+            words = wrong_in(cases_of(call), side, str(points.dtype), _ordinary(points))
+            if words and _within(version, *releases(words)):
+                place = f" ({call['where']})" if call["where"] else ""
+                out[call["function"]] = (
+                    f"your function calls `{call['function']}`{place}, whose derivative is recorded to be wrong in {words} "
+                    "at some points; it was not examined at your numbers"
+                )
+    return list(out.values())
+
+
+def _ordinary(points: Array) -> Callable[[Array], bool]:
+    zeros = bool((points == 0).any())
+    size = 100 * float(np.abs(points[np.isfinite(points)]).max(initial=1.0))
+
+    def test(array: Array) -> bool:
+        z = np.asarray(array).reshape(-1)
+        return bool(z.size and np.isfinite(z).all() and (np.abs(z) <= size).all() and (zeros or (z != 0).all()))
+
+    return test
+
+
+def _within(version: str, first: str, last: str) -> bool:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(first) <= Version(version) <= Version(last)
+    except InvalidVersion:
+        return False
 
 
 def _suspect(

@@ -17,7 +17,7 @@ from harness.cases import lint, load
 def observed(path: Path, allow: list[str], folder: Path) -> Any:
     run = harness.run([path], allow=allow, output=folder, reference=False, progress=False, jobs=1,
                       backends=["torch.autograd", "jax"], apis=())  # fmt: skip
-    return run, harness.compare(run)
+    return harness.compare(run)
 
 
 def test_a_function_of_arrays_is_named_as_it_is(tmp_path: Path, run_audit: Any) -> None:
@@ -57,7 +57,7 @@ def test_trees_go_through_an_adapter(tmp_path: Path, run_audit: Any, monkeypatch
     (case,) = yaml.safe_load((tmp_path / "my-port.yaml").read_text())["cases"]
     assert case["function"] == {"torch": "my_port_adapter:torch_side", "jax": "my_port_adapter:jax_side"}
     assert "--allow my_port_adapter" in found.saved
-    run, frame = observed(tmp_path / "my-port.yaml", ["my_port_adapter"], tmp_path / "run")
+    frame = observed(tmp_path / "my-port.yaml", ["my_port_adapter"], tmp_path / "run")
     rows = frame[(frame["axis"] == "backend") & frame["quantity"].isin(["value", "differential"])]
     assert len(rows) >= 4 and set(rows["verdict"]) == {"agree"}
     assert set(rows[rows["quantity"] == "differential"]["input"]) == {"params_layers_0_weight", "params_v"}
