@@ -169,4 +169,5 @@ def _report(run: Any, item: CasePoint, rows: pd.DataFrame) -> str:
     lines = [f"  [{row['dtype']}] {line(row)}" for row in first]
     if len(rows) > _SHOWN:
         lines.append(f"  and {len(rows) - _SHOWN} more")
-    return "\n".join([head, *lines, "", show(run, item.name)])
+    page = [x for x in show(run, item.name).splitlines() if not x.startswith(("agree ", "unsupported "))]
+    return "\n".join([head, *lines, "", *page])

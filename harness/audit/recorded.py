@@ -58,14 +58,21 @@ def releases(words: str) -> tuple[str, str]:
     return first, last or first
 
 
-def finding(cases: Sequence[Case], family: str) -> str:
-    """The sentence and the name of a recorded finding about one of these cases; "" where there is none."""
-    names = {case.id for case in cases}
+def finding(cases: Sequence[Case], family: str, inside: Callable[[Array], bool] = lambda array: True) -> str:
+    """The sentence and the name of a recorded finding: of one of these cases, of this framework, at a point that is
+    `inside`; "" where there is none."""
+    points: dict[str, set[str]] = {}
+    for case in cases:
+        points[case.id] = {p.name for p in case.points if all(inside(a) for a in p.arrays.values())}
     for row in rows("findings.csv"):
-        culprit = row.get("culprit", "")
-        about = {row.get("case", ""), *re.split(r"[\s,;]+", row.get("case", ""))}
-        if about & names and (culprit.startswith(family) or culprit == "both") and row.get("sentence"):
-            return f"{row['sentence'].strip().rstrip('.')} (finding {row.get('id', '')})"
+        sides = (row.get("culprit") or "").split()
+        named = (row.get("cases") or row.get("case") or "").split()
+        there = set((row.get("points") or "").split())
+        if not any(s.startswith(family) or s == "both" for s in sides) or not row.get("sentence"):
+            continue
+        if any(c in points and (not there or points[c] & {p.rpartition("@")[2] for p in there}) for c in named):
+            where = f", {row['versions']}" if row.get("versions") else ""
+            return f"{row['sentence'].strip().rstrip('.')} (finding {row.get('id', '')}{where})"
     return ""
 
 

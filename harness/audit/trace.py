@@ -87,13 +87,15 @@ def remembered(calls: Sequence[Mapping[str, Any]], versions: Mapping[str, str]) 
         if call["elementwise"] or call["tensors"] != 1 or not points.size or call["function"] in out:
             continue
         for side, version in versions.items():
-            words = wrong_in(cases_of(call), side, str(points.dtype), _ordinary(points))
-            if words and _within(version, *releases(words)):
-                place = f" ({call['where']})" if call["where"] else ""
-                out[call["function"]] = (
-                    f"your function calls `{call['function']}`{place}, whose derivative is recorded to be wrong in {words} "
-                    "at some points; it was not examined at your numbers"
-                )
+            cases = cases_of(call)
+            words = wrong_in(cases, side, str(points.dtype), _ordinary(points))
+            known_as = finding(cases, side, _ordinary(points))
+            if not known_as and not (words and _within(version, *releases(words))):
+                continue
+            place = f" ({call['where']})" if call["where"] else ""
+            told = known_as or f"its derivative is wrong in {words}"
+            what = f"your function calls `{call['function']}`{place}"
+            out[call["function"]] = f"{what}, of which it is recorded, at other numbers than yours: {told}"
     return list(out.values())
 
 
@@ -209,7 +211,7 @@ def _sentence(
         long = wrong_in(function.cases, side, str(points.dtype), _like(points[at], holds))
         if long:
             told += f"; recorded wrong in {long}"
-        known_as = finding(function.cases, side)
+        known_as = finding(function.cases, side, _like(points[at], holds))
         if known_as:
             told += f"; {known_as}"
     return told

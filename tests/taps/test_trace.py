@@ -13,7 +13,7 @@ import torch
 
 from harness.audit import recorded
 from harness.audit.catalogued import catalogue, known, native_name
-from harness.audit.trace import suspects
+from harness.audit.trace import remembered, suspects
 from harness.backends._elements import observe
 from harness.backends._trace_torch import MOST, trace
 
@@ -134,10 +134,18 @@ def test_what_was_recorded_may_be_absent(monkeypatch: pytest.MonkeyPatch, tmp_pa
         "jax,arccosh,raw,vjp,left-half-plane,complex128,wrong,,,\n"
     )
     (tmp_path / "findings.csv").write_text(
-        "id,function,case,culprit,sentence\nF7,arccosh,arccosh,jax,The sign is lost.\nF8,sin,sin,jax,No.\n"
+        "id,function,cases,points,culprit,sentence\n"
+        "F8,sin,sin,generic,jax,No.\nF6,arccosh,arccosh,inf-real,jax,Far away.\n"
+        "F7,arccosh,asinh arccosh,generic left-half-plane,jax torch.func,The sign is lost.\n"
     )
     finite = lambda array: bool(np.isfinite(array).all())  # noqa: E731
     assert recorded.wrong_in(cases, "jax", "complex64", finite) == "jax 0.10.0 to 0.11.0"
     assert recorded.wrong_in(cases, "torch") == ""
-    assert recorded.finding(cases, "jax") == "The sign is lost (finding F7)"
+    assert recorded.finding(cases, "jax", finite) == "The sign is lost (finding F7)"
+    assert recorded.finding(cases, "torch", finite) == "The sign is lost (finding F7)"
+    assert recorded.finding(cases, "jax") == "Far away (finding F6)"
+    # of a function that is not elementwise there is a memory, and no accusation
+    call = entry("torch.acosh") | {"elementwise": False}
+    assert "at other numbers than yours: The sign is lost" in remembered([call], {"jax": "0.10.2"})[0]
+    assert not remembered([entry("torch.acosh")], {"jax": "0.10.2"})
     recorded.rows.cache_clear()
