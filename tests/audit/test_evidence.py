@@ -131,9 +131,9 @@ def test_differences_know_their_error() -> None:
 
 @pytest.mark.parametrize(
     ("torch", "jax", "word"),
-    [(Z, Z, "equal"), (Z, Z.conj(), "conjugate"), (2 * Z, Z, "factor"), (Z, Z.real, "real-part"), 
+    [(Z, Z, "equal"), (Z, Z.conj(), "conjugate"), (2 * Z, Z, "factor"), (Z, Z.real, "real-part"),
      (abs(A), A**2, "square"),
-     (abs(Z) ** 2, abs(Z), "root"), (Z, abs(Z), "modulus"), (Z, -Z, "negated"), 
+     (abs(Z) ** 2, abs(Z), "root"), (Z, abs(Z), "modulus"), (Z, -Z, "negated"),
      (Z.reshape(8, 5), Z.reshape(8, 5).T, "transposed"),
      (Z[:36].reshape(6, 6), Z[:36].reshape(6, 6).T.conj(), "adjoint"), (np.array(1.3), np.array(1.7), "none"),
      (np.array(3.0), np.array(1.5), "factor"), (Z, Z[::-1], "none")],
