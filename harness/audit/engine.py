@@ -54,6 +54,7 @@ class State:
     loaded: dict[str, Loaded] = field(default_factory=dict)
     seen: dict[str, Evaluated] = field(default_factory=dict)
     matching: Matching = field(default_factory=lambda: Matching((), (), ()))
+    so_far: Audit | None = None  # kept where a side fails late
     tol: Tolerances = field(default_factory=lambda: tolerances("complex128"))
 
     def ask(self, request: str, fields: Callable[[str], Mapping[str, Any]] = lambda side: {}) -> dict[str, Any]:
@@ -124,7 +125,7 @@ def run(
         if save is not None and not audit.faults:
             audit = replace(audit, saved=save(state))
     except Faults as found:
-        audit = replace(audit, faults=found.faults)
+        audit = replace(state.so_far or audit, faults=found.faults)
         versions = {k: v for x in state.loaded.values() for k, v in x.versions.items()}
         audit = replace(audit, versions=audit.versions or versions)
     printed = {side: channels[side].printed for side in SIDES if channels[side].printed}
@@ -163,14 +164,14 @@ def _audited(state: State, sources: Mapping[str, Sequence[Any]], audit: Audit) -
         return replace(audit, faults=tuple(faults), warnings=tuple(warnings), notes=tuple(notes))
     values = _values(state)
     rows = _rows(state)
-    audit = replace(audit, values=values, rows=rows, warnings=tuple(warnings), notes=tuple(notes))
-    audit = hints.add(state, audit)
+    audit = state.so_far = replace(audit, values=values, rows=rows, warnings=tuple(warnings), notes=tuple(notes))
+    audit = state.so_far = hints.add(state, audit)
     if options.differences:
-        audit = evidence.add(state, audit)
+        audit = state.so_far = evidence.add(state, audit)
     if options.torch_step or options.jax_step:
         from harness.audit import steps
 
-        audit = steps.add(state, audit)
+        audit = state.so_far = steps.add(state, audit)
     audit = _started(state, audit)  # last: a loop of a hundred thousand taps may cost the worker
     return advice.add(state, audit)
 

@@ -75,7 +75,7 @@ def link(torch: Sequence[SideLeaf], jax: Sequence[SideLeaf], written: Mapping[st
         axes = turning(left[name], right[name], name)
         if axes is not None:
             take(name, name, axes, "name")
-    for key in (_normal, _bare):
+    for key in (_normal, _bare, _last):
         for a, b in _unique(left, right, key):
             axes = turning(left[a], right[b], b)
             if axes is not None:
@@ -155,6 +155,11 @@ def _normal(leaf: SideLeaf) -> tuple[str, ...]:
 def _bare(leaf: SideLeaf) -> tuple[str, ...]:
     """As `_normal`, in one word: fc1 and fc_1."""
     return ("".join(_normal(leaf)),)
+
+
+def _last(leaf: SideLeaf) -> tuple[str, ...]:
+    """The last word alone, where the trees are nested to different depths."""
+    return _normal(leaf)[-1:]
 
 
 def _unique(left: Mapping[str, SideLeaf], right: Mapping[str, SideLeaf], key: Any) -> Iterable[tuple[str, str]]:

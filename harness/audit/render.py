@@ -7,6 +7,8 @@ import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from harness.report import text as plain_text
 from harness.report.verdict_style import severity, style
 
@@ -196,4 +198,8 @@ def _clean(value: Any) -> Any:
         return [_clean(v) for v in value]
     if hasattr(value, "items"):
         return {str(k): _clean(v) for k, v in value.items()}
-    return value
+    if isinstance(value, np.ndarray | np.generic):
+        return _clean(value.tolist()) if value.size <= SHOWN else f"{value.dtype} {list(value.shape)}"
+    if isinstance(value, complex):
+        return [_clean(value.real), _clean(value.imag)]
+    return value if value is None or isinstance(value, str | int) else str(value)

@@ -69,7 +69,7 @@ class JaxSide(AuditSide):
 
     def as_native(self, array: Array, leaf: Leaf) -> Any:
         made = self.jax.numpy.array(array)
-        if isinstance(leaf.original, self.jax.Array) and leaf.original.dtype != made.dtype:
+        if not leaf.cast and isinstance(leaf.original, self.jax.Array) and leaf.original.dtype != made.dtype:
             made = made.astype(leaf.original.dtype)
         return made
 

@@ -143,9 +143,7 @@ class AuditSide(ABC):
                 array = cast(array, precision)
             active = array is not None and array.dtype.kind in "fc" and self._active(value)
             active = active and not any(fnmatchcase(leaf_name, glob) for glob in constant)
-            self.leaves.append(
-                Leaf(leaf_name, leaf_name.partition(".")[0], None if precision else value, array, active)
-            )
+            self.leaves.append(Leaf(leaf_name, leaf_name.partition(".")[0], value, array, active, bool(precision)))
         self._give_state()
         self.prepare(any(x.array is not None and x.array.dtype in (np.float64, np.complex128) for x in self.leaves))
         if not any(leaf.differentiate for leaf in self.leaves):

@@ -67,11 +67,21 @@ class TorchSide(AuditSide):
     def as_native(self, array: Array, leaf: Leaf) -> Any:
         tensor = self.torch.from_numpy(np.array(array, order="C"))
         if isinstance(leaf.original, self.torch.Tensor):
-            tensor = tensor.to(dtype=leaf.original.dtype, device=leaf.original.device)
+            tensor = tensor.to(dtype=None if leaf.cast else leaf.original.dtype, device=leaf.original.device)
         return tensor
 
     def _active(self, value: Any) -> bool:
         return not (isinstance(value, self.torch.Tensor) and id(value) in self._constant)
+
+    def _mutated(self, leaves: Sequence[Any]) -> tuple[str, ...]:
+        """Buffers of modules are there to be updated: they are a note."""
+        changed = super()._mutated(leaves)
+        buffers = {leaf.name for leaf in self.leaves if id(leaf.original) in self._constant}
+        found = [name for name in changed if name in buffers]
+        note = f"the torch side updates buffers of its module ({', '.join(found[:3])}): running statistics?"
+        if found and note not in self.notes:
+            self.notes.append(note)
+        return tuple(name for name in changed if name not in buffers)
 
     def differentiable(self, array: Any) -> bool:
         return bool(array.is_floating_point() or array.is_complex())
@@ -167,22 +177,34 @@ class TorchSide(AuditSide):
     def step_leaves(self) -> list[Any]:
         """Leaves that ask for gradients, and the user's own modules: an optimiser works on them in place."""
         self._in_place = True
+        for leaf in self.leaves:
+            if isinstance(leaf.original, self.torch.nn.Parameter):
+                self._give(leaf)
         leaves = self.natives()
         for leaf, native in zip(self.leaves, leaves, strict=True):
             if leaf.differentiate:
                 native.requires_grad_(True)
         return leaves
 
+    def _give(self, leaf: Leaf) -> None:
+        """The user's own parameter gets the value of the leaf."""
+        with self.torch.no_grad():
+            leaf.original.copy_(self.torch.from_numpy(np.array(leaf.array)))
+
+    def step(self, target: Any) -> dict[str, Array]:
+        try:
+            return super().step(target)
+        finally:
+            self._in_place = False
+
     def step_result(self, result: Any, leaves: Sequence[Any]) -> dict[str, Array]:
-        self._in_place = False
         found = super().step_result(result, leaves)
         for leaf in self.leaves:  # parameters of modules were changed in the module itself
             if isinstance(leaf.original, self.torch.nn.Parameter):
                 new = self.as_numpy(leaf.original)
                 if new is not None:
                     found[leaf.name] = new
-                with self.torch.no_grad():
-                    leaf.original.copy_(self.torch.from_numpy(np.array(leaf.array)))
+                self._give(leaf)
         return found
 
 

@@ -20,6 +20,7 @@ class Leaf:
     original: Any
     array: Array | None
     differentiate: bool
+    cast: bool = False  # to another precision than that of the original
 
 
 @dataclass

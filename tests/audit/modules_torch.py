@@ -35,3 +35,23 @@ def with_module(model: Any, x: Any) -> Any:
 
 def module_inputs() -> Any:
     return Net(), torch.arange(6.0).reshape(2, 3) / 4
+
+
+class WithNorm(nn.Module):
+    """Has running statistics, which every call updates."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(2)
+        self.norm = nn.BatchNorm1d(3)
+
+    def forward(self, x: Any) -> Any:
+        return (self.norm(x) ** 3).sum()
+
+
+def descend(model: Any, x: Any) -> None:
+    """An optimiser step in place, with an optimiser of torch's."""
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimiser.zero_grad()
+    with_module(model, x).backward()
+    optimiser.step()

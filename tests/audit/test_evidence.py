@@ -150,6 +150,6 @@ def test_the_command_prints_the_answer_and_ends_with_its_status(tmp_path: Path, 
     assert done.returncode == 1, done.stderr
     told = json.loads(done.stdout)
     assert told["exit_status"] == 1 and told["values"][0]["verdict"] == "value" and told["rows"][0]["torch"] == "x"
-    bad = subprocess.run([*command[:-2], "--map", "nowhere.yaml"], cwd=ROOT, capture_output=True, text=True, timeout=200,
-                         check=False)  # fmt: skip
+    wrong = [*command[:-2], "--map", "nowhere.yaml"]
+    bad = subprocess.run(wrong, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
     assert bad.returncode == 2 and "nowhere.yaml" in bad.stderr and "Traceback" not in bad.stderr

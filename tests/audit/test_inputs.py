@@ -254,3 +254,39 @@ def test_a_wrong_mapping_is_explained(tmp_path: Path, text: str, says: str) -> N
     path.write_text(text)
     with pytest.raises(AuditError, match=says):
         link([leaf("p.a", np.ones(2))], [leaf("q.a", np.ones(2)), leaf("q.b", np.ones(3))], read_mapping(path))
+
+
+def test_running_statistics_are_noted_and_nobody_is_accused() -> None:
+    from tests.audit import modules_jax, modules_torch
+
+    x = np.random.default_rng(8).standard_normal((6, 3)).astype(np.float32)
+    params = {"weight": np.ones(3, np.float32), "bias": np.zeros(3, np.float32)}
+    found = compare_gradients(
+        modules_torch.WithNorm(), modules_jax.batch_norm, {"x": x}, jax_inputs={"params": params, "x": x}
+    )
+    assert not found.faults and not found.warnings and any("running_mean" in n for n in found.notes)
+    assert {r.torch for r in found.rows} == {"model.norm.weight", "model.norm.bias", "x"}
+    assert found.values_agree and found.gradients_agree and found.exit_status == 0
+
+
+def test_a_step_of_a_module_in_place_against_a_step_that_returns() -> None:
+    """The user's own module is as it was afterwards."""
+    from tests.audit import modules_jax, modules_torch
+
+    x, model = modules_jax.x_only()["x"], modules_torch.Net()
+    tree = {f"layers_{k}": {"kernel": layer.weight.detach().numpy().T, "bias": layer.bias.detach().numpy()}
+            for k, layer in enumerate(model.layers)}  # fmt: skip
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    for precision in ("", "double"):
+        found = compare_gradients(
+            modules_torch.with_module, lambda params, x: (modules_jax.apply(params, x) ** 2).sum(), (model, x),
+            jax_inputs=(tree, x), precision=precision, torch_step=None if precision else modules_torch.descend,
+            jax_step=modules_jax.descend,
+        )  # fmt: skip
+        assert not found.faults and found.exit_status == 0
+        assert {r.dtype for r in found.rows} == {"float64" if precision else "float32"}
+        assert {(s.name, s.torch, s.jax) for s in found.steps} == {
+            (f"model.layers.{k}.{w}", "" if precision else "descent", "descent")
+            for k in (0, 1) for w in ("weight", "bias")
+        }  # fmt: skip
+        assert all(bool((model.state_dict()[k] == v).all()) for k, v in before.items())
