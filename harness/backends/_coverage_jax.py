@@ -14,6 +14,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 #: Module -> prefix of its functions' names, as native texts spell them.
 MODULES = {
     "jax.numpy": "jnp",
@@ -55,7 +57,7 @@ COMMON: tuple[tuple[Argument, ...], ...] = (
 
 
 def _special(jax: Any, jnp: Any) -> dict[str, Callable[..., Any]]:
-    """Functions whose arguments are their own: name -> the function of arrays (its shapes are in SHAPES)."""
+    """Functions whose arguments are their own: name -> a function of vectors of length 3, one a parameter."""
     lax, np_ = jax.lax, jnp
     i = jnp.array([0, 2])
     mask = jnp.array([True, False, True])
@@ -94,7 +96,8 @@ def _special(jax: Any, jnp: Any) -> dict[str, Callable[..., Any]]:
         "jax.lax.zeta": lambda x: lax.zeta(jnp.full_like(x, 2), x),
         "jax.lax.random_gamma_grad": lambda x, y: lax.random_gamma_grad(x, y),
         "jax.nn.scaled_dot_general": lambda x: jax.nn.scaled_dot_general(
-            square(x, x), square(x, x), (((1,), (0,)), ((), ()))),
+            square(x, x), square(x, x), (((1,), (0,)), ((), ()))
+        ),
         "jnp.apply_along_axis": lambda x: np_.apply_along_axis(jnp.cumsum, 0, x),
         "jnp.apply_over_axes": lambda x: np_.apply_over_axes(jnp.sum, x, [0]),
         "jnp.astype": lambda x: np_.astype(x, x.dtype),
@@ -136,9 +139,11 @@ def _special(jax: Any, jnp: Any) -> dict[str, Callable[..., Any]]:
         "jax.lax.cond": lambda x: lax.cond(True, jnp.sin, jnp.cos, x),
         "jax.lax.convert_element_type": lambda x: lax.convert_element_type(x, x.dtype),
         "jax.lax.custom_linear_solve": lambda b: lax.custom_linear_solve(
-            lambda v: 2 * v, b, lambda _, c: c / 2, transpose_solve=lambda _, c: c / 2),
+            lambda v: 2 * v, b, lambda _, c: c / 2, transpose_solve=lambda _, c: c / 2
+        ),
         "jax.lax.custom_root": lambda a: lax.custom_root(
-            lambda x: x * x - a, a, lambda f, x: x / 2 + 1, lambda g, y: y / g(jnp.ones_like(y))),
+            lambda x: x * x - a, a, lambda f, x: x / 2 + 1, lambda g, y: y / g(jnp.ones_like(y))
+        ),
         "jax.lax.dot_general": lambda x, y: lax.dot_general(x, y, (((0,), (0,)), ((), ()))),
         "jax.lax.dynamic_index_in_dim": lambda x: lax.dynamic_index_in_dim(x, 1),
         "jax.lax.dynamic_slice": lambda x: lax.dynamic_slice(x, (1,), (2,)),
@@ -156,7 +161,9 @@ def _special(jax: Any, jnp: Any) -> dict[str, Callable[..., Any]]:
         "jax.lax.map": lambda x: lax.map(jnp.sin, x),
         "jax.lax.pad": lambda x, y: lax.pad(x, y[0], ((1, 1, 0),)),
         "jax.lax.platform_dependent": lambda x: lax.platform_dependent(x, default=jnp.sin),
-        "jax.lax.ragged_dot": lambda x, y: lax.ragged_dot(square(x, x), jnp.stack([square(y, y)] * 2), jnp.array([1, 2])),
+        "jax.lax.ragged_dot": lambda x, y: lax.ragged_dot(
+            square(x, x), jnp.stack([square(y, y)] * 2), jnp.array([1, 2])
+        ),
         "jax.lax.reduce": lambda x: lax.reduce(x, jnp.zeros((), x.dtype), lax.add, (0,)),
         "jax.lax.reduce_precision": lambda x: lax.reduce_precision(x, 8, 23),
         "jax.lax.reduce_sum": lambda x: lax.reduce_sum(x, (0,)),
@@ -179,20 +186,30 @@ def _special(jax: Any, jnp: Any) -> dict[str, Callable[..., Any]]:
         "jax.lax.transpose": lambda x: lax.transpose(x, (0,)),
         "jax.lax.while_loop": lambda x: lax.while_loop(lambda y: jnp.abs(y[0]) < 1, lambda y: 2 * y, x),
         "jax.lax.conv": lambda x, y: lax.conv(x[None, None], y[None, None], (1,), "SAME"),
-        "jax.lax.conv_general_dilated": lambda x, y: lax.conv_general_dilated(x[None, None], y[None, None], (1,), "SAME"),
+        "jax.lax.conv_general_dilated": lambda x, y: lax.conv_general_dilated(
+            x[None, None], y[None, None], (1,), "SAME"
+        ),
         "jax.lax.conv_general_dilated_local": lambda x, y: lax.conv_general_dilated_local(
-            x[None, None], y[None, :, None] * jnp.ones((1, 1, 1), x.dtype), (1,), "VALID", (3,)),
+            x[None, None], y[None, :, None] * jnp.ones((1, 1, 1), x.dtype), (1,), "VALID", (3,)
+        ),
         "jax.lax.conv_general_dilated_patches": lambda x: lax.conv_general_dilated_patches(
-            x[None, None], (2,), (1,), "VALID"),
+            x[None, None], (2,), (1,), "VALID"
+        ),
         "jax.lax.conv_transpose": lambda x, y: lax.conv_transpose(
-            x[None, :, None], y[:, None, None], (1,), "SAME", dimension_numbers=("NWC", "WIO", "NWC")),
+            x[None, :, None], y[:, None, None], (1,), "SAME", dimension_numbers=("NWC", "WIO", "NWC")
+        ),
         "jax.lax.conv_with_general_padding": lambda x, y: lax.conv_with_general_padding(
-            x[None, None], y[None, None], (1,), ((1, 1),), None, None),
-        "jax.nn.dot_product_attention": lambda x: jax.nn.dot_product_attention(*[x[None, :, None, None] * jnp.ones((2,), x.dtype)] * 3),
+            x[None, None], y[None, None], (1,), ((1, 1),), None, None
+        ),
+        "jax.nn.dot_product_attention": lambda x: jax.nn.dot_product_attention(
+            *[x[None, :, None, None] * jnp.ones((2,), x.dtype)] * 3
+        ),
         "jax.nn.one_hot": lambda x: jax.nn.one_hot(jnp.arange(3), 3, dtype=x.dtype),
         "jax.scipy.linalg.cho_solve": lambda x, y: jax.scipy.linalg.cho_solve((jnp.outer(x, x), True), y),
         "jax.scipy.linalg.lu_solve": lambda x, y: sl.lu_solve((square(x, x), jnp.arange(3, dtype=jnp.int32)), y),
-        "jax.scipy.linalg.eigh_tridiagonal": lambda x, y: jax.scipy.linalg.eigh_tridiagonal(x, y[:2], eigvals_only=True),
+        "jax.scipy.linalg.eigh_tridiagonal": lambda x, y: jax.scipy.linalg.eigh_tridiagonal(
+            x, y[:2], eigvals_only=True
+        ),
         "jax.scipy.linalg.solve_sylvester": lambda x: jax.scipy.linalg.solve_sylvester(*[jnp.outer(x, x)] * 3),
         "jax.scipy.linalg.funm": lambda x: jax.scipy.linalg.funm(jnp.outer(x, x), jnp.exp),
         "jax.scipy.linalg.qr_multiply": lambda x: jax.scipy.linalg.qr_multiply(jnp.outer(x, x), jnp.outer(x, x)),
@@ -210,9 +227,6 @@ def _special(jax: Any, jnp: Any) -> dict[str, Callable[..., Any]]:
         "jax.scipy.signal.istft": lambda x: jax.scipy.signal.istft(jnp.outer(x, x), nperseg=4)[1],
     }
     return found
-
-
-#: How many vectors of length 3 the functions above take is read from their signatures.
 
 
 def functions() -> Iterator[tuple[str, Any]]:
@@ -251,7 +265,7 @@ def differentiates(jax: Any, jnp: Any, call: Callable[..., Any], shapes: tuple[A
             raise TypeError("no result is floating point")
         return back(jax.tree_util.tree_map(
             lambda x: jnp.ones_like(x) if jnp.issubdtype(x.dtype, jnp.inexact)
-            else __import__("numpy").zeros(x.shape, jax.dtypes.float0), out))  # fmt: skip
+            else np.zeros(x.shape, jax.dtypes.float0), out))  # fmt: skip
 
     try:
         jax.eval_shape(pullback, *leaves)

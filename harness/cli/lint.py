@@ -24,11 +24,14 @@ def execute(args: argparse.Namespace) -> int:
     paths, allow = catalogue_paths(args)
     problems = lint(paths, allow=allow)
     if not problems and not args.no_blind:
-        from harness.coverage.blindness import blind_cases
+        from harness.coverage.blindness import blind_cases, unjudged
         from harness.run.planning import chosen
 
         cases = chosen(load(paths, allow=allow), args.select)
         problems = blind_cases(cases, counter("harness lint: what the points show", sys.stderr))
+        left = unjudged(cases)
+        if left:
+            print(f"{left} not judged: the reference has no text for them, and neither torch nor jax is installed")
     for problem in problems:
         print(problem, file=sys.stderr)
     print(f"{len(problems)} problem{'' if len(problems) == 1 else 's'}" if problems else "no problems")

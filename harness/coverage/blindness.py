@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from harness.coverage.sight import Sight, sights
+from harness.coverage.sight import Sight, frameworks, sights
 from harness.model import Case, CaseError
 
 _HINT = (
@@ -20,11 +20,19 @@ def blind_cases(cases: Sequence[Case], progress: Callable[[int, int], None] | No
     """
     found = sights(cases, progress)
     problems = []
+    able = bool(frameworks())
     for case in cases:
+        if not able and not found[case.id].source:
+            continue  # a framework could tell, and none is installed: `unjudged` counts these
         problem = judged(case, found[case.id])
         if problem is not None:
             problems.append(problem)
     return problems
+
+
+def unjudged(cases: Sequence[Case]) -> int:
+    """How many cases only a framework could judge, where none is installed."""
+    return 0 if frameworks() else sum(not sight.source for sight in sights(cases).values())
 
 
 def judged(case: Case, sight: Sight) -> CaseError | None:
@@ -42,7 +50,8 @@ def judged(case: Case, sight: Sight) -> CaseError | None:
         return CaseError(f"{case.id} is blind: at no point would one see {words}", case.place, _HINT)
     if case.blind and not unseen:
         return CaseError(
-            f"{case.id} says that it is blind, but its points show every error", case.place, "remove `blind`")  # fmt: skip
+            f"{case.id} says that it is blind, but its points show every error", case.place, "remove `blind`"
+        )
     return None
 
 

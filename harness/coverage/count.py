@@ -205,6 +205,5 @@ def _lines(
             reason = f"JAX only: torch does not differentiate {refused[0]} over {kind} numbers"
         tally = tallies.get((next(iter(sorted(bases)), name), kind), Tally())
         status = "excluded" if reason else "uncovered"
-        yield Line(
-            name, kind, status, (), (name,), tally, reason or "no counterpart in torch is known, and no reason is given",
-            "")  # fmt: skip
+        reason = reason or "no counterpart in torch is known, and no reason is given"
+        yield Line(name, kind, status, (), (name,), tally, reason, "")

@@ -66,7 +66,7 @@ def cells(name: str, row: int) -> tuple[str, str]:
 
 
 def names(same: Iterable[tuple[str, ...]] = ()) -> Names:
-    """The functions of the spelling table, of same.txt and of `same` (names of one function, the first stands for all)."""
+    """The functions of the spelling table, of same.txt and of `same` (names of one function, the first for all)."""
     functions: dict[str, Function] = {}
     of_torch: dict[str, str] = {}
     of_jax: dict[str, set[str]] = {}

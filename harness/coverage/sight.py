@@ -1,7 +1,9 @@
 """What each case can show: at which points a conjugation, a sign flip and a factor of 2 would be seen.
 
-J comes from the reference (which keeps its results), at the widest precision of the case; where the reference has no
-text for a case, from what a framework returns for it. An error is seen at a point when J with that error differs from J.
+J comes from the reference, at the widest precision of the case; where the reference has no text for a case, from what
+a framework returns for it. An error is seen at a point when J with that error differs from J. Generic points are asked
+first, and no more are asked once everything has been seen at ENOUGH of them: the others are where derivatives cost
+most, and say least about signs.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 from importlib import resources
@@ -22,13 +24,16 @@ import numpy as np
 from harness.compare.blind import blindness
 from harness.compare.form import Form
 from harness.compare.tolerance import Tolerances
+from harness.coverage.features import generic
 from harness.folders import cache_folder
-from harness.model import Case, Observation, concrete_dtype, is_callable_path
+from harness.model import Case, Observation, Point, concrete_dtype, is_callable_path
 
 #: What J is judged by: far coarser than the arithmetic, so that rounding does not count as sight.
 _TOLERANCE = Tolerances(1e-6, 1e-6, float(np.finfo(float).eps), float(np.finfo(float).tiny), False)
 
 
+#: Points that show every error, after which no more are asked.
+ENOUGH = 2
 _FRAMEWORKS = ("torch.autograd", "jax")
 _OWN = ("", "reference")
 
@@ -106,24 +111,36 @@ def sights(cases: Iterable[Case], progress: Callable[[int, int], None] | None = 
 def _from_reference(case: Case, backend: Any) -> Sight:
     from harness.run.planning import Target, plan
 
-    dtype = case.dtypes[-1]
-    tasks = plan([case], [Target("reference", family="reference")], dtypes=[dtype], apis=())
-    found = [row for task in tasks for row in backend.observe(task) if isinstance(row, Observation)]
-    rows = [
-        Row(r.point, r.quantity, r.output, r.input, r.data) for r in found if r.status == "ok" and r.api in _OWN
-    ]  # fmt: skip
-    return Sight(_judged(case, rows), "reference" if any(r.quantity == "differential" for r in rows) else "")
+    hidden: dict[tuple[str, str, str], str] = {}
+    differentiated = [i.name for i in case.inputs if i.differentiate]
+    for point in _in_order(case):
+        small = replace(case, points=(point,), order=1, derivative=())
+        tasks = plan([small], [Target("reference", family="reference")], dtypes=case.dtypes[-1:], apis=())
+        found = [row for task in tasks for row in backend.observe(task) if isinstance(row, Observation)]
+        rows = [
+            Row(r.point, r.quantity, r.output, r.input, r.data) for r in found if r.status == "ok" and r.api in _OWN
+        ]  # fmt: skip
+        if not rows:
+            break  # no text for the reference, or one that it cannot evaluate: no point will do better
+        hidden |= _judged(case, rows)
+        sight = Sight(hidden, "reference")
+        if len(sight.sighted) >= ENOUGH and not sight.unseen(differentiated):
+            break
+    return Sight(hidden, "reference" if hidden else "")
+
+
+def _in_order(case: Case) -> list[Point]:
+    """Generic points first, each group in the order of the case."""
+    return sorted(case.points, key=lambda point: not generic(case, point))
 
 
 def _from_frameworks(cases: Sequence[Case]) -> Iterator[tuple[Case, Sight]]:
     """For cases that the reference has no text for: J as torch.autograd returns it, or where that does not, jax."""
     if not cases:
         return
-    from harness.backends import available, load, missing
     from harness.run.api import run
 
-    known = available()
-    names = [name for name in _FRAMEWORKS if name in known and not missing(load(name))]
+    names = frameworks()
     observed: dict[tuple[str, str], list[Row]] = {}
     if names:
         with tempfile.TemporaryDirectory() as folder:
@@ -133,8 +150,8 @@ def _from_frameworks(cases: Sequence[Case]) -> Iterator[tuple[Case, Sight]]:
             frame = made.observations()
             wanted = frame[(frame["status"] == "ok") & frame["quantity"].isin(["value", "differential"])]
             for row in wanted.itertuples():
-                observed.setdefault((str(row.case), str(row.backend)), []).append(
-                    Row(str(row.point), str(row.quantity), str(row.output), str(row.input), made.array(row)))  # fmt: skip
+                seen = Row(str(row.point), str(row.quantity), str(row.output), str(row.input), made.array(row))
+                observed.setdefault((str(row.case), str(row.backend)), []).append(seen)
     for case in cases:
         for name in names:
             hidden = _judged(case, observed.get((case.id, name), []))
@@ -143,6 +160,14 @@ def _from_frameworks(cases: Sequence[Case]) -> Iterator[tuple[Case, Sight]]:
                 break
         else:
             yield case, Sight({}, "")
+
+
+def frameworks() -> list[str]:
+    """The backends that can be asked here where the reference cannot tell."""
+    from harness.backends import available, load, missing
+
+    known = available()
+    return [name for name in _FRAMEWORKS if name in known and not missing(load(name))]
 
 
 def _modules(cases: Iterable[Case]) -> tuple[str, ...]:
@@ -170,12 +195,17 @@ def _judged(case: Case, rows: Sequence[Row]) -> dict[tuple[str, str, str], str]:
 
 @lru_cache(maxsize=1)
 def _version() -> str:
-    from harness.reference.cache import version
-
-    total = sha256(version().encode())
-    for package, name in (("harness.coverage", "sight.py"), ("harness.compare", "blind.py"), ("harness.compare", "form.py")):
+    """A digest of what judges. Not of the reference: a change there that alters the signs of J would be a defect."""
+    total = sha256()
+    for package, name in _JUDGES:
         total.update(resources.files(package).joinpath(name).read_bytes())
     return total.hexdigest()[:16]
+
+
+_JUDGES = (
+    ("harness.coverage", "sight.py"), ("harness.coverage", "features.py"), ("harness.compare", "blind.py"),
+    ("harness.compare", "form.py"),
+)  # fmt: skip
 
 
 class _Kept:
