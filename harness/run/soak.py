@@ -20,6 +20,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 
@@ -46,9 +47,9 @@ class Report:
 
     @property
     def growth(self) -> float:
-        """Greatest memory of the coordinator in the last third over that in the first third, while observing."""
+        """Median memory of the coordinator in the last third of the tasks over that in the first third."""
         thirds = [[m for share, m, _ in self.curve if low < share <= high] for low, high in ((0.02, 1 / 3), (2 / 3, 1))]
-        return max(thirds[1], default=0.0) / max(thirds[0], default=1.0) if all(thirds) else float("nan")
+        return median(thirds[1]) / median(thirds[0]) if all(thirds) else float("nan")
 
 
 def coordinate(folder: str, tasks: int, jobs: int, seconds: float) -> None:
@@ -240,7 +241,8 @@ def sentences(report: Report) -> list[str]:
         part = [c for c in report.curve if k / 10 <= c[0] < (k + 1) / 10]
         if part:
             out.append(f"{(k + 1) / 10:6.0%}  {max(c[1] for c in part):15.0f}  {max(c[2] for c in part):18.0f}")
-    out.append(f"while closing the run {report.closing:.0f} MiB; last third over first third {report.growth:.2f}")
+    out.append(f"while closing the run {report.closing:.0f} MiB; median of the last third over the first: "
+               f"{report.growth:.2f}")  # fmt: skip
     return [*out, *(report.problems or ["complete, and every row is what it must be"])]
 
 
