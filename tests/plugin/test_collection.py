@@ -57,6 +57,7 @@ def test_pytest_starts_without_what_it_does_not_need(project: Path, run_pytest: 
 
 
 def test_what_passes_fails_and_is_reported(project: Path, run_pytest: Pytest) -> None:
+    (project / "pyproject.toml").write_text('[tool.harness]\nbackends = ["torch.autograd", "jax"]\n')
     done = run_pytest("cases", "tests/broken.yaml", "--junitxml", "report.xml", "-p", "xdist.plugin", "-n", "2")
     assert "4 passed" in done.stdout and "2 failed" in done.stdout, done.stdout + done.stderr
     # the harness's own report: what differs, who is wrong by what, and that an expectation is stale
