@@ -8,7 +8,7 @@ from collections import Counter
 from typing import IO, Any
 
 from harness.model import Task
-from harness.run.local import Event
+from harness.run.desk import Event
 
 _EVERY = 5.0  # seconds between lines where there is no terminal
 _SHARE = 0.1  # or this share of the tasks, whichever comes first
@@ -65,6 +65,7 @@ class Progress:
             self.statuses.update(row[5] for row in event.header["rows"])
         elif event.kind == "death":
             self.statuses[event.header["status"]] += 1
+            self._running.pop(event.number, None)  # until another worker takes it up
         elif event.kind == "done":
             self._running.pop(event.number, None)
             self._done += 1
