@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.model import Case, Task
+from harness.run.desk import Event
 from harness.run.errors import DamagedRun, RunError, TargetError, WorkerFailed
 from harness.run.header import catalogue_of, check_same, check_targets, describe, question
-from harness.run.local import Event, LocalExecutor
+from harness.run.local import LocalExecutor
 from harness.run.planning import Target
 from harness.run.process import Kind
 from harness.run.progress import Progress

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import selectors
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
+from harness.run.desk import Desk, Event, crowded, ended_soon
 from harness.run.errors import WorkerFailed
+from harness.run.machine import default_jobs, memory_of_machine
 from harness.run.process import Kind, Paths, Worker
 from harness.run.protocol import CorruptFrame, Frame, rows_from, task_frame
 from harness.run.recovery import Ledger
@@ -21,59 +20,8 @@ _START = 60.0  # seconds from handing over a task until the worker takes it up
 _TICK = 0.1  # seconds between looks at clocks and memory
 _AHEAD = 2  # tasks a worker holds: the one it observes and the next
 _PATIENCE = 3  # workers of one kind that may fail in a row without finishing a task
-_PER_DEVICE = 4  # workers at a time on one accelerator: each holds a context and memory there
 _GIB = 1 << 30
 _FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGHUP")  # signals that people and kernels send
-
-
-class Event(NamedTuple):
-    """Something that happened to a task. raw: frames for the journal (may be empty). kind: start, rows, point, death,
-    done, or log (header["text"]: the last words of a worker that died)."""
-
-    kind: str
-    number: int
-    raw: bytes
-    header: dict[str, Any]
-
-
-@dataclass(eq=False)
-class _Desk:
-    """A worker and what lies on its desk."""
-
-    worker: Worker
-    queue: deque[Ledger] = field(default_factory=deque)
-    ready: bool = False
-    began: float | None = None  # when the first of the queue was taken up
-    since: float = 0.0  # when the first of the queue was handed over, or became the first
-    baseline: int = 0  # bytes in use before the first task
-    tired: bool = False  # grown fat: gets no more tasks and is replaced
-    leaving: bool = False
-
-    @property
-    def current(self) -> Ledger | None:
-        return self.queue[0] if self.queue and self.began is not None else None
-
-
-def memory_of_machine() -> int:
-    """Bytes of memory that this machine, or the container we run in, may use; 0 where that is not known."""
-    found = []
-    with contextlib.suppress(OSError, ValueError):
-        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            with open(path) as file:
-                found.append(int(file.read()))
-        except (OSError, ValueError):
-            continue
-    return min(found, default=0)
-
-
-def default_jobs() -> int:
-    """Processors that we may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1
 
 
 class LocalExecutor:
@@ -96,7 +44,7 @@ class LocalExecutor:
         self.hellos: dict[Kind, dict[str, Any]] = {}
         self._selector = selectors.DefaultSelector()
         self._paths = Paths()
-        self._desks: list[_Desk] = []
+        self._desks: list[Desk] = []
         self._pending: dict[Kind, deque[Ledger]] = {}
         self._failures: dict[Kind, list[WorkerFailed]] = {}
         self._pace: dict[Kind, tuple[int, float]] = {}  # tasks done, seconds they took
@@ -172,7 +120,7 @@ class LocalExecutor:
             reason = f"cannot start {kind.python or 'a worker'}: {error.strerror or error}"
             self._failures.setdefault(kind, []).append(WorkerFailed("crash", type(error).__name__, reason))
             return
-        desk = _Desk(worker)
+        desk = Desk(worker)
         self._desks.append(desk)
         self._selector.register(worker.frames, selectors.EVENT_READ, (desk, "frames"))
         self._selector.register(worker.log, selectors.EVENT_READ, (desk, "log"))
@@ -191,7 +139,7 @@ class LocalExecutor:
             if desk.leaving or desk.tired:
                 continue
             if not desk.queue:
-                if not pending or len(active) >= self.jobs or _crowded(desk.worker.kind, active):
+                if not pending or len(active) >= self.jobs or crowded(desk.worker.kind, active):
                     continue  # waits, its framework imported, until another kind is through
                 active.append(desk)
                 self._hand(desk, pending.popleft())
@@ -209,13 +157,13 @@ class LocalExecutor:
                 break  # it could not be started; the failure counts
             starting.append(self._desks[-1])
 
-    def _worth_starting(self, active: list[_Desk], starting: list[_Desk]) -> Kind | None:
+    def _worth_starting(self, active: list[Desk], starting: list[Desk]) -> Kind | None:
         """The kind with the most work for one more worker, if that outweighs importing the framework again."""
         best, most = None, 0.0
         for kind, pending in self._pending.items():
             have = sum(d.worker.kind == kind for d in (*active, *starting))
             parked = any(d.worker.kind == kind and d.ready and not d.queue and not d.leaving for d in self._desks)
-            if not pending or parked or _crowded(kind, active):
+            if not pending or parked or crowded(kind, active):
                 continue
             done, seconds = self._pace.get(kind, (0, 0.0))
             if not done and any(d.worker.kind == kind for d in starting):
@@ -227,7 +175,7 @@ class LocalExecutor:
                 best, most = kind, waiting
         return best
 
-    def _hand(self, desk: _Desk, ledger: Ledger) -> None:
+    def _hand(self, desk: Desk, ledger: Ledger) -> None:
         task = ledger.remaining()
         if task is None:
             self._close_task(ledger)
@@ -238,11 +186,11 @@ class LocalExecutor:
         desk.worker.send(task_frame(ledger.number, task, ledger.target))
         self._watch_inbox(desk)
 
-    def _let_go(self, desk: _Desk) -> None:
+    def _let_go(self, desk: Desk) -> None:
         desk.leaving, desk.since = True, time.monotonic()
         desk.worker.dismiss()
 
-    def _remove(self, desk: _Desk) -> None:
+    def _remove(self, desk: Desk) -> None:
         for fd in (desk.worker.frames, desk.worker.log, desk.worker.inbox):
             self._unwatch(fd)
         desk.worker.close()
@@ -282,7 +230,7 @@ class LocalExecutor:
             desk.since += seconds
             desk.began = None if desk.began is None else desk.began + seconds
 
-    def _watch_inbox(self, desk: _Desk) -> None:
+    def _watch_inbox(self, desk: Desk) -> None:
         if not desk.worker.congested:
             self._unwatch(desk.worker.inbox)
         elif desk.worker.inbox not in self._selector.get_map():
@@ -292,7 +240,7 @@ class LocalExecutor:
         if fd in self._selector.get_map():
             self._selector.unregister(fd)
 
-    def _check(self, desk: _Desk, now: float) -> None:
+    def _check(self, desk: Desk, now: float) -> None:
         """Time and memory."""
         current = desk.current
         if desk.leaving:
@@ -312,7 +260,7 @@ class LocalExecutor:
 
     # -- what workers say
 
-    def _take(self, desk: _Desk, frames: list[Frame]) -> None:
+    def _take(self, desk: Desk, frames: list[Frame]) -> None:
         for frame in frames:
             if desk not in self._desks:
                 return
@@ -322,7 +270,7 @@ class LocalExecutor:
                 desk.worker.corrupt = error if isinstance(error, CorruptFrame) else CorruptFrame(repr(error))
                 return
 
-    def _one(self, desk: _Desk, frame: Frame) -> None:
+    def _one(self, desk: Desk, frame: Frame) -> None:
         head, kind = frame.header, frame.header["m"]
         if not desk.ready:
             self._greet(desk, head)
@@ -349,7 +297,7 @@ class LocalExecutor:
             else:
                 self._charge(first, WorkerFailed("error", head["error"], head["message"]), False)
 
-    def _next(self, desk: _Desk) -> None:
+    def _next(self, desk: Desk) -> None:
         """The first task of the queue is over; stop feeding a worker that has grown fat."""
         now = time.monotonic()
         done, seconds = self._pace.get(desk.worker.kind, (0, 0.0))
@@ -358,7 +306,7 @@ class LocalExecutor:
         desk.began, desk.since = None, now
         desk.tired = bool(self.memory) and desk.worker.resident() > (self.memory + desk.baseline) // 2
 
-    def _greet(self, desk: _Desk, head: dict[str, Any]) -> None:
+    def _greet(self, desk: Desk, head: dict[str, Any]) -> None:
         kind = desk.worker.kind
         if head["m"] == "absent":
             text = f"{head['error']}: {head['message']}"
@@ -377,7 +325,7 @@ class LocalExecutor:
 
     # -- failures
 
-    def _gone(self, desk: _Desk) -> None:
+    def _gone(self, desk: Desk) -> None:
         """The process ended, closed its pipe, or wrote bytes that are not frames."""
         worker = desk.worker
         self._take(desk, worker.receive_rest())
@@ -387,14 +335,14 @@ class LocalExecutor:
             self._remove(desk)
         elif worker.corrupt:
             self._fail(desk, WorkerFailed("crash", "CorruptFrame", f"the worker's messages broke: {worker.corrupt}"))
-        elif not _ended_soon(worker):
+        elif not ended_soon(worker):
             self._fail(desk, WorkerFailed("crash", "Silence", "the worker closed its pipe to the coordinator"))
         else:
             name, text = worker.cause()
             # A signal that people and kernels send, not code that runs astray: maybe it was not this step's doing.
             self._fail(desk, WorkerFailed("crash", name, text), forgivable=name in _FROM_OUTSIDE)
 
-    def _fail(self, desk: _Desk, failure: WorkerFailed, forgivable: bool = False) -> None:
+    def _fail(self, desk: Desk, failure: WorkerFailed, forgivable: bool = False) -> None:
         """Kill the worker, charge the step that ran, put everything else back."""
         worker, victim = desk.worker, desk.current
         worker.kill()
@@ -443,20 +391,6 @@ class LocalExecutor:
         self._events.append(Event("done", ledger.number, ledger.finish(), {}))
 
 
-def _crowded(kind: Kind, active: Sequence[_Desk]) -> bool:
-    """Whether the accelerator of this kind has as many workers as it should."""
-    return kind.device != "cpu" and sum(d.worker.kind.device == kind.device for d in active) >= _PER_DEVICE
-
-
 def _outside(failures: Sequence[WorkerFailed]) -> bool:
     """Whether the last worker of a kind was killed from outside before it could speak, and another is worth a try."""
     return len(failures) < _PATIENCE and failures[-1].error in _FROM_OUTSIDE
-
-
-def _ended_soon(worker: Worker) -> bool:
-    """Whether the process ends; its pipes close a moment before it does."""
-    for _ in range(100):
-        if worker.ended():
-            return True
-        time.sleep(0.01)
-    return False

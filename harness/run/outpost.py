@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import harness
+from harness.run.desk import Event
 from harness.run.errors import WorkerFailed
-from harness.run.local import Event, LocalExecutor
+from harness.run.local import LocalExecutor
 from harness.run.process import Kind
 from harness.run.recovery import Ledger
 

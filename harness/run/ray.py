@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.run.desk import Event
 from harness.run.errors import RunError, WorkerFailed
-from harness.run.local import Event
 from harness.run.outpost import Outpost, Parcel
 from harness.run.process import Kind
 from harness.run.protocol import FrameReader

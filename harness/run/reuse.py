@@ -26,7 +26,7 @@ from typing import Any
 import harness
 from harness.folders import cache_folder
 from harness.model import Task
-from harness.run.local import Event
+from harness.run.desk import Event
 from harness.run.process import Kind
 from harness.run.protocol import CorruptFrame, Row, pack, rows_from, task_frame, unpack
 from harness.run.recovery import Ledger

@@ -25,7 +25,7 @@ from statistics import median
 import numpy as np
 
 from harness.run import _synthetic as synthetic
-from harness.run.local import default_jobs
+from harness.run.machine import default_jobs
 
 BACKEND = "harness.run._synthetic:Synthetic"
 PER_TASK = synthetic.POINTS * len(synthetic.APIS)

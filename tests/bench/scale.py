@@ -52,7 +52,7 @@ def machine() -> list[str]:
         system = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
     except OSError:
         system = platform.system()
-    from harness.run.local import default_jobs, memory_of_machine
+    from harness.run.machine import default_jobs, memory_of_machine
 
     found = []
     for name in PACKAGES:

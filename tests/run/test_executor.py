@@ -6,8 +6,9 @@ import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from harness.run.desk import Event
 from harness.run.execution import Executor
-from harness.run.local import Event, LocalExecutor
+from harness.run.local import LocalExecutor
 from harness.run.process import Kind
 from harness.run.recovery import Ledger
 from tests.run.conftest import make_case
