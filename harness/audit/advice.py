@@ -30,7 +30,11 @@ def _conventions(audit: Audit) -> list[str]:
         few = ", ".join(r.name for r in conjugated[:3]) + (f" and {len(conjugated) - 3} more" if conjugated[3:] else "")
         out.append(f"Convention: for {few} jax.grad returns the conjugate of what torch puts into .grad "
                    "(2 dL/dz against 2 dL/dz*); it is the same derivative.")  # fmt: skip
-    blind = [r for r in audit.rows if "conjugation" in r.blind and r.verdict in HARMLESS]
+    zero = [r for r in audit.rows if "sign" in r.blind and r.verdict in HARMLESS]
+    if zero:
+        few = ", ".join(r.name for r in zero[:3]) + (f" and {len(zero) - 3} more" if zero[3:] else "")
+        out.append(f"Blind: the gradient of {few} is zero here; these inputs show nothing about it.")
+    blind = [r for r in audit.rows if r.blind == "conjugation" and r.verdict in HARMLESS]
     if blind:
         few = ", ".join(r.name for r in blind[:3]) + (f" and {len(blind) - 3} more" if blind[3:] else "")
         out.append(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.audit.result import Audit
 
 #: Parameters that are shown; the rest is counted.
-SHOWN = 8
+SHOWN = 6
 
 
 def text(audit: Audit, size: int | None = None, colour: bool = False) -> str:

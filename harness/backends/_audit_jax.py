@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -37,6 +38,16 @@ class JaxSide(AuditSide):
             self.jax.config.update("jax_enable_x64", True)
             self._switched = True
             self.notes.append("jax_enable_x64 was switched on, because the inputs are in double precision")
+
+    def seed_all(self) -> None:
+        """In a process of its own, compiled programs are kept from audit to audit: each operation is one."""
+        super().seed_all()
+        place = os.environ.get("HARNESS_COMPILATION_CACHE")
+        config = self.jax.config
+        if place and hasattr(config, "jax_compilation_cache_dir") and not config.jax_compilation_cache_dir:
+            config.update("jax_compilation_cache_dir", os.path.join(place, f"jax-{self.jax.__version__}-audit"))
+            config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+            config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
     def release(self) -> None:
         if self._switched:
