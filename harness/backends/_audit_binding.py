@@ -30,8 +30,10 @@ class Source:
 
 @dataclass
 class Bound:
-    """arguments: name -> tree, in the order of the signature. state: values for a target that is a module. unused: names
-    that the function does not take."""
+    """arguments: name -> tree, in the order of the signature. state: values for a target that is a module.
+
+    unused: names that the function does not take.
+    """
 
     arguments: dict[str, Any]
     state: dict[str, Any]
