@@ -234,6 +234,7 @@ def xla(args: argparse.Namespace) -> Iterator[str]:
             changed = pairs[pairs["was"] != pairs["is"]]
             kinds = (changed["was"] + " → " + changed["is"]).value_counts()
             often = f"{kinds.index[0]} ({kinds.iloc[0]})" if len(kinds) else ""
+            often += f", at {'@'.join(changed.index[0][:2])}" if len(changed) else ""
             yield (f"| {name} | {seconds[name]:.1f} | {seconds[name] / seconds['default']:.2f} | {len(changed)} | "
                    f"{len(pairs)} | {often} |")  # fmt: skip
         yield ""
