@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -76,11 +77,12 @@ def collect(frame: pd.DataFrame, cases: Sequence[Case], targets: Sequence[Mappin
     targets: of the runs, for the versions.
     """
     stated = {e.cause: e for case in cases for e in case.expect if e.cause}
+    known = {case.id: case for case in cases}
     rows = _accused(frame)
-    rows = rows[~rows["_key"].isin([cause for cause, e in stated.items() if not e.defect])]
+    rows["_key"] = [_key(row, known.get(str(row.case))) for row in rows.itertuples(index=False)]
+    rows = rows[(rows["_key"] != "") & ~rows["_key"].isin([cause for cause, e in stated.items() if not e.defect])]
     if rows.empty:
         return []
-    known = {case.id: case for case in cases}
     versions = {str(t["backend"]): t.get("versions", {}) for t in targets}
     found = []
     for (key, framework), part in rows.groupby(["_key", "_framework"], sort=False, observed=True):
@@ -116,8 +118,8 @@ def _accused(frame: pd.DataFrame) -> pd.DataFrame:
     rows = frame[frame["axis"].astype(str) == "backend"]
     evidence = rows["evidence"].astype(str)
     culprit = rows["culprit"].astype(str)
-    alone = (rows["right"].astype(str) == "reference") | (evidence == "finite-differences")
-    judged = rows[(culprit != "") & (evidence != "") & alone]
+    # Raw results follow from the differential. Evidence is never the other side, whichever pair it was found in.
+    judged = rows[(culprit != "") & (evidence != "") & (rows["quantity"].astype(str) != "raw")]
     out = [judged.assign(_culprit=judged["culprit"].astype(str), _evidence=judged["evidence"].astype(str))]
     asserts = rows[(rows["verdict"].astype(str) == "error") & rows["note"].str.contains("INTERNAL ASSERT", regex=False)]
     for side in ("left", "right"):
@@ -126,9 +128,24 @@ def _accused(frame: pd.DataFrame) -> pd.DataFrame:
     both = pd.concat(out, ignore_index=True)
     both = both[both["_culprit"] != "both"]  # each side's own row against the reference says the same
     both["_framework"] = [str(c).partition(".")[0].partition("@")[0] for c in both["_culprit"]]
-    cause = both["cause"].astype(str) if "cause" in both.columns else pd.Series("", index=both.index)
-    both["_key"] = cause.where(cause != "", both["case"].astype(str))
+    both["who"] = both["_culprit"]
     return both
+
+
+def _key(row: Any, case: Case | None) -> str:
+    """What a row is gathered under: the first cause that its case states of the side that is wrong, else the case.
+
+    "" where all that is stated of the row is of the other side: then that side's own rows tell the finding.
+    """
+    own = str(row.case)
+    for e in () if case is None else case.expect:
+        told = (
+            (str(row.verdict), e.verdict), (str(row.point), e.points), (str(row.quantity), e.quantity),
+            (str(row.dtype), e.dtype), (str(row.who), e.backends),
+        )  # fmt: skip
+        if all(not wanted or any(fnmatchcase(word, w) for w in wanted if w != "reference") for word, wanted in told):
+            return e.cause or own
+    return "" if str(row.expected) else own
 
 
 def _words(column: pd.Series) -> tuple[str, ...]:
