@@ -82,30 +82,37 @@ def _mark(finding: Finding) -> str:
 
 
 def markdown(findings: Sequence[Finding], folder: str = "") -> str:
-    """A page: the sentence, the list, then a section for each finding."""
-    lines = ["# Findings", "", summary(findings), ""]
-    lines += [_WHAT, "", "| finding | function | verdict | evidence | size | points | script |", "| --- " * 7 + "|"]
-    for f in findings:
+    """A page: the sentence, the list, a section for each finding; what no script confirms stands apart, at the end."""
+    sure = [f for f in findings if f.confirmed is not False and not (f.output and not f.script)]
+    open_ones = [f for f in findings if f not in sure]
+    lines = ["# Findings", "", summary(sure), "", _WHAT, ""]
+    lines += ["| finding | function | verdict | evidence | size | points | script |", "| --- " * 7 + "|"]
+    for f in sure:
         path = script_name(f, folder)
         script = f"[{_mark(f) or 'script'}]({path})" if path else _mark(f)
         names = ", ".join(f"`{n}`" for n in f.functions[:3]) + (", ..." if len(f.functions) > 3 else "")
         cells = [f"[{f.id}](#{f.id.replace('.', '')})", names, f.verdict, ", ".join(f.evidence), size(f.size),
                  str(len(f.points)), script]  # fmt: skip
         lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
-    for f in findings:
-        lines += ["", f"## {f.id}", "", _escaped(f.sentence), ""]
-        lines += [
-            f"- {f.versions}; culprit: {', '.join(f.culprit)}; verdict: {f.verdict}; evidence: {', '.join(f.evidence)}",
-            f"- seen at {_some(f.points)} ({', '.join(f.dtypes)}; {', '.join(f.apis) or 'value'})",
-            f"- upstream: {f.link or UNREPORTED}",
-        ]
-        if f.script:
-            lines.append(f"- script: [{script_name(f, folder)}]({script_name(f, folder)}), {_mark(f)}")
-            told = [line for line in f.output.splitlines() if line.strip()][-6:]
-            lines += ["", "```", *told, "```"]
-        elif f.output:
-            lines.append(f"- no script: {_escaped(f.output)}")
+    for f in sure:
+        lines += _section(f, folder)
+    if open_ones:
+        lines += ["", "## Not confirmed by a script", "", "The evidence stands, but no short script shows it.", ""]
+        lines += [f"- {f.id}: {_escaped(f.sentence)} ({_some(f.points, 3)})" for f in open_ones]
     return "\n".join(lines) + "\n"
+
+
+def _section(f: Finding, folder: str) -> list[str]:
+    lines = ["", f"## {f.id}", "", _escaped(f.sentence), ""]
+    lines += [
+        f"- {f.versions}; culprit: {', '.join(f.culprit)}; verdict: {f.verdict}; evidence: {', '.join(f.evidence)}",
+        f"- seen at {_some(f.points)} ({', '.join(f.dtypes)}; {', '.join(f.apis) or 'value'})",
+        f"- upstream: {f.link or UNREPORTED}",
+    ]
+    if f.script:
+        lines.append(f"- script: [{script_name(f, folder)}]({script_name(f, folder)}), {_mark(f) or 'not run'}")
+        lines += ["", "```", *[line for line in f.output.splitlines() if line.strip()][-6:], "```"]
+    return lines
 
 
 def _some(words: Sequence[str], most: int = 8) -> str:

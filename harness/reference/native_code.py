@@ -178,6 +178,7 @@ _MPMATH: Mapping[str, str] = {
     "sqrt": "mp.sqrt({0})", "rsqrt": "1 / mp.sqrt({0})",
     "hypot": "mp.sqrt(({0}) ** 2 + ({1}) ** 2)", "exp": "mp.exp({0})", "exp2": "mp.power(2, {0})",
     "expm1": "mp.expm1({0})", "log": "mp.log({0})", "log2": "(mp.log({0}) / mp.log(2))",
+    "log_ndtr": "mp.log(mp.ncdf({0}))", "gelu[approximate='none']": "({0} * mp.ncdf({0}))",
     "log10": "(mp.log({0}) / mp.log(10))", "log1p": "mp.log(1 + {0})", "sin": "mp.sin({0})", "cos": "mp.cos({0})",
     "tan": "mp.tan({0})", "arcsin": "mp.asin({0})", "arccos": "mp.acos({0})", "arctan": "mp.atan({0})",
     "sinh": "mp.sinh({0})", "cosh": "mp.cosh({0})", "tanh": "mp.tanh({0})", "arcsinh": "mp.asinh({0})",
@@ -193,7 +194,9 @@ _MPMATH: Mapping[str, str] = {
 
 class _MpWriter(_Writer):
     def call(self, name: str, row: int, node: ast.Call) -> ast.expr:
-        if name not in _MPMATH or node.keywords:
+        for keyword in node.keywords:  # a form of its own, such as gelu[approximate='none']
+            name += f"[{keyword.arg}={ast.unparse(keyword.value)}]"
+        if name not in _MPMATH:
             raise Unsupported(name, "mpmath")
         text = _MPMATH[name].format(*(f"({ast.unparse(a)})" for a in node.args))
         return ast.parse(text, mode="eval").body

@@ -204,8 +204,8 @@ def _check(
 ) -> tuple[list[str], bool]:
     """Lines that set `check`, and whether they use mpmath."""
     family = "torch" if str(backend).startswith("torch") else "jax"
-    elementwise = all(np.shape(a) in ((), np.shape(arrays[entry.inputs[0]]) if entry.inputs else ())
-                      for a in arrays.values())
+    leading = arrays[entry.inputs[0]] if entry.inputs else max(arrays.values(), key=np.size)
+    elementwise = all(np.shape(a) in ((), np.shape(leading)) for a in arrays.values())
     if wanted == "mpmath" and elementwise and len(entry.along) == 2 and entry.along[0].index != entry.along[1].index:
         with contextlib.suppress(Unsupported):
             in_mpmath(reference.text, [i.name for i in case.inputs])  # elementwise, or a sum of such terms

@@ -1,7 +1,7 @@
 """How far a derivative moves with the rounding of its point.
 
-Expected values: the singular vectors of diag(1 + d, 1) turn by an angle of the order eps / d when the matrix moves by eps,
-and the derivatives of the singular values with them; those of diag(2, 1) turn by eps.
+Expected values: the singular vectors of diag(1 + d, 1) turn by an angle of the order eps / d when the matrix moves by
+eps, and the derivatives of the singular values with them; those of diag(2, 1) turn by eps.
 """
 
 from __future__ import annotations
