@@ -65,7 +65,6 @@ class Progress:
             self.statuses.update(row[5] for row in event.header["rows"])
         elif event.kind == "death":
             self.statuses[event.header["status"]] += 1
-            self._running.pop(event.number, None)  # until another worker takes it up
         elif event.kind == "done":
             self._running.pop(event.number, None)
             self._done += 1

@@ -125,10 +125,10 @@ def test_a_script_that_does_not_confirm_is_said(folder: Path) -> None:
     made = by_id(findings(folder / "run"))["jax-root"]
     sure, unsure = (replace(made, confirmed=c, script="print()") for c in (True, False))
     assert "1 confirmed" in text([sure, unsure]) and "not confirmed" in text([sure, unsure])
-    page = markdown([sure, replace(unsure, id="other", sentence="a | b < c")], "scripts")
+    page = markdown([sure, replace(unsure, id="jax-open", sentence="a | b < c")], "scripts")
     assert f"](scripts/{sure.id}.py), confirmed" in page and UNREPORTED in page
     told, _, apart = page.partition("## Not confirmed by a script")
-    assert "- other: a \\| b &lt; c" in apart and "other" not in told, "what no script confirms stands apart"
+    assert "- jax-open: a \\| b &lt; c" in apart and "jax-open" not in told, "what no script confirms stands apart"
     assert frame([unsure])["confirmed"].tolist() == [False]
 
 

@@ -47,7 +47,7 @@ def written(folder: Path) -> Path:
         argument, dtype = inputs.partition(":")[0], "float64" if "real" in inputs else "complex128"
         lines += [f"  - id: {name}", f"    function: {text}", f"    inputs: {{{inputs}}}", f"    dtype: [{dtype}]",
                   f"    points: {{p: {{{argument}: {point}}}}}", *([f"    {rest}"] if rest else [])]  # fmt: skip
-    path = folder / "known.yaml"
+    path = folder / "questions.yaml"
     path.write_text("\n".join(lines) + "\n")
     return path
 

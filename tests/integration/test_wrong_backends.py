@@ -144,6 +144,8 @@ def test_each_wrong_backend_is_named_on_the_whole_catalogue(
     finite = {(c.id, p.name) for c in right.cases for p in c.points
               if all(np.isfinite(a).all() for a in p.arrays.values())}  # fmt: skip
     sound = {key for key, (verdict, _) in culprits["torch.func"].items() if verdict == "agree" and key[:2] in finite}
+    # torch.masked's variances are complex where the reference's are real: half of J has no truth to be charged with.
+    sound = {key for key in sound if not key[0].startswith("complex-masked-")}
     off = {key for key in sound if verdicts.get(key) in words - {"agree"}}
     unnamed = sorted(key for key in off if culprits["pair"].get(key) != mine)
     innocent = sorted(key for key in sound if culprits["pair"].get(key) in ("torch.func", "both"))
