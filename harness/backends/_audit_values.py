@@ -48,6 +48,17 @@ def cast(array: Array, precision: str) -> Array:
     return array
 
 
+def plain(x: Any, wanted: str) -> tuple[Any, str]:
+    """(array, note) of what is no array of the framework; wanted: what it is not ("a tensor")."""
+    try:
+        array = np.array(x)
+    except Exception:
+        array = np.array(None)
+    if array.dtype.kind not in "biufc":
+        return None, f"a {type(x).__name__} is no array"
+    return array, f"a {type(x).__name__}, not {wanted}: it has no gradient"
+
+
 def unsteadiness(first: Evaluation, second: Evaluation) -> tuple[float, str]:
     """(largest difference relative to the largest entry of its array, where) between two evaluations."""
     worst, where = 0.0, ""

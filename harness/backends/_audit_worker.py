@@ -9,7 +9,6 @@ Standard output and error belong to the user's code; the coordinator drains them
 from __future__ import annotations
 
 import argparse
-import os
 import queue
 import sys
 import threading
@@ -24,7 +23,7 @@ from harness.backends._audit_binding import Source
 from harness.backends._audit_faults import AuditFault
 from harness.backends._audit_side import AuditSide
 from harness.backends._audit_values import Evaluation
-from harness.run.protocol import CorruptFrame, Frame, FrameReader, pack
+from harness.run.protocol import Frame, pack
 from harness.wirtinger import Array
 
 
@@ -47,16 +46,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--in", dest="source", type=int, required=True)
     parser.add_argument("--out", dest="sink", type=int, required=True)
     args = parser.parse_args(argv)
-    from harness.run.worker import _harden
+    from harness.run.worker import Sender, harden, receive
 
-    _harden(args.source, args.sink)
+    harden(args.source, args.sink)
     inbox: queue.SimpleQueue[Frame] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(args.source, inbox), daemon=True).start()
+    threading.Thread(target=receive, args=(args.source, inbox), daemon=True).start()
+    sender = Sender(args.sink)
 
     def send(header: Mapping[str, Any]) -> None:
-        data = memoryview(pack(header))
-        while data:
-            data = data[os.write(args.sink, data) :]
+        sender(pack(header))
 
     server = Server(args.backend, send)
     while True:
@@ -70,20 +68,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         except ImportError as error:
             send({"m": "failed", "word": "absent", "sentence": f"{args.backend} cannot be imported: {error}",
                   "detail": ""})  # fmt: skip
-
-
-def _receive(fd: int, inbox: queue.SimpleQueue[Frame]) -> None:
-    reader = FrameReader()
-    while True:
-        data = os.read(fd, 1 << 18)
-        if not data:
-            os._exit(0)  # the coordinator is gone
-        try:
-            for frame in reader.feed(data):
-                inbox.put(frame)
-        except CorruptFrame as error:
-            os.write(2, f"harness audit worker: {error}\n".encode())
-            os._exit(70)
 
 
 class Server:

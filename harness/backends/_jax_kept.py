@@ -14,7 +14,6 @@ import os
 import pickle
 import platform
 import sys
-import tempfile
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.backends._rows import Recalled
+from harness.folders import write_whole
 from harness.model import Task
 
 #: Of our own package: what decides which program is traced from a task.
@@ -88,14 +88,7 @@ class Shelf:
         with suppress(Exception):
             payload = pickle.dumps(program, protocol=5)
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle, temporary = tempfile.mkstemp(dir=self.folder, prefix=".", suffix=".part")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(hashlib.sha256(payload).digest() + payload)
-                os.replace(temporary, self.folder / name)
-            except BaseException:
-                os.unlink(temporary)
-                raise
+            write_whole(self.folder / name, hashlib.sha256(payload).digest() + payload)
 
 
 @cache

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.backends._audit_values import plain
 from harness.tapping import MOST, Names, Tapped, listening, rebuilt
 
 _TRANSFORMED = (
@@ -55,7 +56,7 @@ def _first(jax: Any, call: Callable[[Any], Any], parameters: Any) -> tuple[list[
         elif isinstance(x, jax.Array) and not jax.dtypes.issubdtype(x.dtype, jax.dtypes.extended):
             entry.value, entry.note = np.array(x), f"{x.dtype} has no gradient"
         else:
-            entry.value, entry.note = _plain(x)
+            entry.value, entry.note = plain(x, "a JAX array")
         return x
 
     def listener(name: str, x: Any) -> Any:
@@ -167,14 +168,3 @@ def _array(jax: Any, x: Any) -> Any:
     if np.dtype(x.dtype).kind not in "biufc":
         x = x.astype(jax.numpy.float32)
     return np.array(x)
-
-
-def _plain(x: Any) -> tuple[Any, str]:
-    """(array, note) of what is no JAX array."""
-    try:
-        array = np.array(x)
-    except Exception:
-        array = np.array(None)
-    if array.dtype.kind not in "biufc":
-        return None, f"a {type(x).__name__} is no array"
-    return array, f"a {type(x).__name__}, not a JAX array: it has no gradient"

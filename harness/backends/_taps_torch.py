@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.backends._audit_values import plain
 from harness.tapping import MOST, Names, Tapped, listening, rebuilt
 
 _TRANSFORMED = "inside a transformation of torch.func (grad, vmap, jvp), where it has no value of its own"
@@ -35,7 +36,7 @@ def record(torch: Any, call: Callable[[], Any]) -> list[Tapped]:
         at = len(found)
         found.append(entry)
         if not isinstance(x, torch.Tensor):
-            entry.value, entry.note = _plain(x)
+            entry.value, entry.note = plain(x, "a tensor")
             return x
         if _transformed(torch, x):
             entry.note = _TRANSFORMED
@@ -89,14 +90,3 @@ def _array(x: Any) -> Any:
     if str(x.dtype) == "torch.bfloat16":
         x = x.float()
     return x.cpu().numpy().copy()
-
-
-def _plain(x: Any) -> tuple[Any, str]:
-    """(array, note) of what is no tensor."""
-    try:
-        array = np.array(x)
-    except Exception:
-        array = np.array(None)
-    if array.dtype.kind not in "biufc":
-        return None, f"a {type(x).__name__} is no array"
-    return array, f"a {type(x).__name__}, not a tensor: it has no gradient"

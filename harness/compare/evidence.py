@@ -12,17 +12,13 @@ from harness.compare.engine import Engine, Group
 from harness.compare.facts import CUT, DOMAIN, GAUGE, POLE, SMOOTH, FactIndex, Facts
 from harness.compare.form import Array, Form, close, differences, scale
 from harness.compare.predict import VECTOR_OF, predicted
-from harness.compare.scales import noise
+from harness.compare.scales import moving, noise
 from harness.compare.table import combine, lookup
 from harness.compare.targets import REFERENCE
 from harness.compare.tolerance import Tolerances
 
 #: Verdicts that leave open who is wrong.
 OPEN = tuple(VERDICT[v] for v in ("nonfinite", "conjugate", "sign", "factor", "part", "zero", "mismatch"))
-
-#: Units in the last place of its inputs by which a backward stable algorithm may be off.
-_BACKWARD = 64.0
-
 
 @dataclass
 class Evidence:
@@ -191,12 +187,6 @@ def _structural_zeros(left: Array, right: Array, truth: Array, tol: Tolerances) 
     columns = np.where(np.isfinite(sizes), sizes, 0.0).max(axis=0, initial=0.0)
     constant = (truth == 0).all(axis=(1, 2))
     return np.asarray(np.where(constant[:, None], 64 * tol.eps * columns[None, :], 0.0))
-
-
-def moving(facts: Facts) -> Array:
-    """(m, n) below which an error proves nothing: the derivative moves by as much with its point's rounding."""
-    assert facts.stability is not None
-    return np.asarray(_BACKWARD * np.nan_to_num(facts.stability, posinf=np.inf).max(axis=-1))
 
 
 def _raw_noise(engine: Engine, index: FactIndex, row: int, form: Form, kind: str, tol: Tolerances) -> Array:

@@ -10,12 +10,15 @@ from __future__ import annotations
 import numpy as np
 
 from harness.compare.context import Context
+from harness.compare.facts import Facts
 from harness.compare.form import Array, Form
 from harness.compare.predict import VECTOR_OF, salt, vector_components
 from harness.compare.tolerance import Tolerances
 
 #: Rounding errors of a backward stable evaluation, in units of eps times the condition, that are not held against it.
 _STABLE = 64.0
+#: Units in the last place of its inputs by which a backward stable algorithm may be off.
+_BACKWARD = 64.0
 
 
 def _extent(size: Array) -> Array:
@@ -151,6 +154,12 @@ def _lost(context: Context, row: int, value: int, size: Array, tol: Tolerances) 
     if found.size == 2 * size.size:  # real parts, then imaginary parts
         off, true = (np.fmax(x[: size.size], x[size.size :]) for x in (off, true))
     return np.asarray((off > tol.coarse * true) & (off <= floor[:, 0] * tol.fine))
+
+
+def moving(facts: Facts) -> Array:
+    """(m, n) below which an error proves nothing: the derivative moves by as much with its point's rounding."""
+    assert facts.stability is not None
+    return np.asarray(_BACKWARD * np.nan_to_num(facts.stability, posinf=np.inf).max(axis=-1))
 
 
 def raw_floor(context: Context, row: int, form: Form, kind: str) -> Array | None:

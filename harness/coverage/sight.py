@@ -9,7 +9,6 @@ most, and say least about signs.
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +24,7 @@ from harness.compare.blind import blindness
 from harness.compare.form import Form
 from harness.compare.tolerance import Tolerances
 from harness.coverage.features import generic
-from harness.folders import cache_folder
+from harness.folders import cache_folder, write_whole
 from harness.model import Case, Observation, Point, concrete_dtype, is_callable_path
 
 #: What J is judged by: far coarser than the arithmetic, so that rounding does not count as sight.
@@ -241,9 +240,7 @@ class _Kept:
             return
         path = self._path(case)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-                json.dump({"source": sight.source, "hidden": [[*k, v] for k, v in sight.hidden.items()]}, file)
-            os.replace(file.name, path)
+            kept = {"source": sight.source, "hidden": [[*k, v] for k, v in sight.hidden.items()]}
+            write_whole(path, json.dumps(kept).encode())
         except OSError:
             return

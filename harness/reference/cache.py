@@ -9,7 +9,6 @@ folder, or is "off".
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -20,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.folders import cache_folder
+from harness.folders import cache_folder, write_whole
 from harness.model import Input
 from harness.reference.solution import Solution
 from harness.run.protocol import CorruptFrame, array_bytes, array_from, pack, unpack
@@ -89,14 +88,7 @@ class Cache:
             if not self._made:
                 self._made = True
                 self._prune()
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(_encoded(name, solution))
-                os.replace(temporary, path)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
+            write_whole(path, _encoded(name, solution))
         except OSError:
             return
 

@@ -46,10 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", dest="sink", type=int, required=True)
     parser.add_argument("--identify", action="store_true", help="say in the hello what computes here, to the last file")
     args = parser.parse_args(argv)
-    _harden(args.source, args.sink)
+    harden(args.source, args.sink)
     inbox: queue.SimpleQueue[Frame] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(args.source, inbox), daemon=True).start()
-    send = _Sender(args.sink)
+    threading.Thread(target=receive, args=(args.source, inbox), daemon=True).start()
+    send = Sender(args.sink)
     try:
         from harness import backends
 
@@ -112,7 +112,7 @@ def serve(backend: Any, frame: Frame, send: Any) -> None:
         flush(protocol.pack(failed))
 
 
-class _Sender:
+class Sender:
     """Writes whole frames to the coordinator; where nobody listens any more the process ends."""
 
     def __init__(self, sink: int) -> None:
@@ -127,7 +127,7 @@ class _Sender:
             os._exit(0)
 
 
-def _receive(source: int, inbox: queue.SimpleQueue[Frame]) -> None:
+def receive(source: int, inbox: queue.SimpleQueue[Frame]) -> None:
     """Read frames ahead of their use. The end of the pipe without a goodbye means that the coordinator died."""
     reader = FrameReader()
     while True:
@@ -144,7 +144,7 @@ def _receive(source: int, inbox: queue.SimpleQueue[Frame]) -> None:
             os._exit(70)
 
 
-def _harden(*pipes: int) -> None:
+def harden(*pipes: int) -> None:
     """Die with the coordinator, leave no core file, be the first to go when memory ends, show where a crash was."""
     for fd in pipes:
         os.set_inheritable(fd, False)
