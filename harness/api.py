@@ -167,7 +167,7 @@ def repro(run: str | Path | Run, where: str, culprit: str | None = None) -> tupl
     where: CASE@POINT. culprit: the backend to show; None takes the first that is named. The derivative is shown before
     the value, the widest dtype before the others. Raises CaseError where nobody is named wrong there.
     """
-    from harness.reference.repro import confirmed
+    from harness.report.scripts import script_of
 
     opened = open_run(run)
     frame = compare(opened, "backend", [where])
@@ -179,17 +179,7 @@ def repro(run: str | Path | Run, where: str, culprit: str | None = None) -> tupl
         raise CaseError(f"nobody is named wrong at {where}", None, "harness show says what was found there")
     rows = rows.assign(width=rows["dtype"].astype(str).map({"complex128": 0, "float64": 0}).fillna(1))
     row = {str(k): v for k, v in rows.sort_values(["quantity", "width"], kind="stable").iloc[0].items()}
-    seen = opened.observations()
-    for column in ("case", "point", "dtype", "api", "quantity", "input", "output"):
-        seen = seen[seen[column].astype(str) == str(row[column])]
-    seen = seen[seen["backend"].astype(str) == str(row["culprit"])]
-    case = next(c for c in opened.cases if c.id == str(row["case"]))
-    point = next(p for p in case.points if p.name == str(row["point"]))
-    target = next(t for t in opened.targets if t["backend"] == str(row["culprit"]))
-    returned = opened.array(next(seen.itertuples(index=False)))
-    if returned is None:
-        raise CaseError(f"{row['culprit']} returned nothing at {where}")
-    return confirmed(case, point, row, returned, versions=target.get("versions"))
+    return script_of(row, [(opened, opened.observations())])
 
 
 __all__ = [

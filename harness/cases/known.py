@@ -17,13 +17,11 @@ from harness.model import Case, CaseError, Place
 
 FILE_NAME = "known.yaml"
 
+#: Keys of an expectation that may stand on the cause, for all its entries.
+SHARED = ("because", "link", "versions", "strict", "defect")
 CAUSE_KEYS: Mapping[str, str] = {
     "id": "the name of the cause: letters, digits, - _ .",
-    "because": "why: one sentence for the person who reads the report",
-    "link": "an address that documents the difference",
-    "versions": "package -> version specifier: only where the observed versions match",
-    "strict": "false: it does not matter when the difference stops happening",
-    "defect": "false: no finding, whoever is named wrong: the formula of the case loses the digits, not the framework",
+    **{key: expectations.KEYS[key] for key in SHARED},
     "in": "case -> where it shows in it: an expectation without because and link, or a list of them",
 }
 
@@ -98,6 +96,6 @@ def _cause(node: Node, seen: dict[str, Place]) -> Cause:
     seen[name] = where
     cases = document.table(table.entries["in"], "in", None, table.entries["in"].place)
     common = Table(
-        {key: table.entries[key] for key in ("because", "link", "versions", "strict", "defect") if key in table},
+        {key: table.entries[key] for key in SHARED if key in table},
         table.keys, table.place)  # fmt: skip
     return Cause(common, name, cases)

@@ -78,7 +78,7 @@ def points_schema() -> Schema:
 def known_schema() -> Schema:
     """The schema of known.yaml."""
     shared = _definitions()
-    whole, keys = shared["expectation"]["properties"], ("because", "link", "versions", "strict", "defect")
+    whole = shared["expectation"]["properties"]
     there = {
         "type": "object",
         "required": ["verdict"],
@@ -89,7 +89,7 @@ def known_schema() -> Schema:
         known.CAUSE_KEYS,
         {
             "id": {"$ref": "#/$defs/name"},
-            **{key: whole[key] for key in keys},
+            **{key: whole[key] for key in known.SHARED},
             "in": {
                 "type": "object",
                 "minProperties": 1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from harness.cli.options import add_format, emit
+from harness.cli.options import add_expect, add_format, emit, stated
 
 AXES = ("backend", "api", "mode", "device", "dtype", "version")
 COLUMNS = (
@@ -32,19 +32,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--verdict", action="append", metavar="WORD", help="only rows with this verdict; repeatable")
     parser.add_argument("--quantity", action="append", choices=("value", "differential", "raw", "hessian"))
     parser.add_argument("--surprising", action="store_true", help="only what no expectation covers")
-    parser.add_argument(
-        "--expect", action="append", metavar="PATH",
-        help="judge by the expectations of these case files or folders instead of those recorded with the runs")
-    parser.add_argument("--allow", action="append", default=[], metavar="MODULE", help="modules those cases may name")
+    add_expect(parser, "judge by the expectations of")
     add_format(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
     from harness.api import compare
-    from harness.cases import load
 
-    stated = load(args.expect, allow=tuple(args.allow)) if args.expect else None
-    frame = compare(args.runs, axis=args.axis, select=args.select, expect=stated)
+    frame = compare(args.runs, axis=args.axis, select=args.select, expect=stated(args))
     surprising = bool(frame["surprising"].any())
     for column, wanted in (("verdict", args.verdict), ("quantity", args.quantity)):
         if wanted:

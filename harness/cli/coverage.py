@@ -120,13 +120,11 @@ def _text(found: Coverage, args: argparse.Namespace) -> str:
 
 
 def _markdown(found: Coverage) -> str:
-    def row(cells: list[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    from harness.report.text import markdown_table
 
     frame = _frame(found)
     columns = ["function", "kind", "status", "jax", "cases", "points", "reason"]
-    lines = [row(_HEAD), row(["---"] * len(_HEAD)), *map(row, _rows(found)), ""]
+    lines = [*markdown_table(_HEAD, _rows(found)), ""]
     lines += [f"{found.functions} functions in {found.cases} cases at {found.points} points.", ""]
-    lines += [row(columns), row(["---"] * len(columns))]
-    lines += [row([str(value) for value in values]) for values in frame[columns].itertuples(index=False)]
-    return "\n".join(lines)
+    rows = ([str(value) for value in values] for values in frame[columns].itertuples(index=False))
+    return "\n".join([*lines, *markdown_table(columns, rows)])

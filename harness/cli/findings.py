@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.dispatch import UsageError
-from harness.cli.options import write
+from harness.cli.options import add_expect, stated, write
 
 if TYPE_CHECKING:
     from harness.findings import Finding
@@ -19,10 +19,7 @@ FORMATS = {"text": ".txt", "markdown": ".md", "csv": ".csv", "json": ".json"}
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders, recorded with the reference")
     parser.add_argument("--select", action="append", metavar="GLOB", help="only CASE or CASE@POINT that match")
-    parser.add_argument(
-        "--expect", action="append", metavar="PATH",
-        help="take causes from these case files or folders instead of those recorded with the runs")  # fmt: skip
-    parser.add_argument("--allow", action="append", default=[], metavar="MODULE", help="modules those cases may name")
+    add_expect(parser, "take causes from")
     parser.add_argument(
         "--scripts", metavar="DIR", help="write the script of each finding to DIR and run it; seconds each"
     )
@@ -35,9 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     from harness.api import findings
-    from harness.cases import load
 
-    stated = load(args.expect, allow=tuple(args.allow)) if args.expect else None
     wanted = [(output, args.format or _format(output)) for output in args.output or [None]]
     if args.scripts:
         try:
@@ -45,7 +40,7 @@ def execute(args: argparse.Namespace) -> int:
         except OSError as error:
             raise UsageError(f"cannot write to {args.scripts}: {error.strerror}") from error
     found = findings(
-        args.runs, select=args.select, expect=stated, scripts=bool(args.scripts), jobs=args.jobs, told=_progress
+        args.runs, select=args.select, expect=stated(args), scripts=bool(args.scripts), jobs=args.jobs, told=_progress
     )
     if args.scripts:
         _store(found, Path(args.scripts))

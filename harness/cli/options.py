@@ -13,6 +13,8 @@ from harness.cli.dispatch import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from harness.model import Case
+
 FORMATS = ("table", "csv", "json", "markdown", "parquet")
 
 
@@ -44,6 +46,23 @@ def catalogue_paths(args: argparse.Namespace) -> tuple[list[str | Path], tuple[s
 
         paths = [catalogue_path()]
     return paths, (*settings.modules, *args.allow)
+
+
+def add_expect(parser: argparse.ArgumentParser, what: str) -> None:
+    """--expect PATH and --allow MODULE: expectations that take the place of the recorded ones. what: how they serve."""
+    parser.add_argument(
+        "--expect", action="append", metavar="PATH",
+        help=f"{what} these case files or folders instead of those recorded with the runs")  # fmt: skip
+    parser.add_argument("--allow", action="append", default=[], metavar="MODULE", help="modules those cases may name")
+
+
+def stated(args: argparse.Namespace) -> tuple[Case, ...] | None:
+    """The cases that --expect names; None where it names nothing."""
+    if not args.expect:
+        return None
+    from harness.cases import load
+
+    return load(args.expect, allow=tuple(args.allow))
 
 
 def write(content: str | bytes, output: str | None) -> None:
@@ -94,8 +113,7 @@ def _cell(value: Any) -> str:
 
 
 def _markdown(frame: pd.DataFrame) -> str:
-    def row(cells: Sequence[Any]) -> str:
-        return "| " + " | ".join(_cell(c).replace("|", "\\|").replace("\n", " ") for c in cells) + " |"
+    from harness.report.text import markdown_table
 
-    lines = [row(list(frame.columns)), row(["---"] * frame.shape[1])]
-    return "\n".join([*lines, *(row(values) for values in frame.itertuples(index=False))])
+    rows = ([_cell(v) for v in values] for values in frame.itertuples(index=False))
+    return "\n".join(markdown_table(list(frame.columns), rows))

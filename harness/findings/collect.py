@@ -71,7 +71,7 @@ class Finding:
 
 
 def collect(frame: pd.DataFrame, cases: Sequence[Case], targets: Sequence[Mapping[str, Any]]) -> list[Finding]:
-    """The findings of a comparison along the backend axis, worst verdicts first.
+    """The findings of a comparison along the backend axis, by framework and name.
 
     cases: with the expectations that gave the rows their causes (those that say `defect: false` are no findings).
     targets: of the runs, for the versions.
@@ -79,13 +79,13 @@ def collect(frame: pd.DataFrame, cases: Sequence[Case], targets: Sequence[Mappin
     stated = {e.cause: e for case in cases for e in case.expect if e.cause}
     known = {case.id: case for case in cases}
     rows = _accused(frame)
-    rows["_key"] = [_key(row, known.get(str(row.case))) for row in rows.itertuples(index=False)]
-    rows = rows[(rows["_key"] != "") & ~rows["_key"].isin([cause for cause, e in stated.items() if not e.defect])]
+    rows["key"] = [_key(row, known.get(str(row.case))) for row in rows.itertuples(index=False)]
+    rows = rows[(rows["key"] != "") & ~rows["key"].isin([cause for cause, e in stated.items() if not e.defect])]
     if rows.empty:
         return []
     versions = {str(t["backend"]): t.get("versions", {}) for t in targets}
     found = []
-    for (key, framework), part in rows.groupby(["_key", "_framework"], sort=False, observed=True):
+    for (key, framework), part in rows.groupby(["key", "framework"], sort=False, observed=True):
         name = str(key)
         expectation = stated.get(name)
         sentence = expectation.because if expectation else _sentence(part)
@@ -100,10 +100,10 @@ def collect(frame: pd.DataFrame, cases: Sequence[Case], targets: Sequence[Mappin
                 dtypes=_words(part["dtype"]),
                 apis=_words(part["api"]),
                 quantities=_words(part["quantity"]),
-                versions=_versions(part["_culprit"], versions),
+                versions=_versions(part["culprit"], versions),
                 verdict=worst(part["verdict"].astype(str)),
-                culprit=_words(part["_culprit"]),
-                evidence=_words(part["_evidence"]),
+                culprit=_words(part["culprit"]),
+                evidence=_words(part["evidence"]),
                 size=_size(part),
                 sentence=sentence,
                 link=expectation.link if expectation else "",
@@ -116,20 +116,16 @@ def collect(frame: pd.DataFrame, cases: Sequence[Case], targets: Sequence[Mappin
 def _accused(frame: pd.DataFrame) -> pd.DataFrame:
     """Rows in which a framework is wrong on evidence of its own, with whose they are."""
     rows = frame[frame["axis"].astype(str) == "backend"]
-    evidence = rows["evidence"].astype(str)
-    culprit = rows["culprit"].astype(str)
+    rows = rows.assign(culprit=rows["culprit"].astype(str), evidence=rows["evidence"].astype(str))
     # Raw results follow from the differential. Evidence is never the other side, whichever pair it was found in.
-    judged = rows[(culprit != "") & (evidence != "") & (rows["quantity"].astype(str) != "raw")]
-    out = [judged.assign(_culprit=judged["culprit"].astype(str), _evidence=judged["evidence"].astype(str))]
+    out = [rows[(rows["culprit"] != "") & (rows["evidence"] != "") & (rows["quantity"].astype(str) != "raw")]]
     asserts = rows[(rows["verdict"].astype(str) == "error") & rows["note"].str.contains("INTERNAL ASSERT", regex=False)]
     for side in ("left", "right"):
         own = asserts[asserts[f"{side}_status"].astype(str) == "error"]
-        out.append(own.assign(_culprit=own[f"{side}_backend"].astype(str), _evidence=ASSERTION))
+        out.append(own.assign(culprit=own[f"{side}_backend"].astype(str), evidence=ASSERTION))
     both = pd.concat(out, ignore_index=True)
-    both = both[both["_culprit"] != "both"]  # each side's own row against the reference says the same
-    both["_framework"] = [str(c).partition(".")[0].partition("@")[0] for c in both["_culprit"]]
-    both["who"] = both["_culprit"]
-    return both
+    both = both[both["culprit"] != "both"]  # each side's own row against the reference says the same
+    return both.assign(framework=[c.partition(".")[0].partition("@")[0] for c in both["culprit"]])
 
 
 def _key(row: Any, case: Case | None) -> str:
@@ -141,7 +137,7 @@ def _key(row: Any, case: Case | None) -> str:
     for e in () if case is None else case.expect:
         told = (
             (str(row.verdict), e.verdict), (str(row.point), e.points), (str(row.quantity), e.quantity),
-            (str(row.dtype), e.dtype), (str(row.who), e.backends),
+            (str(row.dtype), e.dtype), (row.culprit, e.backends),
         )  # fmt: skip
         if all(not wanted or any(fnmatchcase(word, w) for w in wanted if w != "reference") for word, wanted in told):
             return e.cause or own
@@ -183,8 +179,7 @@ def _candidates(part: pd.DataFrame) -> tuple[Mapping[str, Any], ...]:
         _rank=part["quantity"].astype(str).map(order).fillna(9),
         _small=-part["max_rel"].astype(float).fillna(-1.0),
         # A script composes second derivatives with torch.func, also where torch.autograd is to be shown.
-        _composed=(part["quantity"].astype(str) == "hessian") & (part["_culprit"] == "torch.autograd"),
-        culprit=part["_culprit"], evidence=part["_evidence"],
+        _composed=(part["quantity"].astype(str) == "hessian") & (part["culprit"] == "torch.autograd"),
     ).sort_values(["_narrow", "_rank", "_composed", "_small"], kind="stable")  # fmt: skip
     once = ranked.drop_duplicates(["case", "point"])
     return tuple({str(k): v for k, v in row.items() if not str(k).startswith("_")} for _, row in once.iterrows())
@@ -196,9 +191,7 @@ def _functions(cases: Iterable[Case], framework: str) -> tuple[str, ...]:
     if not called:
         return ()
     shared = set(called[0]).intersection(*called[1:])
-    return tuple(n for c in called for n in c if n in shared)[: len(shared)] or tuple(
-        dict.fromkeys(n for c in called for n in c)
-    )
+    return tuple(n for n in called[0] if n in shared) or tuple(dict.fromkeys(n for c in called for n in c))
 
 
 def _called(case: Case, framework: str) -> list[str]:
@@ -206,10 +199,7 @@ def _called(case: Case, framework: str) -> list[str]:
     if source is None or source.kind == "callable":
         return []
     try:
-        code = native(source, [i.name for i in case.inputs], framework)
-        nodes = list(
-            ast.walk(ast.parse("\n".join(f"    {line}" for line in ["def f():", *code.body.splitlines()])[4:]))
-        )
+        nodes = ast.walk(ast.parse(native(source, [i.name for i in case.inputs], framework).body))
     except (Unsupported, CaseError, SyntaxError):
         return []
     names = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -12,7 +12,8 @@ import pandas as pd
 from harness.findings.collect import ASSERTION, Finding
 from harness.findings.failures import failure_script
 from harness.reference.precision import Undecided
-from harness.reference.repro import NoScript, confirm, confirmed
+from harness.reference.repro import NoScript, confirm
+from harness.report.scripts import script_of
 
 #: How many points of a finding are tried before it counts as not confirmed.
 TRIES = 6
@@ -63,22 +64,15 @@ def _varied(rows: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
         yield row
 
 
-def _one(row: Mapping[str, Any], recorded: Iterable[tuple[Any, pd.DataFrame]]) -> tuple[str, bool, str]:
+def _one(row: Mapping[str, Any], recorded: Sequence[tuple[Any, pd.DataFrame]]) -> tuple[str, bool, str]:
     """The script of one row, whether it confirms, what it printed. Raises NoScript."""
-    backend = str(row["culprit"]).partition("@")[0].partition(":")[0]
-    for run, table in recorded:
+    if row["evidence"] != ASSERTION:
+        return script_of(row, recorded)
+    for run, _ in recorded:
         case = next((c for c in run.cases if c.id == str(row["case"])), None)
-        target = next((t for t in run.targets if t["backend"] == backend), None)
-        if case is None or target is None:
-            continue
-        point = next(p for p in case.points if p.name == str(row["point"]))
-        if row["evidence"] == ASSERTION:
+        target = next((t for t in run.targets if t["backend"] == row["culprit"]), None)
+        if case is not None and target is not None:
+            point = next(p for p in case.points if p.name == str(row["point"]))
             text = failure_script(case, point, row, versions=target["versions"])
             return text, *confirm(text)
-        here = (table["backend"] == backend) & (table["status"] == "ok")
-        for column in ("case", "point", "dtype", "api", "quantity", "input", "output"):
-            here &= table[column] == str(row[column])
-        returned = run.array(table[here].iloc[0]) if here.any() else None
-        if returned is not None:
-            return confirmed(case, point, {**row, "culprit": backend}, returned, versions=target["versions"])
-    raise NoScript(f"nothing was recorded that {backend} returned")
+    raise NoScript(f"{row['culprit']} was not recorded")

@@ -12,13 +12,12 @@ from harness.reference.native_code import native
 from harness.reference.repro import NoScript, literal
 from harness.reference.repro_calls import IMPORTS, VERSION, constants
 
-_JACOBIAN = "torch.autograd.functional.jacobian({f}, {x}{more})"
 #: API -> the call; every native API of torch in which an assertion was met.
 _CALLS: Mapping[str, str] = {
-    "functional.jacobian[forward-mode]": _JACOBIAN.format(
-        f="f", x="arguments", more=', strategy="forward-mode", vectorize=True'
+    "functional.jacobian[forward-mode]": (
+        'torch.autograd.functional.jacobian(f, arguments, strategy="forward-mode", vectorize=True)'
     ),
-    "functional.jacobian": _JACOBIAN.format(f="f", x="arguments", more=""),
+    "functional.jacobian": "torch.autograd.functional.jacobian(f, arguments)",
     "jacfwd": "torch.func.jacfwd(f, argnums=tuple(range(len(arguments))))(*arguments)",
     "jvp": "torch.func.jvp(f, arguments, tuple(torch.ones_like(a) for a in arguments))",
     "pushforward": "torch.func.jvp(f, arguments, tuple(torch.ones_like(a) for a in arguments))",

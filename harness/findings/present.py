@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from harness.findings.collect import UNREPORTED, Finding
-from harness.report.text import table
+from harness.report.text import markdown_table, table
 
 #: Columns of the CSV form, a row a finding.
 COLUMNS = (
@@ -86,14 +86,14 @@ def markdown(findings: Sequence[Finding], folder: str = "") -> str:
     sure = [f for f in findings if f.confirmed is not False and not (f.output and not f.script)]
     open_ones = [f for f in findings if f not in sure]
     lines = ["# Findings", "", summary(sure), "", _WHAT, ""]
-    lines += ["| finding | function | verdict | evidence | size | points | script |", "| --- " * 7 + "|"]
+    rows = []
     for f in sure:
         path = script_name(f, folder)
         script = f"[{_mark(f) or 'script'}]({path})" if path else _mark(f)
         names = ", ".join(f"`{n}`" for n in f.functions[:3]) + (", ..." if len(f.functions) > 3 else "")
-        cells = [f"[{f.id}](#{f.id.replace('.', '')})", names, f.verdict, ", ".join(f.evidence), size(f.size),
-                 str(len(f.points)), script]  # fmt: skip
-        lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
+        rows.append([f"[{f.id}](#{f.id.replace('.', '')})", names, f.verdict, ", ".join(f.evidence), size(f.size),
+                     str(len(f.points)), script])  # fmt: skip
+    lines += markdown_table(["finding", "function", "verdict", "evidence", "size", "points", "script"], rows)
     for f in sure:
         lines += _section(f, folder)
     if open_ones:

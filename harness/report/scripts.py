@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -32,7 +32,7 @@ def scripts(
         narrow=~rows["dtype"].astype(str).isin(_WIDEST), size=-rows["max_rel"].astype(float).fillna(-1.0),
         calm=~rows["surprising"].astype(bool), framework=rows["culprit"].astype(str).str.partition(".")[0],
     ).sort_values(["calm", "narrow", "size", "case", "point"], kind="stable")  # fmt: skip
-    seen = [run.observations() for run in runs]
+    recorded = [(run, run.observations()) for run in runs]
     made: dict[tuple[str, str], str] = {}
     for (case, framework), part in rows.groupby(["case", "framework"], sort=False, observed=True):
         if most is not None and len(made) >= most:
@@ -44,7 +44,7 @@ def scripts(
                 said = "the point has a script already"
                 continue
             try:
-                text, holds, _ = _one(runs, seen, {str(k): v for k, v in row.items()})
+                text, holds, _ = script_of({str(k): v for k, v in row.items()}, recorded)
             except (NoScript, Undecided, ArithmeticError, ValueError) as problem:
                 said = str(problem) or "the reference cannot decide the function there"
                 continue
@@ -57,18 +57,22 @@ def scripts(
     return made
 
 
-def _one(runs: Sequence[Any], seen: Sequence[pd.DataFrame], row: Mapping[str, Any]) -> tuple[str, bool, str]:
-    """The script of one row. Raises NoScript."""
-    for run, table in zip(runs, seen, strict=True):
+def script_of(row: Mapping[str, Any], recorded: Iterable[tuple[Any, pd.DataFrame]]) -> tuple[str, bool, str]:
+    """(script, whether it confirms, what it printed) of a row whose `culprit` is one side. Raises NoScript.
+
+    recorded: runs, each with its observations, which are searched for what the culprit returned.
+    """
+    backend = str(row["culprit"]).partition("@")[0].partition(":")[0]
+    for run, table in recorded:
         case = next((c for c in run.cases if c.id == str(row["case"])), None)
-        here = (table["backend"] == str(row["culprit"])) & (table["status"] == "ok")
+        here = (table["backend"] == backend) & (table["status"] == "ok")
         for column in ("case", "point", "dtype", "api", "quantity", "input", "output"):
             here &= table[column] == str(row[column])
         if case is None or not here.any():
             continue
         point = next(p for p in case.points if p.name == str(row["point"]))
-        target = next(t for t in run.targets if t["backend"] == str(row["culprit"]))
+        target = next(t for t in run.targets if t["backend"] == backend)
         returned = run.array(table[here].iloc[0])
         if returned is not None:
-            return confirmed(case, point, row, returned, versions=target["versions"])
-    raise NoScript(f"nothing was recorded that {row['culprit']} returned")
+            return confirmed(case, point, {**row, "culprit": backend}, returned, versions=target["versions"])
+    raise NoScript(f"nothing was recorded that {backend} returned")

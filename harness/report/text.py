@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import IO
 
 import numpy as np
@@ -47,6 +47,15 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], size: int | None
             out.append(cell.rjust(w) if name in to_right else cell.ljust(w))
         lines.append("  ".join(out).rstrip())
     return "\n".join(lines)
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Lines of a GitHub-flavoured table; pipes and line breaks in cells do not break it."""
+
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+    return [line(header), line(["---"] * len(header)), *map(line, rows)]
 
 
 def number(value: complex | float, digits: int = 9) -> str:
