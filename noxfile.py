@@ -58,14 +58,14 @@ def bench(session: nox.Session) -> None:
 def soak(session: nox.Session) -> None:
     """200,000 observations under fire, a quarter of an hour; its figures go into results/bench.md."""
     session.install("-e", ".[pinned]")
-    session.run("python", "-m", "harness.run.soak", "--report", "results/bench.md", *session.posargs)
+    session.run("python", "-m", "harness.runs.soak", "--report", "results/bench.md", *session.posargs)
 
 
 @nox.session
 def ray(session: nox.Session) -> None:
     """The tests that need a Ray cluster, on one of this machine."""
     session.install("-e", ".[pinned,test,ray]")
-    session.run("pytest", "-q", "tests/run/test_ray.py", *session.posargs)
+    session.run("pytest", "-q", "tests/runs/test_ray.py", *session.posargs)
 
 
 @nox.session(venv_backend="none")
@@ -76,12 +76,12 @@ def results(session: nox.Session) -> None:
     if not session.posargs:
         shutil.rmtree(run, ignore_errors=True)
         session.run(*harness, "harness", "run", "--dtype", "complex128", "--dtype", "float64", "--no-compare",
-                    "--output", run, external=True)  # fmt: skip
+                    "--output", run, external=True)
     session.run(*harness, "harness.atlas.gallery", "results/atlas", "--made-by", "nox -s results", external=True)
     session.run(*harness, "harness", "report", run, "--atlas", "results/atlas", "--scripts", "20", "--title",
-                "The catalogue on the pinned set", "--output", "results/report.html", external=True)  # fmt: skip
+                "The catalogue on the pinned set", "--output", "results/report.html", external=True)
     session.run(*harness, "harness", "findings", run, "--scripts", "results/findings", "--jobs", "2", "--output",
-                "results/findings.md", "--output", "results/findings.csv", external=True)  # fmt: skip
+                "results/findings.md", "--output", "results/findings.csv", external=True)
 
 
 # -- across releases: one environment each, recorded by the coordinator of this checkout ---------------------------
@@ -140,7 +140,7 @@ COORDINATORS = (
                                                        "jaxlib==0.4.25", *_OURS), ("jax",)),
     Release("coordinator-newest", "3.13", "", ("pandas", "pyarrow", "jax==0.12.0.1", "jaxlib==0.12.0.1", *_OURS),
             ("jax",)),
-)  # fmt: skip
+)
 FORMAT_TESTS = ("tests/history/test_formats.py", "tests/history/test_timeline.py", "tests/history/test_diff.py")
 
 ENVIRONMENTS = Path(os.environ.get("HARNESS_ENVIRONMENTS", ".nox/versions"))
@@ -202,7 +202,7 @@ def matrix(session: nox.Session) -> None:
         _coordinator(session), "-m", "harness", "timeline", *runs, "--format", "markdown",
         "--made-by", "nox -s observe truth matrix", "--output", str(MATRIX / "timeline.md"),
         "--csv", str(MATRIX / "timeline.csv"), *session.posargs, external=True,
-    )  # fmt: skip
+    )
 
 
 def _asked(session: nox.Session, apis: tuple[str, ...]) -> list[str]:
@@ -254,10 +254,10 @@ def _environment(session: nox.Session, release: Release) -> str:
     folder.parent.mkdir(parents=True, exist_ok=True)
     if uv:
         steps = [[uv, "venv", "--quiet", "--python", base or release.python, str(folder)],
-                 [uv, "pip", "install", "--quiet", "--python", str(python), *wanted]]  # fmt: skip
+                 [uv, "pip", "install", "--quiet", "--python", str(python), *wanted]]
     elif base:
         steps = [[base, "-m", "venv", str(folder)],
-                 [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted]]  # fmt: skip
+                 [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted]]
     else:
         session.skip(f"{release.name}: there is no Python {release.python} on this machine")
     for step in steps:

@@ -9,27 +9,47 @@ Names are loaded on first use, so that `import harness` stays cheap and needs no
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from harness.version import __version__
 
 if TYPE_CHECKING:
     from harness.api import accuracy, compare, conventions, devices, diff, open_run, repro, run, show, timeline
+    from harness.comparison.frame import Comparison
+    from harness.runs.reading import Run
     from harness.tapping import tap
 
-__version__ = "0.1.0"
+#: Where each public name lives.
+_HOMES = {
+    "Comparison": "harness.comparison.frame",
+    "Run": "harness.runs.reading",
+    "accuracy": "harness.api",
+    "compare": "harness.api",
+    "conventions": "harness.api",
+    "devices": "harness.api",
+    "diff": "harness.api",
+    "open_run": "harness.api",
+    "repro": "harness.api",
+    "run": "harness.api",
+    "show": "harness.api",
+    "tap": "harness.tapping",
+    "timeline": "harness.api",
+}
+
 __all__ = [
-    "__version__", "accuracy", "compare", "conventions", "devices", "diff", "open_run", "repro", "run", "show",
-    "tap", "timeline",
-]  # fmt: skip
+    "Comparison", "Run", "__version__", "accuracy", "compare", "conventions", "devices", "diff", "open_run", "repro",
+    "run", "show", "tap", "timeline",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "tap":  # of a user's model, where neither pandas nor NumPy need be installed
-        from harness.tapping import tap
+    if name not in _HOMES:
+        raise AttributeError(f"module 'harness' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
 
-        globals()["tap"] = tap
-        return tap
-    if name in __all__:
-        from harness import api
 
-        return getattr(api, name)
-    raise AttributeError(f"module 'harness' has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from harness.model import Case, CaseError
-from harness.run import Run
+from harness.runs import Run
 
 if TYPE_CHECKING:
-    from harness.compare.frame import Comparison
+    from harness.comparison.frame import Comparison
     from harness.findings import Finding
 
 Runs = str | Path | Run | Sequence[str | Path | Run]
 
 
 def run(cases: str | Path | Case | Iterable[str | Path | Case] | None = None, **options: Any) -> Run:
-    """Observe cases on every installed framework; see harness.run.api.run for the options.
+    """Observe cases on every installed framework; see harness.runs.api.run for the options.
 
     cases: Case objects, or paths of case files and folders; None is the installed catalogue.
     """
     from harness.cases import catalogue_path
-    from harness.run.api import run as observe
+    from harness.runs.api import run as observe
 
     if cases is None:
         cases = [catalogue_path()]
@@ -52,7 +52,7 @@ def compare(
     axis: backend, api, mode, device, dtype or version. select: globs on CASE or CASE@POINT. expect: cases whose
     expectations take the place of those that were recorded with the runs.
     """
-    from harness.compare import compare as join
+    from harness.comparison import compare as join
 
     return join(_runs(runs), axis=axis, select=select, expect=expect)
 
@@ -77,10 +77,10 @@ def timeline(runs: Runs, select: Sequence[str] | None = None) -> pd.DataFrame:
 def accuracy(runs: Runs, select: Sequence[str] | None = None) -> pd.DataFrame:
     """Worst and median error in ulp of the value, of d/dz and of d/dz*, for each function, dtype, backend and API.
 
-    runs: recorded with the reference. select: globs on CASE or CASE@POINT. See harness.compare.accuracy, whose columns
-    docs/columns.md explains.
+    runs: recorded with the reference. select: globs on CASE or CASE@POINT. See
+    harness.comparison.accuracy, whose columns docs/columns.md explains.
     """
-    from harness.compare.accuracy import accuracy as table
+    from harness.comparison.accuracy import accuracy as table
 
     return table(_runs(runs), select=select)
 
@@ -88,15 +88,15 @@ def accuracy(runs: Runs, select: Sequence[str] | None = None) -> pd.DataFrame:
 def devices(
     backends: Sequence[str] | None = None, python: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
-    """The devices of each backend: backend, device, usable, reason, environment; see harness.run.devices."""
-    from harness.run.devices import devices as listed
+    """The devices of each backend: backend, device, usable, reason, environment; see harness.runs.devices."""
+    from harness.runs.devices import devices as listed
 
     return listed(backends, python or {})
 
 
 def conventions(backends: Sequence[str] | None = None) -> pd.DataFrame:
     """The measured convention of each API of each backend: backend, api, map, declared, note."""
-    from harness.conventions import measure_all
+    from harness.convention.measure import measure_all
 
     return measure_all(backends)
 
@@ -167,7 +167,7 @@ def repro(run: str | Path | Run, where: str, culprit: str | None = None) -> tupl
     where: CASE@POINT. culprit: the backend to show; None takes the first that is named. The derivative is shown before
     the value, the widest dtype before the others. Raises CaseError where nobody is named wrong there.
     """
-    from harness.report.scripts import script_of
+    from harness.repro.recorded import script_of
 
     opened = open_run(run)
     frame = compare(opened, "backend", [where])
@@ -184,4 +184,4 @@ def repro(run: str | Path | Run, where: str, culprit: str | None = None) -> tupl
 
 __all__ = [
     "accuracy", "compare", "conventions", "devices", "diff", "findings", "open_run", "repro", "run", "show", "timeline",
-]  # fmt: skip
+]

@@ -17,10 +17,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from harness.backends._loop import Call
-from harness.backends._site import Site
 from harness.backends.base import Device, Step
-from harness.backends.torch_func import TorchFunc
+from harness.backends.loop import Call
+from harness.backends.site import Site
+from harness.backends.torch.func import TorchFunc
 from harness.model import Observation, Task
 from harness.wirtinger import TORCH, Api, Array, Convention
 
@@ -331,6 +331,6 @@ class ThirdConvention(Altered):
 WRONG: tuple[type[TorchFunc], ...] = (
     ConjugatesPullback, ConjugatesCotangent, FlipsSign, Halves, Doubles, DropsImaginary, ReturnsZero, ReturnsNaN,
     Transposes, SwapsInputs, ForwardDiffersFromReverse, Hangs, DiesBySignal, Raises, Refuses, ReturnsReal,
-)  # fmt: skip
+)
 
 assert TorchFunc.convention == TORCH

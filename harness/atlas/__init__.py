@@ -59,10 +59,11 @@ def atlas(
     MissingPlot where Matplotlib is not installed.
     """
     _need_matplotlib()
-    from harness.atlas import describe, subject
+    from harness.atlas import describe
     from harness.atlas.draw import draw
     from harness.atlas.survey import fallback_to_real, survey
     from harness.atlas.window import Window
+    from harness.pointwise import subject
 
     if not 8 <= size <= 4096:
         raise CaseError(f"a size of {size} samples makes no sense", None, "8 to 4096")
@@ -74,7 +75,7 @@ def atlas(
 
     def look(at: subject.Subject) -> Survey:
         return survey(at, frame, size=size, dtype=_dtype(dtype, at.real), backends=backends, reference=reference,
-                      jobs=jobs, budget=budget, modules=modules)  # fmt: skip
+                      jobs=jobs, budget=budget, modules=modules)
 
     made = look(about)
     instead = fallback_to_real(about, made)

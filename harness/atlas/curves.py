@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from harness.atlas.describe import percent, versions
-from harness.atlas.judge import UNKNOWN, Side
 from harness.atlas.survey import Survey, tally
-from harness.compare.batch import VERDICTS
+from harness.comparison.batch import VERDICTS
+from harness.pointwise.judge import UNKNOWN, Side
 from harness.report.verdict_style import STYLES
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -50,18 +50,18 @@ def curves(made: Survey) -> Figure:
     figure.text(0.018, 1 - 0.12 / height, plain(title(made)), fontsize=13, weight="bold", va="top")
     figure.text(0.018, 1 - 0.40 / height, plain(subtitle(made), 150), fontsize=8.2, color="#586370", va="top")
     grid = figure.add_gridspec(3, 1, left=0.075, right=0.985, top=0.89, bottom=0.12, height_ratios=[4, 4, 0.5],
-                               hspace=0.26)  # fmt: skip
+                               hspace=0.26)
     top, middle, strip = (figure.add_subplot(grid[k]) for k in range(3))
     x = made.points
     if made.derivative.size:
         top.plot(x, _clipped(made.value.real), color="#1B2127", linewidth=1.4, label="f")
         top.plot(x, _clipped(made.derivative[:, 0, 0]), color=LINES[0], linewidth=1.4, linestyle=(0, (5, 2)),
-                 label=f"f ′ ({plain(made.derived_from, 30)})")  # fmt: skip
+                 label=f"f ′ ({plain(made.derived_from, 30)})")
         for k, side in enumerate(made.judged.sides):
             bad = _bad(side)
             if bad.any():
                 top.plot(x[bad], _clipped(side.differential[bad, 0, 0]), "v^s"[k % 3], color=LINES[k + 1],
-                         markersize=3, label=f"{plain(side.name, 24)} where it differs")  # fmt: skip
+                         markersize=3, label=f"{plain(side.name, 24)} where it differs")
         top.legend(loc="best")
     top.set_title("Function and derivative")
     for k, side in enumerate(made.judged.sides):
@@ -85,7 +85,7 @@ def curves(made: Survey) -> Figure:
 def _bad(side: Side) -> Array:
     fine = [VERDICTS.index(w) for w in ("agree", "precision", "branch", "choice")]
     return np.asarray((side.against != UNKNOWN) & ~np.isin(side.against, fine) & np.isfinite(
-        side.differential[:, 0, 0]))  # fmt: skip
+        side.differential[:, 0, 0]))
 
 
 def _clipped(y: Array) -> Array:
@@ -109,11 +109,11 @@ def _error_curve(axes: Axes, x: Array, side: Side, colour: str, marker: str) -> 
     at = x[:n].reshape(-1, group).mean(axis=1)
     finite = (worst >= 0) & np.isfinite(worst)
     axes.plot(at[finite], np.maximum(worst[finite], _FLOOR), marker, color=colour, markersize=2.6, linestyle="none",
-              alpha=0.8, label=plain(side.name, 40))  # fmt: skip
+              alpha=0.8, label=plain(side.name, 40))
     lost = np.isinf(worst)
     if lost.any():
         axes.plot(at[lost], np.full(lost.sum(), 0.96), "x", color=colour, markersize=5, clip_on=False,
-                  transform=axes.get_xaxis_transform(), label=f"{plain(side.name, 40)}: not finite")  # fmt: skip
+                  transform=axes.get_xaxis_transform(), label=f"{plain(side.name, 40)}: not finite")
 
 
 def _strip(axes: Axes, made: Survey) -> None:
@@ -122,7 +122,7 @@ def _strip(axes: Axes, made: Survey) -> None:
     if len(made.judged.sides) < 2:
         names = made.judged.sides[0].name if made.judged.sides else "nobody"
         axes.text(0.5, 0.5, f"the same digits everywhere: {plain(names, 70)}", transform=axes.transAxes, ha="center",
-                  va="center")  # fmt: skip
+                  va="center")
         return
     codes = made.judged.worst()
     shares = tally(codes)
@@ -132,7 +132,7 @@ def _strip(axes: Axes, made: Survey) -> None:
     for k, (word, _) in enumerate(shares):
         rank[VERDICTS.index(word)] = k + 1
     axes.imshow(rank[codes][None], aspect="auto", extent=(*made.window.re, 0, 1), cmap=palette, vmin=0,
-                vmax=len(shares), interpolation="nearest")  # fmt: skip
+                vmax=len(shares), interpolation="nearest")
     handles = [Patch(facecolor=colours[w], edgecolor="#444444", linewidth=0.5,
-                     label=f"{STYLES[w].symbol} {w} {percent(s)}") for w, s in shares]  # fmt: skip
+                     label=f"{STYLES[w].symbol} {w} {percent(s)}") for w, s in shares]
     axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.7), ncols=6)

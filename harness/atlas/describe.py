@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.atlas.judge import UNKNOWN, Side
 from harness.atlas.survey import Survey, tally
-from harness.compare.batch import VERDICT
+from harness.comparison.batch import VERDICT
+from harness.pointwise.judge import UNKNOWN, Side
 from harness.report.verdict_style import STYLES
 
 _HARMLESS = ("agree", "precision", "branch", "choice")
@@ -88,7 +88,7 @@ def caption(made: Survey) -> str:
         parts.append(told[0].upper() + told[1:] + (f" and {len(named) - 6} more." if len(named) > 6 else "."))
     if made.features.cuts.size:
         parts.append("Branch cuts are drawn where the reference jumps." if made.features.confirmed
-                     else "Lines are drawn where the values jump from sample to sample.")  # fmt: skip
+                     else "Lines are drawn where the values jump from sample to sample.")
     parts += [f"{name} does not answer: {' '.join(text.split())[:160]}." for name, text in made.judged.messages.items()]
     parts += [n[0].upper() + n[1:] + "." for n in made.notes]
     return " ".join(parts)

@@ -22,9 +22,9 @@ from matplotlib.patheffects import withStroke
 
 from harness.atlas.curves import AGREE, NOT_KNOWN, curves, plain, subtitle, title
 from harness.atlas.describe import percent
-from harness.atlas.judge import Side
 from harness.atlas.survey import Survey, tally
-from harness.compare.batch import VERDICTS
+from harness.comparison.batch import VERDICTS
+from harness.pointwise.judge import Side
 from harness.report.verdict_style import STYLES, severity
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -43,7 +43,7 @@ _STYLE = {
     "axes.titlelocation": "left", "axes.linewidth": 0.6, "xtick.labelsize": 7.5, "ytick.labelsize": 7.5,
     "xtick.direction": "out", "ytick.direction": "out", "hatch.linewidth": 0.6, "text.parse_math": True,
     "legend.frameon": False, "legend.fontsize": 8,
-}  # fmt: skip
+}
 
 
 def draw(made: Survey, *, dpi: int = 100) -> bytes:
@@ -143,7 +143,7 @@ def _thin(made: Survey, field: Array) -> Array:
 
 def _show(axes: Axes, made: Survey, image: Array, **options: Any) -> Any:
     return axes.imshow(image, origin="lower", extent=made.window.extent, aspect=axes.get_aspect(),
-                       interpolation="nearest", **options)  # fmt: skip
+                       interpolation="nearest", **options)
 
 
 def _domain(axes: Axes, made: Survey, holomorphic: bool) -> None:
@@ -169,7 +169,7 @@ def domain_colours(d: Array) -> Array:
         size = np.log2(np.abs(d)) + 0.3  # no step at a power of 2**(1/2), where many derivatives are constant
         out[...] = _PHASES((phase + np.pi) / (2 * np.pi))
         steep = np.maximum(*(np.abs(g) for g in np.gradient(np.where(np.isfinite(size), size, 0.0)))) if min(
-            d.shape) > 1 else np.zeros(d.shape)  # fmt: skip
+            d.shape) > 1 else np.zeros(d.shape)
         # Where steps would be narrower than a few pixels they fade: moire says nothing.
         depth = 0.24 * np.clip(1.6 - 6 * steep, 0, 1)
         shade = 1 - np.round(depth * (1 - (size - np.floor(size))) / 0.08) * 0.08
@@ -206,18 +206,18 @@ def _verdicts(axes: Axes, made: Survey) -> None:
             with rc_context({"hatch.color": "#3A1A00"}):
                 axes.contourf(x, y, mask.astype(float), levels=[0.5, 1.5], hatches=[hatch], colors="none", zorder=3)
         handles.append(Patch(facecolor=colour, hatch=hatch, edgecolor="#444444", linewidth=0.5,
-                             label=f"{style.symbol} {word} {percent(shares[word])}"))  # fmt: skip
+                             label=f"{style.symbol} {word} {percent(shares[word])}"))
         if mask.mean() > 0.01:
             marks.append((style, _middle(mask)))
     _show(axes, made, image, zorder=1)
     for style, (row, column) in marks:
         axes.text(x[column], y[row], style.symbol, fontsize=20, color="#1B2127", ha="center", va="center", zorder=6,
-                  path_effects=[withStroke(linewidth=4, foreground="white")])  # fmt: skip
+                  path_effects=[withStroke(linewidth=4, foreground="white")])
     names = " ↔ ".join(plain(s.name.split(",")[0], 24) for s in made.judged.sides)
     two = len(made.judged.sides) == 2
     axes.set_title(f"Where {names} disagree" if two else "Where they disagree (the worst of all pairs)")
     axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.045), ncols=min(3, len(handles)),
-                handlelength=1.6, columnspacing=1.2, borderaxespad=0.2)  # fmt: skip
+                handlelength=1.6, columnspacing=1.2, borderaxespad=0.2)
 
 
 def _middle(mask: Array) -> tuple[int, int]:
@@ -226,7 +226,7 @@ def _middle(mask: Array) -> tuple[int, int]:
     k = max(1, min(ny, nx) // 6)
     total = np.pad(mask.astype(float), ((k + 1, k), (k + 1, k))).cumsum(0).cumsum(1)
     blurred = (total[2 * k + 1 :, 2 * k + 1 :] - total[: -2 * k - 1, 2 * k + 1 :] - total[2 * k + 1 :, : -2 * k - 1]
-               + total[: -2 * k - 1, : -2 * k - 1])  # fmt: skip
+               + total[: -2 * k - 1, : -2 * k - 1])
     row, column = np.unravel_index(int(np.argmax(np.where(mask, blurred, -1))), mask.shape)
     return int(row), int(column)
 
@@ -288,17 +288,17 @@ def _features(axes: Axes, made: Survey, *, label: bool) -> None:
             named = np.array([p for p, _ in made.features.singular] or [1e9])
             far = np.abs(cuts[:, None] - named[None]).min(axis=1)
             edge = np.minimum(*(np.minimum(part - low, high - part) for part, (low, high) in (
-                (cuts.real, made.window.re), (cuts.imag, made.window.im))))  # fmt: skip
+                (cuts.real, made.window.re), (cuts.imag, made.window.im))))
             at = cuts[int(np.argmax(np.minimum(far, 2 * edge)))]
             axes.annotate("branch cut" if made.features.confirmed else "jump", (at.real, at.imag), (0, -12),
                           textcoords="offset points", ha="center", fontsize=8, zorder=7,
-                          path_effects=white)  # fmt: skip
+                          path_effects=white)
     marks = {"pole": "x", "branch point": "o", "kink": "D", "singular point": "P"}
     for k, (point, word) in enumerate(made.features.singular):
         axes.plot(point.real, point.imag, marks[word], color="black", markersize=4.5, markerfacecolor="white",
-                  markeredgewidth=1.2, zorder=6, path_effects=white)  # fmt: skip
+                  markeredgewidth=1.2, zorder=6, path_effects=white)
         if label and k < 7:
             high = point.imag > made.window.im[1] - 0.12 * (made.window.im[1] - made.window.im[0])
             axes.annotate(word, (point.real, point.imag),
                           (5, -9 if high else 5), textcoords="offset points", fontsize=8, zorder=7,
-                          path_effects=white, annotation_clip=True)  # fmt: skip
+                          path_effects=white, annotation_clip=True)

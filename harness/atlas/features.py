@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.atlas.truth import Reference, Truth
+from harness.pointwise.truth import Reference, Truth
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -46,7 +46,7 @@ def _evaluate(reference: Reference, points: Array) -> Array:
     return np.array([
         complex(np.nan, np.nan) if v is None or not v.is_finite() else complex(float(v.real.mid()), float(v.imag.mid()))
         for v in out
-    ], dtype=np.complex128)  # fmt: skip
+    ], dtype=np.complex128)
 
 
 def _cuts(z: Array, value: Array, size: Array, reference: Reference | None) -> Array:

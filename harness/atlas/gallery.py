@@ -30,7 +30,7 @@ FUNCTIONS: Sequence[tuple[str, str, str]] = (
     ("sqrt", "sqrt(z)", ""), ("sqrt_of_square_plus_1", "sqrt(z**2+1)", ""), ("square", "square(z)", ""),
     ("tan", "tan(z)", ""), ("tanh", "tanh(z)", ""), ("z_abs_z", "z*abs(z)", ""),
     ("z_to_the_z", "z**z", ""),
-)  # fmt: skip
+)
 
 
 def gallery(
@@ -52,7 +52,7 @@ def gallery(
     for name, text, window in functions:
         try:
             one = atlas(text, window=window or None, size=size, backends=backends, output=folder / f"{name}.png",
-                        jobs=jobs, cases=cases, budget=budget)  # fmt: skip
+                        jobs=jobs, cases=cases, budget=budget)
         except (CaseError, RuntimeError) as error:
             failed.append(f"- `{text}`: {error}")
             continue
@@ -62,7 +62,7 @@ def gallery(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "README.md").write_text(_page(made, failed, command), encoding="utf-8")
     told_of = [{"name": a.name, "file": a.path.name, "wrong": sorted(a.wrong), "caption": a.caption, "alt": a.alt}
-               for a in made]  # fmt: skip
+               for a in made]
     (folder / "atlas.json").write_text(json.dumps({"figures": told_of}, indent=1) + "\n", encoding="utf-8")
     return made
 
@@ -72,7 +72,7 @@ def _page(made: Sequence[Atlas], failed: Sequence[str], command: str) -> str:
         "# Atlas of the complex plane", "",
         "The derivative by domain colouring (hue is its direction, a step of brightness is a factor of two), where the "
         "frameworks disagree by verdict, and the error of each against an arbitrary-precision reference.", "",
-    ]  # fmt: skip
+    ]
     if command:
         lines += [f"Made by `{command}`.", ""]
     lines += ["| function | what it shows |", "|:--|:--|"]

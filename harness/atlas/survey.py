@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from harness.atlas import features
-from harness.atlas.judge import UNKNOWN, Beside, Judged, judge
-from harness.atlas.observe import Asking, Observed, families_of
-from harness.atlas.pool import Pool
-from harness.atlas.subject import Subject
-from harness.atlas.truth import Truth, sides
 from harness.atlas.window import Window
-from harness.compare.batch import VERDICT, VERDICTS
+from harness.comparison.batch import VERDICT, VERDICTS
 from harness.model import KINDS, PRECISION
+from harness.pointwise.judge import UNKNOWN, Beside, Judged, judge
+from harness.pointwise.observe import Asking, Observed, families_of
+from harness.pointwise.pool import Pool
+from harness.pointwise.subject import Subject
+from harness.pointwise.truth import Truth, sides
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -116,10 +116,10 @@ def survey(
         size_of = np.abs(derivative).max(axis=(2, 3))
         thin = (slice(None, None, stride),) * 2 if stride > 1 and derived_from == "reference" else (...,)
         found = features.find(exact[thin], value[thin], size_of[thin], None if known is None else known[thin],
-                              None if pool is None else pool.local)  # fmt: skip
+                              None if pool is None else pool.local)
     seconds["features"] = time.perf_counter() - start
     return Survey(subject, window, dtype, exact, observed, judged, truth, stride, derivative, derived_from, value,
-                  found, seconds, notes)  # fmt: skip
+                  found, seconds, notes)
 
 
 def _reference(
@@ -197,7 +197,7 @@ def _beside(pool: Pool, points: Array, truth: Truth) -> Beside | None:
     if np.iscomplexobj(truth.value) != np.iscomplexobj(around.value):
         return None
     return Beside(at, truth.jump[at], around.value.reshape(-1, directions),
-                  around.high.reshape(at.size, directions, *around.high.shape[1:]))  # fmt: skip
+                  around.high.reshape(at.size, directions, *around.high.shape[1:]))
 
 
 def _drawn(judged: Judged, truth: Truth | None, points: Array, stride: int) -> tuple[Array, Array, str]:

@@ -7,4 +7,4 @@ from harness.audit.result import Audit, Check, ParameterRow, StepRow, Suggestion
 __all__ = [
     "Audit", "AuditError", "Check", "ParameterRow", "SideFault", "StepRow", "Suggestion", "ValueRow", "audit",
     "compare_gradients",
-]  # fmt: skip
+]

@@ -20,7 +20,7 @@ def add(state: State, audit: Audit) -> Audit:
     return replace(
         audit, conventions=tuple(_conventions(audit)), differences=tuple(_differences(audit)),
         suggestions=tuple(_suggestions(state, audit)),
-    )  # fmt: skip
+    )
 
 
 def _conventions(audit: Audit) -> list[str]:
@@ -29,7 +29,7 @@ def _conventions(audit: Audit) -> list[str]:
     if conjugated:
         few = ", ".join(r.name for r in conjugated[:3]) + (f" and {len(conjugated) - 3} more" if conjugated[3:] else "")
         out.append(f"Convention: for {few} jax.grad returns the conjugate of what torch puts into .grad "
-                   "(2 dL/dz against 2 dL/dz*); it is the same derivative.")  # fmt: skip
+                   "(2 dL/dz against 2 dL/dz*); it is the same derivative.")
     zero = [r for r in audit.rows if "sign" in r.blind and r.verdict in HARMLESS]
     if zero:
         few = ", ".join(r.name for r in zero[:3]) + (f" and {len(zero) - 3} more" if zero[3:] else "")
@@ -63,7 +63,7 @@ def _differences(audit: Audit) -> list[str]:
         "conjugate": "still conjugated once the conventions are removed", "sign": "negated on one side",
         "factor": "a constant multiple on one side", "part": "half of the gradient is lost on one side",
         "zero": "zero on one side", "nonfinite": "NaN or infinity on one side", "mismatch": "differs in no simple way",
-    }  # fmt: skip
+    }
     for (verdict, note), rows in list(groups.items())[:6]:
         few = ", ".join(r.name for r in rows[:4]) + (f" and {len(rows) - 4} more" if rows[4:] else "")
         who = {r.culprit for r in rows if r.culprit}
@@ -76,7 +76,7 @@ def _differences(audit: Audit) -> list[str]:
     for side in ("torch", "jax"):
         for word, says in (("conjugate", "along the conjugate of the gradient: the real parts go down the loss, the "
                             "imaginary parts up. Conjugate the gradients before the update"),
-                           ("ascent", "up its loss")):  # fmt: skip
+                           ("ascent", "up its loss")):
             steps = [s for s in audit.steps if getattr(s, side) == word]
             if steps:
                 few = ", ".join(s.name for s in steps[:3]) + (f" and {len(steps) - 3} more" if steps[3:] else "")
@@ -103,17 +103,17 @@ def _suggestions(state: State, audit: Audit) -> list[Suggestion]:
             "back and get torch's number in JAX, conjugate both ends:",
             f"out, pull = jax.vjp({name}, {', '.join(arguments)})\n"
             "grads = jax.tree.map(jnp.conj, pull(jnp.conj(c)))  # torch.autograd.grad(out, inputs, c)",
-        )]  # fmt: skip
+        )]
     grad = f"grads = jax.grad({name}{argnums})({', '.join(arguments)})  # L_x - i L_y"
     plain = [
         grad, "grads = jax.tree.map(jnp.conj, grads)  # L_x + i L_y, the number that torch has in p.grad",
         f"{chosen} = jax.tree.map(lambda p, g: p - lr * g, {chosen}, grads)",
-    ]  # fmt: skip
+    ]
     adam = [
         f"opt = optax.contrib.split_real_and_imaginary(optax.adam(lr))  # once, with state = opt.init({chosen})", grad,
         f"updates, state = opt.update(jax.tree.map(jnp.conj, grads), state, {chosen})",
         f"{chosen} = optax.apply_updates({chosen}, updates)",
-    ]  # fmt: skip
+    ]
     out = [
         Suggestion("A step in JAX that equals torch's p -= lr * p.grad:", "\n".join(plain)),
         Suggestion(
@@ -121,10 +121,10 @@ def _suggestions(state: State, audit: Audit) -> list[Suggestion]:
             "optax.adam alone takes |g|^2 of both and so makes other steps; split_real_and_imaginary makes torch's:",
             "\n".join(adam),
         ),
-    ]  # fmt: skip
+    ]
     if any(not np.iscomplexobj(state.array("jax", x.jax)) for x in state.differentiated):
         out.append(Suggestion(
             "For a real parameter of a complex path both frameworks keep Re alone, without a word. jax.grad(..., "
             "holomorphic=True) gives the derivative only if the function is holomorphic, and nothing checks that."
-        ))  # fmt: skip
+        ))
     return out

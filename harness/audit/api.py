@@ -17,8 +17,8 @@ from harness.audit.faults import AuditError, SideFault
 from harness.audit.mapping import read_mapping
 from harness.audit.result import Audit
 from harness.audit.sides import Local, Remote, arrays
-from harness.run.process import Paths
 from harness.wirtinger import Array
+from harness.workers.process import Paths
 
 Texts = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
 
@@ -57,21 +57,21 @@ def audit(
     side's numbers to the other. timeout: seconds for one request to a side. memory: GiB a side may use, 0 for no limit.
     python: another interpreter for a side. path: folders that are searched for modules (default: the current one).
     Each side runs in a process of its own. Raises AuditError (bad usage); what goes wrong in a side is in `.faults`.
-    """  # fmt: skip
+    """
     given.check_target(torch, "--torch")
     given.check_target(jax, "--jax")
     for option, step in (("--torch-step", torch_step), ("--jax-step", jax_step)):
         if step:
             given.check_target(step, option)
     for word, allowed, option in ((precision, ("", "single", "double"), "precision"),
-                                  (values_from, ("", *SIDES), "values_from")):  # fmt: skip
+                                  (values_from, ("", *SIDES), "values_from")):
         if word not in allowed:
             raise AuditError(f"{option} is one of {', '.join(a for a in allowed if a)}, not {word!r}")
     sources = given.for_sides(_texts(inputs), _texts(torch_inputs), _texts(jax_inputs))
     held = read_mapping(Path(mapping)) if isinstance(mapping, str | os.PathLike) else dict(mapping or {})
     folders = tuple(os.path.abspath(p) for p in (["."] if path is None else path))
     options = Options(rtol, atol, precision, tuple(constant), seed, values_from, held, torch_step, jax_step, folders,
-                      differences, taps)  # fmt: skip
+                      differences, taps)
     folder = Path(tempfile.mkdtemp(prefix="harness-audit-"))
     paths = Paths()
     channels: dict[str, Remote] = {}
@@ -142,8 +142,8 @@ def compare_gradients(
     inputs: a tuple or list of positional arguments, or a dict by argument name; arrays of NumPy, of torch or of JAX,
     in trees. jax_inputs: those of the JAX side where they are others; otherwise both sides get the same numbers.
     Nothing limits time or memory here. jax_enable_x64 is switched on where the inputs are in double precision.
-    """  # fmt: skip
-    from harness.backends._audit_binding import Source
+    """
+    from harness.backends.side.binding import Source
 
     def source(values: Any) -> list[Source]:
         if isinstance(values, dict):
@@ -154,7 +154,7 @@ def compare_gradients(
     right = _portable(inputs) if jax_inputs is None else jax_inputs
     channels: dict[str, Local] = {side: Local(side) for side in SIDES}
     options = Options(rtol, atol, precision, tuple(constant), seed, "", dict(mapping or {}), torch_step, jax_step, (),
-                      differences, taps)  # fmt: skip
+                      differences, taps)
     sources = {"torch": source(left), "jax": source(right)}
     try:
         return run(channels, {"torch": torch_fn, "jax": jax_fn}, sources, options)
@@ -165,7 +165,7 @@ def compare_gradients(
 
 def _portable(inputs: Any) -> Any:
     """The same tree with tensors of torch as NumPy arrays, for the JAX side."""
-    from harness.backends._audit_worker import as_plain
+    from harness.backends.side_worker import as_plain
 
     return as_plain(inputs)
 

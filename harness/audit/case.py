@@ -53,7 +53,7 @@ def save(path: Path, state: State, channels: Mapping[str, Channel]) -> str:
         targets = {side: f"{module}:{side}_side" for side in ("torch", "jax")}
         inputs: dict[str, Any] = {
             v: {"file": data.name, "key": v, "differentiate": active} for v, (_, active) in numbers.items()
-        }  # fmt: skip
+        }
         arrays = {v: a for v, (a, _) in numbers.items()}
     else:
         folder = ""
@@ -63,7 +63,7 @@ def save(path: Path, state: State, channels: Mapping[str, Channel]) -> str:
     kind = "complex" if any(np.iscomplexobj(a) for a, active in numbers.values() if active) else "float"
     width = {True: {"complex": "complex64", "float": "float32"}, False: {"complex": "complex128", "float": "float64"}}
     case = {"id": name, "function": targets, "inputs": inputs, "dtype": width[state.tol.single][kind],
-            "note": f"saved by harness audit from {state.targets['torch']} and {state.targets['jax']}"}  # fmt: skip
+            "note": f"saved by harness audit from {state.targets['torch']} and {state.targets['jax']}"}
     _write(path, yaml.safe_dump({"cases": [case]}, sort_keys=False, width=110))
     modules = sorted({t.partition(":")[0] for t in targets.values()})
     try:

@@ -16,7 +16,7 @@ from harness.audit.mapping import Link, Matching, link
 from harness.audit.patterns import relate
 from harness.audit.result import HARMLESS, Audit, ParameterRow, ValueRow
 from harness.audit.sides import Channel, Evaluated, Loaded, arrays, evaluated, loaded
-from harness.compare.tolerance import Tolerances, tolerances
+from harness.comparison.tolerance import Tolerances, tolerances
 from harness.model import Tolerance
 from harness.report.text import number
 from harness.wirtinger import Array
@@ -147,17 +147,17 @@ def _audited(state: State, sources: Mapping[str, Sequence[Any]], audit: Audit) -
         audit, versions=versions,
         unmatched_torch=tuple(n for n in state.matching.torch_only if state.active("torch", n)),
         unmatched_jax=tuple(n for n in state.matching.jax_only if state.active("jax", n)),
-    )  # fmt: skip
+    )
     if not state.differentiated:
         left, right = (", ".join(x.name for x in state.loaded[s].leaves if x.differentiate) or "none" for s in SIDES)
         raise AuditError(f"no parameter of one side matches one of the other (torch: {left}; jax: {right}); "
-                         "give a mapping file with --map")  # fmt: skip
+                         "give a mapping file with --map")
     found = state.ask("gradient", lambda side: {"repeat": True})
     state.seen = {side: evaluated(found[side]) for side in SIDES}
     state.tol = _tolerances(state)
     notes = [note for side in SIDES for note in state.seen[side].notes]
     notes += [f"{side}: the inputs {', '.join(state.loaded[side].unused)} are not used by the function"
-              for side in SIDES if state.loaded[side].unused]  # fmt: skip
+              for side in SIDES if state.loaded[side].unused]
     warnings = _mutations(state)
     faults = _random(state) + _structure(state)
     if faults:
@@ -181,7 +181,7 @@ def _load(state: State, sources: Mapping[str, Sequence[Any]]) -> None:
     replies = state.ask("load", lambda side: {
         "target": state.targets[side], "sources": sources[side], "path": list(options.path),
         "precision": options.precision, "constant": list(options.constant), "seed": options.seed,
-    })  # fmt: skip
+    })
     state.loaded = {side: loaded(replies[side]) for side in SIDES}
     state.matching = link(state.loaded["torch"].leaves, state.loaded["jax"].leaves, options.mapping)
 
@@ -213,7 +213,7 @@ def _same_inputs(state: State) -> None:
         array = state.array(source, x.torch if source == "torch" else x.jax)
         if np.iscomplexobj(array) and not np.iscomplexobj(state.array(sink, x.jax if sink == "jax" else x.torch)):
             raise AuditError(f"{x.torch} ~ {x.jax} is complex on the {source} side and real on the other: imaginary "
-                             "part cannot be given to it")  # fmt: skip
+                             "part cannot be given to it")
         given[x.jax if sink == "jax" else x.torch] = np.array(x.to_jax(array) if sink == "jax" else x.to_torch(array))
     channel = state.channels[sink]
     channel.ask("replace", arrays=given)
@@ -242,7 +242,7 @@ def _mutations(state: State) -> list[str]:
         if changed:
             names = ", ".join(changed[:4]) + (f" and {len(changed) - 4} more" if len(changed) > 4 else "")
             out.append(f"{side}: the function changes its input {names} in place; the next call sees other numbers. "
-                       "Work on a copy.")  # fmt: skip
+                       "Work on a copy.")
     return out
 
 
@@ -276,7 +276,7 @@ def _structure(state: State) -> list[SideFault]:
             kinds = ["complex" if np.iscomplexobj(v) else "real" for v in (x, y)]
             name = "" if a == "value" else f" as {b}"
             out.append(SideFault("jax", "structure",
-                                 f"the function returns {kinds[1]} numbers{name}, torch's are {kinds[0]}"))  # fmt: skip
+                                 f"the function returns {kinds[1]} numbers{name}, torch's are {kinds[0]}"))
     return out
 
 
@@ -297,7 +297,7 @@ def _values(state: State) -> tuple[ValueRow, ...]:
             name, a.shape, _shown(a), _shown(b), verdict, found.max_abs, found.max_rel,
             pattern.sentence if pattern else "",
             pattern.word if pattern else "equal", pattern.factor if pattern else float("nan"),
-        ))  # fmt: skip
+        ))
     return tuple(rows)
 
 
@@ -326,13 +326,13 @@ def _rows(state: State) -> tuple[ParameterRow, ...]:
         rows.append(ParameterRow(
             x.torch, x.jax, a.shape, dtype, x.turned, found.verdict, found.relation, found.factor, found.max_abs,
             found.max_rel, found.blind, note.rstrip("; "), max(largest(left), largest(right)),
-        ))  # fmt: skip
+        ))
     return tuple(rows)
 
 
 def _started(state: State, audit: Audit) -> Audit:
     """Where it starts: what the taps say, and what the functions called do at the user's own numbers."""
-    from harness.audit import start
+    from harness.audit import origin as start
 
     return start.add(state, audit)
 

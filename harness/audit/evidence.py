@@ -142,7 +142,7 @@ def _checks(state: State, directions: Sequence[Direction]) -> list[Check]:
             return {"directions": [dict(d.arrays) for d in directions]}
         return {"directions": [
             {links[n].jax: _as_leaf(state, links[n], a) for n, a in d.arrays.items()} for d in directions
-        ]}  # fmt: skip
+        ]}
 
     replies = state.ask("differences", fields)
     out = []
@@ -215,7 +215,7 @@ def _check(state: State, side: str, direction: Direction, found: Mapping[str, fl
         if consistent and allowed > 0.1 * max(abs(predicted), float(terms)):
             consistent = None
     return Check(side, tuple(x.torch for x in direction.links), direction.word, predicted, estimate, error, consistent,
-                 other, int(found["values"]))  # fmt: skip
+                 other, int(found["values"]))
 
 
 def _square(state: State, side: str, x: Link, direction: Direction) -> float:
@@ -240,7 +240,7 @@ def _bisected(state: State, audit: Audit, checks: Sequence[Check]) -> list[Check
         halves = [suspects[: len(suspects) // 2], suspects[len(suspects) // 2 :]]
         tried = _checks(state, [_random(state, half, "random", 3 + k) for k, half in enumerate(halves)])
         bad = [k for k, half in enumerate(halves)
-               if any(c.consistent is False and c.where == tuple(x.torch for x in half) for c in tried)]  # fmt: skip
+               if any(c.consistent is False and c.where == tuple(x.torch for x in half) for c in tried)]
         found = [c for c in tried if c.consistent is False]
         if len(bad) != 1:
             break
@@ -262,19 +262,19 @@ def _sentence(audit: Audit, checks: Sequence[Check], culprit: str) -> str:
     spent = f" ({values} evaluations, both sides together)"
     decided = [c for c in checks if c.consistent is not None]
     worst = max((abs(c.predicted - c.estimate) / max(abs(c.predicted), abs(c.estimate), 1e-300)
-                 for c in decided if c.consistent), default=0.0)  # fmt: skip
+                 for c in decided if c.consistent), default=0.0)
     if culprit:
         c = next((c for c in checks if c.consistent is False and c.direction == "difference"),
-                 next(c for c in checks if c.consistent is False))  # fmt: skip
+                 next(c for c in checks if c.consistent is False))
         where = c.where[0] if len(c.where) == 1 else f"{len(c.where)} parameters"
         who = "Both sides are" if culprit == "both" else f"The {culprit} side is"
         return (f"{who} wrong: its gradient is not the derivative of its own value. For {where} it predicts "
-                f"{c.predicted:.6g}, the value changes by {c.estimate:.6g} ± {c.error:.1g}{spent}.")  # fmt: skip
+                f"{c.predicted:.6g}, the value changes by {c.estimate:.6g} ± {c.error:.1g}{spent}.")
     undecided = [c for c in checks if c.consistent is None]
     needed = [c for c in undecided if c.direction == "difference"]
     if not decided or (needed and not any(c.direction == "difference" for c in decided)):
         return ("Finite differences are inconclusive here: their error is as large as what they should show. "
-                f"Audit in double precision (--precision double){spent}.")  # fmt: skip
+                f"Audit in double precision (--precision double){spent}.")
     same = "Each side's gradient is the derivative of its own value"
     size = f" (to {worst:.1g}, by finite differences; {values} evaluations, both sides together)"
     if not audit.values_agree:

@@ -17,7 +17,7 @@ from harness.wirtinger import Array
 _DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
     "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?", "C64": "<c8", "C128": "<c16",
-}  # fmt: skip
+}
 _MAX_HEADER = 100_000_000  # bytes, the format's own limit
 
 

@@ -43,7 +43,7 @@ def _constant_factor(audit: Audit) -> list[str]:
     values = [v for v in audit.values if v.word == "factor" and abs(v.factor / c - 1) < 1e-3]
     if whole and values:
         return [f"A factor {c if abs(c) >= 1 else 1 / c:.6g} in the loss of the {side} side: the value and every "
-                "gradient carry it."]  # fmt: skip
+                "gradient carry it."]
     if whole:
         return [
             f"Every gradient of torch is {shown} times JAX's, and the values agree: a factor in the gradient alone."
@@ -92,7 +92,7 @@ def _real_gradients(state: State) -> list[str]:
         if names:
             few = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
             out.append(f"On the {side} side the imaginary part of {few} does not reach the loss: .real (or a cast to "
-                       "real numbers) too early, right after it.")  # fmt: skip
+                       "real numbers) too early, right after it.")
     return out
 
 

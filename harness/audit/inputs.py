@@ -77,5 +77,5 @@ def as_messages(given: Sequence[Given], states: Mapping[str, Mapping[str, Array]
         messages.append({
             "argument": g.argument, "function": g.text if g.is_function else "",
             "arrays": None if held is None else dict(held), "nest": nest,
-        })  # fmt: skip
+        })
     return messages

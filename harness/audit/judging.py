@@ -1,6 +1,6 @@
 """One parameter's gradient on both sides: verdict, relation of the raw results, sizes, blindness.
 
-The words, and the hypotheses behind them, are those of harness.compare; the scale is another. A gradient's entries are
+The words, and the hypotheses behind them, are harness.comparison's; the scale is another. A gradient's entries are
 long sums, so rounding is measured against the largest entry of the parameter, and a parameter whose whole gradient is
 rounding noise of the others is judged against them.
 """
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.compare.batch import VERDICTS, judge_batch
-from harness.compare.form import Form
-from harness.compare.tolerance import Tolerances
+from harness.comparison.batch import VERDICTS, judge_batch
+from harness.comparison.tolerance import Tolerances
+from harness.comparison.value_kinds import Form
 from harness.wirtinger import Array, components, signed
 
 #: Entries that the hypotheses (conjugate, factor, ...) are tried on; the sizes are measured on all of them.
@@ -135,7 +135,7 @@ def _same_pattern(x: Array, y: Array) -> Array:
 def _explain(
     a: Array, b: Array, where: Array, tol: Tolerances, floor: float, is_complex: bool
 ) -> tuple[str, float, str]:
-    """(verdict, factor, note) of the entries that differ, by the hypotheses of harness.compare on a sample of them."""
+    """(verdict, factor, note) of the entries that differ, by harness.comparison's hypotheses on a sample of them."""
     if where.size > SAMPLE:
         where = where[np.linspace(0, where.size - 1, SAMPLE).astype(np.int64)]
     form = Form(False, where.size, 1, is_complex)

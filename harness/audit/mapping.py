@@ -21,7 +21,7 @@ Axes = tuple[int, ...]
 _SAME = {
     "kernel": "weight", "embedding": "weight", "scale": "weight", "w": "weight", "b": "bias", "mean": "runningmean",
     "var": "runningvar", "gamma": "weight", "beta": "bias",
-}  # fmt: skip
+}
 _WRAPPERS = {"params", "model", "module", "variables", "layers", "layer", "net", "batchstats", "self"}
 
 
@@ -216,7 +216,7 @@ def _written(
             raise AuditError(f"the mapping names {b!r} of the JAX side twice")
         x, y = _array(left[a]), _array(right[b])
         axes = tuple(entry.get("axes") or ((*range(x.ndim - 2), x.ndim - 1, x.ndim - 2) if entry.get("transpose")
-                     and x.ndim > 1 else ()))  # fmt: skip
+                     and x.ndim > 1 else ()))
         if axes and sorted(axes) != list(range(x.ndim)):
             raise AuditError(
                 f"the mapping of {a}: axes must be a permutation of {list(range(x.ndim))}, not {list(axes)}"

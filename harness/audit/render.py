@@ -71,7 +71,7 @@ def _wrapped(sentences: Any, size: int, indent: str = "") -> str:
     return "\n".join(
         textwrap.fill(s, size, initial_indent=indent, subsequent_indent=indent + "  ", break_long_words=False,
                       break_on_hyphens=False) for s in sentences
-    )  # fmt: skip
+    )
 
 
 def _section(title: str, sentences: Any, size: int, colour: bool) -> str:
@@ -88,7 +88,7 @@ def _faults(audit: Audit, size: int, colour: bool) -> str:
         if printed:
             last = printed.splitlines()[-6:]
             lines.append(f"  it printed: {last[0]}" if len(last) == 1 else "  it printed last:\n" + "\n".join(
-                "    " + plain_text.clip(x, size - 4) for x in last))  # fmt: skip
+                "    " + plain_text.clip(x, size - 4) for x in last))
     return "\n".join(lines)
 
 
@@ -98,7 +98,7 @@ def _values(audit: Audit, size: int, colour: bool) -> str:
         name = "Value" if v.name == "value" else f"Value {v.name}"
         looks = style(v.verdict)
         words = {"agree": "agree", "precision": "agree to single precision or so", "value": "differ",
-                 "nonfinite": "differ in NaN or infinity"}[v.verdict]  # fmt: skip
+                 "nonfinite": "differ in NaN or infinity"}[v.verdict]
         mark = _paint(f"{looks.symbol} {words}", looks.colours.terminal, colour)
         lines.append(f"{name}: {v.torch} (torch), {v.jax} (jax): {mark}, largest relative difference {v.max_rel:.2g}")
     if len(audit.values) > 4:
@@ -116,15 +116,15 @@ def _parameters(audit: Audit, size: int, colour: bool) -> str:
         shape = "x".join(map(str, r.shape)) or "scalar"
         factor = f" {r.factor:.4g}" if not math.isnan(r.factor) else ""
         cells.append([f"{looks.symbol} {r.verdict}{factor}", r.name, shape, _short(r.dtype), r.relation,
-                      f"{r.max_abs:.1e}", f"{r.max_rel:.1e}", r.blind, r.culprit])  # fmt: skip
+                      f"{r.max_abs:.1e}", f"{r.max_rel:.1e}", r.blind, r.culprit])
     header = ["verdict", "parameter", "shape", "dtype", "raw", "max abs", "max rel", "blind", "wrong"]
     keep = [k for k, h in enumerate(header) if h not in ("blind", "wrong") or any(row[k] for row in cells)]
     table = plain_text.table([header[k] for k in keep], [[row[k] for k in keep] for row in cells], size,
-                             right="max abs,max rel")  # fmt: skip
+                             right="max abs,max rel")
     lines = table.splitlines()
     if colour:
         painted = [_paint(line, style(r.verdict, r.relation).colours.terminal, True)
-                   for line, r in zip(lines[1:], shown, strict=True)]  # fmt: skip
+                   for line, r in zip(lines[1:], shown, strict=True)]
         lines = [lines[0], *painted]
     rest = len(audit.rows) - len(shown)
     if rest:
@@ -184,7 +184,7 @@ def plain(audit: Audit) -> dict[str, Any]:
         "suggestions": [asdict(v) for v in audit.suggestions],
         "faults": [{"side": f.side, "word": f.word, "sentence": f.sentence, "detail": f.detail} for f in audit.faults],
         "exit_status": audit.exit_status,
-    }  # fmt: skip
+    }
     cleaned: dict[str, Any] = _clean(out)
     return cleaned
 

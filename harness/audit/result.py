@@ -156,7 +156,7 @@ class Audit:
         return bool(
             not self.values_agree or not self.gradients_agree or steps or self.culprit or self.warnings
             or self.unmatched_torch or self.unmatched_jax
-        )  # fmt: skip
+        )
 
     @property
     def exit_status(self) -> int:

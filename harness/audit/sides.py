@@ -12,12 +12,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from harness.audit.faults import SideFault
-from harness.run.process import Kind, Paths, Worker
-from harness.run.protocol import pack
+from harness.runs.protocol import pack
 from harness.tapping import Tapped
 from harness.wirtinger import Array
+from harness.workers.process import Kind, Paths, Worker
 
-_MODULE = "harness.backends._audit_worker"
+_MODULE = "harness.backends.side_worker"
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def evaluated(reply: Mapping[str, Any]) -> Evaluated:
     return Evaluated(
         arrays(reply["outputs"]), {k: _got(v) for k, v in reply["gradients"].items()}, reply["unsteady"],
         reply["unsteady_where"], tuple(reply["mutated"]), reply["tapped"], tuple(reply["notes"]),
-    )  # fmt: skip
+    )
 
 
 def tapped(reply: Mapping[str, Any]) -> list[Tapped]:
@@ -181,7 +181,7 @@ class Remote:
             raise SideFault(
                 self.side, "timeout", f"no answer after {self._timeout:g} s while {self._step}; it was stopped "
                 "(--timeout sets the limit)", printed=self.printed,
-            )  # fmt: skip
+            )
         resident = worker.resident()
         self.peak = max(self.peak, resident)
         if self._memory and resident > self._memory * 2**30:
@@ -189,7 +189,7 @@ class Remote:
             raise SideFault(
                 self.side, "memory", f"the process outgrew {self._memory:g} GiB while {self._step} "
                 "(--memory sets the limit)", printed=self.printed,
-            )  # fmt: skip
+            )
         worker.flush()
         waiting = [fd for fd, ended in ((worker.frames, worker.silent), (worker.log, worker.deaf)) if not ended]
         ready, _, _ = select.select(waiting, [worker.inbox] if worker.congested else [], [], 0.02)
@@ -225,7 +225,7 @@ class Local:
     """A side in this process: for callables that cannot be imported elsewhere. No limits, nothing captured."""
 
     def __init__(self, side: str) -> None:
-        from harness.backends._audit_worker import make_side
+        from harness.backends.side_worker import make_side
 
         self.side = side
         self._side = make_side(side)
@@ -237,7 +237,7 @@ class Local:
         self._request = (request, fields)
 
     def answer(self) -> dict[str, Any]:
-        from harness.backends._audit_faults import AuditFault
+        from harness.backends.side.faults import AuditFault
 
         name, fields = self._request
         try:
@@ -254,7 +254,7 @@ class Local:
         return {
             "versions": self._side.versions(), "raw_sign": self._side.raw_sign, "unused": self._side.unused,
             "leaves": [[x.name, x.argument, x.differentiate, x.array] for x in leaves],
-        }  # fmt: skip
+        }
 
     def _replace(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
         self._side.replace(arrays)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.audit.arrays import Related, in_layout, related, words
+from harness.comparison.arrays import Related, in_layout, related, words
 from harness.tapping import Tapped
 
 #: What a comparison at one tap may say.
@@ -65,7 +65,7 @@ def where_it_starts(
 
     left, right: in the order in which each side called them, gradients as L_x + i L_y. sides: what they are called.
     rtol: relative to the largest entry of an array, default the square root of the spacing of 1 in its dtype.
-    """  # fmt: skip
+    """
     if not left and not right:
         return None
     ours = {t.name: t for t in left if t.name != "..."}
@@ -74,14 +74,14 @@ def where_it_starts(
         _compared(ours[name], theirs[name], sides, rtol) if name in ours and name in theirs
         else At(name, UNKNOWN, f"only {sides[name in theirs]} has this tap", side=sides[name in theirs])
         for name in _order(list(ours), list(theirs))
-    ]  # fmt: skip
+    ]
     forward = next((t for t in taps if t.value == DIFFERENT), None)
     backward = next((t for t in reversed(taps) if t.gradient == DIFFERENT), None)
     said = [*_forward(taps, forward), *_backward(taps, backward, forward), *_alone(taps, sides)]
     if [n for n in ours if n in theirs] != [n for n in theirs if n in ours]:
         said.append(f"the two sides pass their taps in another order: the order here is {sides[0]}'s")
     said += [f"{side}: {t.note}" for side, found in zip(sides, (left, right), strict=True) for t in found
-             if t.name == "..."]  # fmt: skip
+             if t.name == "..."]
     return Start(*sides, tuple(taps), forward.name if forward else "", backward.name if backward else "", tuple(said))
 
 
@@ -106,7 +106,7 @@ def _compared(left: Tapped, right: Tapped, sides: tuple[str, str], rtol: float |
         said = f"the shapes differ: {_shape(left)} and {_shape(right)}"
     state, clause, relation = _gradient(left, right, sides, value, rtol)
     return At(left.name, SAME if value.same else DIFFERENT, said, value.relation, state, clause, relation, "",
-              -1 if value.same else value.where)  # fmt: skip
+              -1 if value.same else value.where)
 
 
 def _gradient(
@@ -131,7 +131,7 @@ def _gradient(
     present = left if lacking == sides[1] else right
     if absent.connected is False and present.connected is True:
         return DIFFERENT, (f"{lacking} has no gradient ({absent.note}), {have[0]} has one: "
-                           f"{lacking}'s side is cut off from the parameters before this tap"), "cut"  # fmt: skip
+                           f"{lacking}'s side is cut off from the parameters before this tap"), "cut"
     return UNKNOWN, f"{lacking}: {absent.note}", ""
 
 

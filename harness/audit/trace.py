@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.audit.catalogued import Known, cases_of, known
-from harness.audit.recorded import finding, releases, wrong_in
+from harness.audit.catalogue_lookup import Known, cases_of, known
+from harness.audit.release_history import finding, releases, wrong_in
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Observe = Callable[[str, Sequence[tuple[str, str, str, Array]]], Sequence[Mapping[str, Any]]]
@@ -50,8 +50,8 @@ def suspects(
 ) -> list[Suspect]:
     """Functions that differ, those with a culprit first.
 
-    calls: what harness.backends._trace_torch.trace returned. observe(family, functions): see
-    harness.backends._elements.observe; asked once for each family. versions: "torch" and "jax", for the sentences.
+    calls: what harness.backends.torch.trace.trace returned. observe(family, functions): see
+    harness.backends.elementwise.observe; asked once for each family. versions: "torch" and "jax", for the sentences.
     """
     asked: list[tuple[Mapping[str, Any], Known, Array]] = []
     for call in calls:
@@ -122,11 +122,11 @@ def _within(version: str, first: str, last: str) -> bool:
 def _suspect(
     call: Mapping[str, Any], function: Known, points: Array, torch: Mapping[str, Any], jax: Mapping[str, Any],
     versions: Mapping[str, str],
-) -> Suspect | None:  # fmt: skip
-    from harness.atlas.judge import judge, verdicts
-    from harness.atlas.observe import Observed
-    from harness.compare.batch import VERDICT
-    from harness.compare.tolerance import tolerances
+) -> Suspect | None:
+    from harness.comparison.batch import VERDICT
+    from harness.comparison.tolerance import tolerances
+    from harness.pointwise.judge import judge, verdicts
+    from harness.pointwise.observe import Observed
 
     dtype = str(points.dtype)
     tol = tolerances(dtype)
@@ -158,15 +158,15 @@ def _suspect(
         data = torch if side == "torch" else jax
         right = f", right is {_derivative(truth.high[k])}" if truth is not None and truth.known[k] else ""
         told += f"; e.g. at {function.argument} = {_number(points[some[k]])} {side} has " \
-                f"{_derivative(data['reverse'][some[k]])}{right}"  # fmt: skip
+                f"{_derivative(data['reverse'][some[k]])}{right}"
     return Suspect(call["function"], function.name, call["where"], dtype, int(call["total"]), points.size, int(at.size),
-                   wrong, int(valid.sum()), tuple(at.tolist()), told)  # fmt: skip
+                   wrong, int(valid.sum()), tuple(at.tolist()), told)
 
 
 def _truth(function: Known, points: Array) -> tuple[Any, Any]:
     """(truth, the differentials beside points on a cut or a kink) by the reference; (None, None) where it has none."""
-    from harness.atlas.judge import Beside
-    from harness.atlas.truth import Reference, sides
+    from harness.pointwise.judge import Beside
+    from harness.pointwise.truth import Reference, sides
 
     if not function.reference:
         return None, None
@@ -174,7 +174,7 @@ def _truth(function: Known, points: Array) -> tuple[Any, Any]:
     exact = points.astype(np.float64 if is_real else np.complex128)
     try:
         reference = Reference(function.reference, function.argument, is_real=is_real, single=points.itemsize <= 4 * (
-            1 if is_real else 2))  # fmt: skip
+            1 if is_real else 2))
         truth = reference.at(exact)
         at = np.flatnonzero(~truth.known & np.isfinite(truth.value))
         if not at.size:
@@ -184,7 +184,7 @@ def _truth(function: Known, points: Array) -> tuple[Any, Any]:
             return truth, None
         count = around.value.size // at.size
         return truth, Beside(at, truth.jump[at], around.value.reshape(-1, count),
-                             around.high.reshape(at.size, count, *around.high.shape[1:]))  # fmt: skip
+                             around.high.reshape(at.size, count, *around.high.shape[1:]))
     except Exception:  # a text that only a framework can evaluate: then nothing decides
         return None, None
 
@@ -192,11 +192,11 @@ def _truth(function: Known, points: Array) -> tuple[Any, Any]:
 def _sentence(
     call: Mapping[str, Any], function: Known, points: Array, at: Array, wrong: Mapping[str, int], valid: Array,
     versions: Mapping[str, str], every: bool,
-) -> str:  # fmt: skip
+) -> str:
     place = f" ({call['where']})" if call["where"] else ""
     total = int(call["total"])
     among = f"{points.size:,} sampled of your {total:,} elements" if points.size < total else (
-        f"your {total:,} elements" if total > 1 else "your one element")  # fmt: skip
+        f"your {total:,} elements" if total > 1 else "your one element")
     told = f"your function calls `{call['function']}`{place}"
     region, holds = _region(points[at], points)
     where = f"{at.size:,} of {among}" + (f", all with {region}" if region else "")
@@ -237,7 +237,7 @@ def _region(some: Array, every: Array) -> tuple[str, Callable[[Array], Array]]:
             ("Im z = 0 and Re z < 0", lambda v: (v.imag == 0) & (v.real < 0)), ("Im z = 0", lambda v: v.imag == 0),
             ("Re z = 0", lambda v: v.real == 0), ("Re z < 0", lambda v: v.real < 0), ("Re z > 0", lambda v: v.real > 0),
             ("Im z < 0", lambda v: v.imag < 0), ("Im z > 0", lambda v: v.imag > 0),
-        ]  # fmt: skip
+        ]
     else:
         tests += [("x < 0", lambda v: v < 0), ("x > 0", lambda v: v > 0)]
     tests += [(f"|{z}| < 1", lambda v: np.abs(v) < 1), (f"|{z}| > 1", lambda v: np.abs(v) > 1)]

@@ -12,9 +12,9 @@ GROUP = "wirtinger_harness.backends"
 
 #: What this package brings itself; used where its metadata is absent (a checkout on sys.path).
 BUILT_IN = {
-    "torch.autograd": "harness.backends.torch_autograd:TorchAutograd",
-    "torch.func": "harness.backends.torch_func:TorchFunc",
-    "jax": "harness.backends.jax:Jax",
+    "torch.autograd": "harness.backends.torch.autograd:TorchAutograd",
+    "torch.func": "harness.backends.torch.func:TorchFunc",
+    "jax": "harness.backends.jax.backend:Jax",
     "reference": "harness.backends.reference:Reference",
 }
 

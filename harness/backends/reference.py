@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from harness.backends._rows import Rows, Wrong, output_names, unspelled
-from harness.backends._site import pair_name
 from harness.backends.base import DONE, Backend, Device, Step
+from harness.backends.rows import Rows, Wrong, output_names, unspelled
+from harness.backends.site import pair_name
 from harness.expr import Unsupported
 from harness.model import CaseError, Observation, Point, Task
 from harness.wirtinger import TORCH, Array, Convention
@@ -208,7 +208,7 @@ def _columns(task: Task, point: Point) -> dict[str, slice]:
 def _closed_forms(rows: Rows, task: Task, function: Compiled, point: Point) -> Iterator[Observation]:
     if not task.derivative:
         return
-    from harness.reference.closed import closed_form
+    from harness.reference.closed_forms import closed_form
 
     output = output_names(task, 1)[0]
     for derivative in task.derivative:

@@ -13,4 +13,4 @@ from harness.cases.serial import digest, from_json, point_arrays, to_json
 __all__ = [
     "CaseErrors", "catalogue_path", "digest", "from_json", "known_schema", "lint", "load", "point_arrays",
     "points_schema", "schema", "to_json",
-]  # fmt: skip
+]

@@ -105,7 +105,7 @@ def _expand(given: Path, problems: Problems) -> Iterator[CaseFile]:
         if real.name in _OTHERS:
             raise CaseError(
                 f"this file holds {_OTHERS[real.name]}, not cases", Place(shown, 1, 1),
-                "name the folder, or a file of cases")  # fmt: skip
+                "name the folder, or a file of cases")
         yield CaseFile(real, shown, None)
         return
     count = 0

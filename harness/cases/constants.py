@@ -25,7 +25,7 @@ _COMPLEX_LIKE = re.compile(r"[-+0-9.eEjJinfaNI()\s]+")
 _NAMES: Mapping[str, float] = {
     "pi": math.pi, "e": math.e, "tau": math.tau, "inf": math.inf, "nan": math.nan,
     "tiny": 2.0**-1022, "subnormal": 5e-324, "huge": math.ldexp(2 - 2.0**-52, 1023), "eps": 2.0**-52,
-}  # fmt: skip
+}
 _FUNCTIONS: Mapping[str, tuple[Callable[[float], float], Callable[[complex], complex]]] = {
     name: (getattr(math, name), getattr(cmath, name))
     for name in ("sqrt", "exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh")
@@ -196,4 +196,4 @@ def _call(pair: tuple[Callable[[float], float], Callable[[complex], complex]], a
 
 _OPERATIONS: Mapping[type[ast.operator], Callable[[Number, Number], Number]] = {
     ast.Add: _add, ast.Sub: _subtract, ast.Mult: _multiply, ast.Div: _divide, ast.Pow: _power,
-}  # fmt: skip
+}

@@ -52,7 +52,7 @@ class Known:
             if node is not None:
                 found += expectations.expectations(
                     node, [p.name for p in case.points], [i.name for i in case.inputs], case.outputs, case.dtypes,
-                    problems, common=cause.common, cause=cause.id)  # fmt: skip
+                    problems, common=cause.common, cause=cause.id)
         return replace(case, expect=tuple(found))
 
     def check_cases(self, root: Path, known: Collection[str], problems: Problems) -> None:
@@ -97,5 +97,5 @@ def _cause(node: Node, seen: dict[str, Place]) -> Cause:
     cases = document.table(table.entries["in"], "in", None, table.entries["in"].place)
     common = Table(
         {key: table.entries[key] for key in SHARED if key in table},
-        table.keys, table.place)  # fmt: skip
+        table.keys, table.place)
     return Cause(common, name, cases)

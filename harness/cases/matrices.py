@@ -81,7 +81,7 @@ def _orthogonal(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Arra
     "triangular", "triangular, well away from singular",
     Parameter("side", "word", "lower", "which triangle is filled", ("lower", "upper")),
     Parameter("diagonal", "word", "free", "ones, or free: of modulus at least 1/2", ("free", "ones")), axes=2,
-)  # fmt: skip
+)
 def _triangular(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Array:
     a = d.normal(shape, is_complex)
     rows, columns = np.indices(shape[-2:])
@@ -104,7 +104,7 @@ def _diagonal(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Array:
 @sampler(
     "low-rank", "of exactly the given rank, in every precision (short binary fractions)",
     Parameter("rank", "integer", 1, "the rank", low=0, high=MAX_SIDE), axes=2,
-)  # fmt: skip
+)
 def _low_rank(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Array:
     lead, n, m = _sides(shape)
     return _exact_rank(d, lead, n, m, min(p["rank"], n, m), is_complex)
@@ -144,7 +144,7 @@ def _well(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Array:
 @sampler(
     "ill-conditioned", "random singular vectors, singular values geometric from 1 down to 1/cond",
     Parameter("cond", "number", 1e6, "condition number", low=1.0, high=1e16), axes=2,
-)  # fmt: skip
+)
 def _ill(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Array:
     k = min(shape[-2:])
     exponents = np.linspace(0.0, 1.0, k) if k > 1 else np.zeros(k)
@@ -158,7 +158,7 @@ def _invertible(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Arra
 
 
 @sampler("normal-matrix", "U D U^H with unitary U and complex D: commutes with its adjoint, to rounding",
-         kinds=("complex",), axes=2, square=True)  # fmt: skip
+         kinds=("complex",), axes=2, square=True)
 def _normal_matrix(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Array:
     lead, n, _ = _sides(shape)
     u = d.orthonormal(lead, n, n, True)
@@ -176,7 +176,7 @@ def _repeated(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Array:
 @sampler(
     "jordan", "one Jordan block: a single eigenvalue with a single eigenvector",
     Parameter("eigenvalue", "number", 1.0, "the eigenvalue"), axes=2, square=True,
-)  # fmt: skip
+)
 def _jordan(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Array:
     n = shape[-1]
     block = p["eigenvalue"] * np.eye(n) + np.eye(n, k=1)
@@ -189,7 +189,7 @@ def _nilpotent(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Array
 
 
 @sampler("projector", "Hermitian and equal to its square, to rounding",
-         Parameter("rank", "integer", 1, "the rank", low=0, high=MAX_SIDE), axes=2, square=True)  # fmt: skip
+         Parameter("rank", "integer", 1, "the rank", low=0, high=MAX_SIDE), axes=2, square=True)
 def _projector(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Array:
     lead, n, _ = _sides(shape)
     q = d.orthonormal(lead, n, min(p["rank"], n), is_complex)

@@ -163,7 +163,7 @@ _half_plane("lower-half-plane", "imaginary part at most -margin", 0, -1)
 @sampler(
     "quadrant", "one quadrant of the plane, counted counter-clockwise",
     Parameter("number", "integer", 1, "1, 2, 3 or 4", choices=(1, 2, 3, 4)), MARGIN, kinds=("complex",),
-)  # fmt: skip
+)
 def _quadrant(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Array:
     re_sign, im_sign = {1: (1, 1), 2: (-1, 1), 3: (-1, -1), 4: (1, -1)}[p["number"]]
     re, im = (tidy(np.abs(d.normal(shape)) + p["margin"]) for _ in range(2))
@@ -173,7 +173,7 @@ def _quadrant(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Array:
 @sampler(
     "sector", "angle uniform between low and high (radians), modulus between 0.5 and 2",
     *bounds(-0.7, 0.7, "angle"), kinds=("complex",),
-)  # fmt: skip
+)
 def _sector(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Array:
     angle, radius = p["low"] + d.unit(shape) * (p["high"] - p["low"]), d.uniform(shape, 0.5, 2.0)
     return tidy(join(radius * np.cos(angle), radius * np.sin(angle)))
@@ -184,7 +184,7 @@ def _sector(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Array:
     Parameter("low", "integer", -3, "smallest", low=-(2.0**31), high=2.0**31),
     Parameter("high", "integer", 3, "largest", low=-(2.0**31), high=2.0**31),
     kinds=("complex", "real", "integer"),
-)  # fmt: skip
+)
 def _integers(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Array:
     re = d.integers(shape, p["low"], p["high"])
     return join(re, d.integers(shape, p["low"], p["high"])) if is_complex else re
@@ -201,7 +201,7 @@ def _signs(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Array:
 @sampler(
     "bernoulli", "true with the given probability",
     Parameter("probability", "number", 0.5, "of true", (), 0.0, 1.0), kinds=("boolean",),
-)  # fmt: skip
+)
 def _bernoulli(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Array:
     out: Array = d.unit(shape) < p["probability"]
     return out
@@ -227,7 +227,7 @@ def _sorted(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Array:
 
 
 @sampler("ties", "few different values, so that some are equal",
-         Parameter("levels", "integer", 2, "number of different values of a part", low=1, high=1000))  # fmt: skip
+         Parameter("levels", "integer", 2, "number of different values of a part", low=1, high=1000))
 def _ties(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Array:
     levels = p["levels"]
     parts = [d.integers(shape, 0, levels - 1) - (levels - 1) / 2 + 0.25 for _ in range(2 if is_complex else 1)]
@@ -235,7 +235,7 @@ def _ties(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Array:
 
 
 @sampler("sparse", "normal, but zero with probability 1 - density",
-         Parameter("density", "number", 0.3, "probability of a value that is not zero", (), 0.0, 1.0))  # fmt: skip
+         Parameter("density", "number", 0.3, "probability of a value that is not zero", (), 0.0, 1.0))
 def _sparse(d: Draws, shape: Shape, is_complex: bool, p: Parameters) -> Array:
     values = d.normal(shape, is_complex)
     return np.where(d.unit(shape) < p["density"], values, np.zeros_like(values))

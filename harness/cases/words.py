@@ -17,7 +17,7 @@ from harness.model import KINDS, PRECISION, CaseError, Place
 VERDICTS = (
     "unsupported", "error", "crash", "timeout", "branch", "value", "agree", "precision", "nonfinite", "choice",
     "gauge", "conjugate", "sign", "factor", "part", "zero", "mismatch",
-)  # fmt: skip
+)
 QUANTITIES = ("value", "differential", "raw", "hessian")
 AXES = ("backend", "api", "mode", "device", "dtype", "version")
 DTYPES = tuple(PRECISION)
@@ -31,7 +31,7 @@ _MEANT = {
     "float": "real", "float32": "real", "float64": "real", "double": "real", "single": "real", "half": "real",
     "complex64": "complex", "complex128": "complex", "cfloat": "complex", "cdouble": "complex",
     "int32": "integer", "int64": "integer", "long": "integer", "logical": "boolean",
-}  # fmt: skip
+}
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 MAX_NAME = 100

@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(_overview(), end="")
         return EXIT_OK if words else EXIT_BAD
     if words[0] in ("-V", "--version"):
-        from harness import __version__
+        from harness.version import __version__
 
         print(f"harness {__version__}")
         return EXIT_OK

@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--top", type=int, default=_ROWS, metavar="N",
         help=f"rows of the table form (default: {_ROWS}; 0: all); the other forms always have all",
-    )  # fmt: skip
+    )
     add_format(parser)
 
 
@@ -60,7 +60,7 @@ def terminal(frame: pd.DataFrame, top: int = 0, size: int | None = None) -> str:
         rows.append([
             row["case"], _DTYPES.get(row["dtype"], row["dtype"]), row["backend"], _APIS.get(row["api"], ""),
             str(row["points"]), *errors, row["at"],
-        ])  # fmt: skip
+        ])
     if size < _ROOM:
         head, rows = head[:-1], [row[:-1] for row in rows]
     lines = [

@@ -24,6 +24,6 @@ def execute(args: argparse.Namespace) -> int:
     made = atlas(
         args.function, window=args.window, size=args.size, backends=args.backend, output=args.output, dtype=args.dtype,
         reference=not args.no_reference, real=args.real, cases=load([catalogue_path()]), axes=not args.no_axes,
-    )  # fmt: skip
+    )
     print(f"{made.path}  ({made.seconds['total']:.1f} s)\n{made.caption}")
     return 0

@@ -48,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--save-case", metavar="FILE", help="write a YAML case for harness run beside its .npz")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     parser.add_argument("--output", metavar="FILE", help="write to FILE instead of standard output")
-    parser.add_argument("--verbose", action="store_true", help="also the traceback of what a side raised")  # fmt: skip
+    parser.add_argument("--verbose", action="store_true", help="also the traceback of what a side raised")
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -70,7 +70,7 @@ def execute(args: argparse.Namespace) -> int:
         rtol=args.rtol, atol=args.atol, precision=args.precision or "", constant=args.constant,
         values_from=args.values_from or "", nest=args.nest, torch_step=args.torch_step, jax_step=args.jax_step,
         timeout=args.timeout, memory=args.memory, seed=args.seed, python=pythons, save_case=args.save_case,
-    )  # fmt: skip
+    )
     if args.format == "json":
         write(json.dumps(found.to_json(), indent=1), args.output)
     else:

@@ -36,7 +36,7 @@ def execute(args: argparse.Namespace) -> int:
     from harness.cases import load
     from harness.cli.progress import counter
     from harness.coverage import coverage
-    from harness.run.planning import chosen
+    from harness.runs.planning import chosen
 
     paths, allow = catalogue_paths(args)
     cases = chosen(load(paths, allow=allow), args.select)
@@ -61,7 +61,7 @@ def _tree(found: Coverage, args: argparse.Namespace) -> dict[str, Any]:
             tree[status] = [
                 {"function": line.name, "kind": line.kind, "reason": line.reason}
                 for line in found.lines if line.status == status
-            ]  # fmt: skip
+            ]
     return tree
 
 
@@ -75,7 +75,7 @@ def _frame(found: Coverage) -> pd.DataFrame:
             "generic": line.tally.generic, "demanded": line.tally.demanded, "reason": line.reason,
         }
         for line in found.lines
-    )  # fmt: skip
+    )
 
 
 def _rows(found: Coverage) -> list[list[str]]:
@@ -85,7 +85,7 @@ def _rows(found: Coverage) -> list[list[str]]:
         rows.append([
             f"{kind} ({dtype})", str(totals["torch"]), str(totals["jax"]), str(totals["common"]),
             str(totals["covered"]), f"{100 * totals['share']:.1f} %", str(totals["excluded"]),
-        ])  # fmt: skip
+        ])
     return rows
 
 
@@ -111,7 +111,7 @@ def _text(found: Coverage, args: argparse.Namespace) -> str:
         rows = [
             [line.name, line.jax[0], line.kind, str(len(line.tally.cases)), str(line.tally.points), line.status]
             for line in found.lines if line.status != "excluded" and line.torch and line.jax
-        ]  # fmt: skip
+        ]
         parts.append(table(["torch", "JAX", "kind", "cases", "points", "status"], rows, size))
     left = sum(line.status == "uncovered" for line in found.lines)
     if left and not args.missing:

@@ -17,14 +17,14 @@ from harness.cli.options import add_format, emit
 
 COLUMNS = (
     "change", "case", "point", "dtype", "api", "input", "left", "right", "verdict", "evidence", "max_rel", "note",
-)  # fmt: skip
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("old", metavar="OLD", help="a run folder")
     parser.add_argument("new", metavar="NEW", help="a run folder")
     parser.add_argument("--evidence", action="append", default=[], metavar="RUN",
-                        help="a further run whose reference decides what is right; repeatable")  # fmt: skip
+                        help="a further run whose reference decides what is right; repeatable")
     parser.add_argument(
         "--select", action="append", metavar="GLOB", help="only CASE or CASE@POINT that match; repeatable"
     )

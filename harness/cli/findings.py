@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=tuple(FORMATS), help="default: by the file's suffix, else text")
     parser.add_argument(
         "--output", action="append", metavar="FILE",
-        help="write to FILE (.md, .csv, .json or .txt) instead of standard output; repeatable")  # fmt: skip
+        help="write to FILE (.md, .csv, .json or .txt) instead of standard output; repeatable")
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -78,7 +78,7 @@ def _progress(finding: Finding) -> None:
 
 def _store(found: list[Finding], folder: Path) -> None:
     """Every script that was made; scripts of earlier findings that are no longer there go."""
-    from harness.findings.present import script_name
+    from harness.findings.render import script_name
 
     names = {script_name(f) for f in found}
     for old in folder.glob("*.py"):

@@ -25,7 +25,7 @@ def execute(args: argparse.Namespace) -> int:
     problems = lint(paths, allow=allow)
     if not problems and not args.no_blind:
         from harness.coverage.blindness import blind_cases, unjudged
-        from harness.run.planning import chosen
+        from harness.runs.planning import chosen
 
         cases = chosen(load(paths, allow=allow), args.select)
         problems = blind_cases(cases, counter("harness lint: what the points show", sys.stderr))

@@ -16,7 +16,7 @@ def execute(args: argparse.Namespace) -> int:
     import pandas as pd
 
     from harness.cases import load
-    from harness.run.planning import chosen
+    from harness.runs.planning import chosen
 
     paths, allow = catalogue_paths(args)
     cases = chosen(load(paths, allow=allow), args.select)
@@ -29,7 +29,7 @@ def execute(args: argparse.Namespace) -> int:
         rows.append({
             "case": case.id, "family": case.family, "points": len(case.points), "dtypes": " ".join(case.dtypes),
             "order": case.order, "expect": len(case.expect), "inputs": inputs, "function": " ".join(spelled.split()),
-        })  # fmt: skip
+        })
     frame = pd.DataFrame(rows)
     emit(frame, args.format, args.output, ("case", "family", "points", "inputs", "function"))
     if args.format == "table" and not args.output:

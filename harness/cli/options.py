@@ -25,7 +25,7 @@ def add_catalogue(parser: argparse.ArgumentParser) -> None:
         "--select", action="append", metavar="GLOB", help="only cases (CASE or CASE@POINT) that match; repeatable"
     )
     parser.add_argument("--allow", action="append", default=[], metavar="MODULE",
-                        help="let cases call this module; repeatable (also [tool.harness] modules)")  # fmt: skip
+                        help="let cases call this module; repeatable (also [tool.harness] modules)")
 
 
 def add_format(parser: argparse.ArgumentParser, default: str = "table") -> None:
@@ -52,7 +52,7 @@ def add_expect(parser: argparse.ArgumentParser, what: str) -> None:
     """--expect PATH and --allow MODULE: expectations that take the place of the recorded ones. what: how they serve."""
     parser.add_argument(
         "--expect", action="append", metavar="PATH",
-        help=f"{what} these case files or folders instead of those recorded with the runs")  # fmt: skip
+        help=f"{what} these case files or folders instead of those recorded with the runs")
     parser.add_argument("--allow", action="append", default=[], metavar="MODULE", help="modules those cases may name")
 
 

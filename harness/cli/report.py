@@ -13,7 +13,7 @@ from harness.cli.options import write
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.run import Run
+    from harness.runs import Run
 
 FORMATS = ("html", "markdown", "junit", "sarif", "badge")
 
@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--title", default="Comparison report")
     parser.add_argument("--atlas", metavar="FOLDER", help="html: put in the figures of FOLDER (harness atlas)")
     parser.add_argument("--scripts", type=int, default=0, metavar="N",
-                        help="html: put in N reproduction scripts, each run before it is believed")  # fmt: skip
+                        help="html: put in N reproduction scripts, each run before it is believed")
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -36,7 +36,7 @@ def execute(args: argparse.Namespace) -> int:
 
     runs = [open_run(path) for path in args.runs]
     several = len({(t["backend"], t["environment"]) for r in runs for t in r.targets}) > len(
-        {t["backend"] for r in runs for t in r.targets})  # fmt: skip
+        {t["backend"] for r in runs for t in r.targets})
     wanted = ("backend", "api", "version") if several else ("backend", "api")
     axes = [compare(runs, axis=axis, select=args.select) for axis in wanted]
     frame = pd.concat(axes, ignore_index=True)
@@ -52,7 +52,7 @@ def execute(args: argparse.Namespace) -> int:
         history = _history(runs, args.select) if several else None
         try:
             print(write_html(runs, frame, args.output or "report.html", title=args.title, atlas=figures, repro=made,
-                             timeline=history))  # fmt: skip
+                             timeline=history))
         except OSError as error:
             raise UsageError(f"cannot write {args.output or 'report.html'}: {error.strerror}") from error
         return 0
@@ -63,7 +63,7 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _scripts(runs: Sequence[Run], frame: pd.DataFrame, most: int) -> dict[tuple[str, str], str]:
-    from harness.report.scripts import scripts
+    from harness.repro.recorded import scripts
 
     return scripts(runs, frame, most=most, told=lambda said: print(said, file=sys.stderr))
 
@@ -71,7 +71,7 @@ def _scripts(runs: Sequence[Run], frame: pd.DataFrame, most: int) -> dict[tuple[
 def _history(runs: Sequence[Run], select: Sequence[str] | None) -> pd.DataFrame | None:
     """The timeline of runs of several versions; None where no backend was observed at two of them."""
     from harness.api import timeline
-    from harness.compare.errors import CompareError
+    from harness.comparison.errors import CompareError
 
     try:
         return timeline(list(runs), select=select)

@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     from harness.api import repro
-    from harness.reference.repro import NoScript
+    from harness.repro.script import NoScript
 
     try:
         script, confirmed, output = repro(args.run, args.where, args.culprit)

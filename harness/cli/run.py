@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from harness.cli.options import add_catalogue, catalogue_paths
 
 if TYPE_CHECKING:
-    from harness.run import Executor
+    from harness.runs import Executor
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -47,12 +47,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--resume", action="store_true", help="complete an interrupted run (--output, or the newest in runs/)"
     )
     parser.add_argument("--reuse", action="store_true", help="take from the cache folder what was observed before "
-                        "under exactly the same conditions, and add to it")  # fmt: skip
+                        "under exactly the same conditions, and add to it")
     parser.add_argument("--executor", default="local", metavar="WHERE", help="local, ray or ray://ADDRESS (a cluster)")
     parser.add_argument("--runtime-env", metavar="JSON", help="with ray: the environment it makes on each node")
     parser.add_argument("--no-compare", action="store_true", help="observe only")
     parser.add_argument("--exit-zero", action="store_true", help="status 0 also where something is surprising")
-    parser.add_argument("--quiet", action="store_true", help="no progress")  # fmt: skip
+    parser.add_argument("--quiet", action="store_true", help="no progress")
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -76,7 +76,7 @@ def execute(args: argparse.Namespace) -> int:
         resume=args.resume, allow=allow, python=pythons, seconds=args.seconds, memory=args.memory,
         reference=not args.no_reference, progress=not args.quiet, reuse=args.reuse,
         executor=_on_ray(args, jobs) if args.runtime_env else args.executor,
-    )  # fmt: skip
+    )
     if args.no_compare:
         print(made.path)
         return 0
@@ -97,7 +97,7 @@ def _on_ray(args: argparse.Namespace, jobs: int | None) -> Executor:
     import json
 
     from harness.cli.dispatch import UsageError
-    from harness.run.ray import RayExecutor
+    from harness.runs.ray import RayExecutor
 
     try:
         environment = json.loads(args.runtime_env)

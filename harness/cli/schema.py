@@ -9,7 +9,7 @@ import json
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "of", nargs="?", choices=("case", "points", "known"), default="case",
-        help="a case file (default), a file of shared point sets, or one of known differences")  # fmt: skip
+        help="a case file (default), a file of shared point sets, or one of known differences")
     parser.add_argument("--output", metavar="FILE", help="write to FILE instead of standard output")
 
 

@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     from harness.api import timeline
-    from harness.history.render import markdown, terminal
+    from harness.report.timeline import markdown, terminal
 
     frame = timeline(args.runs, select=args.select)
     if args.csv:

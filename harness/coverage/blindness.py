@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from harness.coverage.sight import Sight, frameworks, sights
+from harness.coverage.blindness_survey import Sight, frameworks, sights
 from harness.model import Case, CaseError
 
 _HINT = (
@@ -43,7 +43,7 @@ def judged(case: Case, sight: Sight) -> CaseError | None:
         return CaseError(
             f"{case.id}: nothing can tell what its points show: neither the reference nor an installed framework "
             "returns a derivative",
-            case.place, "add a `reference` text; or say why it has none: `blind: ...`")  # fmt: skip
+            case.place, "add a `reference` text; or say why it has none: `blind: ...`")
     unseen = sight.unseen([i.name for i in case.inputs if i.differentiate])
     if unseen and not case.blind:
         words = "; ".join(f"{_said(code)} with respect to {name}" for name, code in unseen.items())
@@ -59,7 +59,7 @@ _WORDS = {
     "sign": "a sign flip", "factor": "a factor of 2", "conjugation": "a conjugation",
     "conjugation-input": "a conjugated gradient", "conjugation-output": "a conjugated cotangent",
     "conjugation-both": "a conjugated derivative",
-}  # fmt: skip
+}
 
 
 def _said(code: str) -> str:

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from harness.coverage.blindness_survey import Sight, sights
 from harness.coverage.features import features, generic
 from harness.coverage.names import Names, data, names, reasons, sections
-from harness.coverage.sight import Sight, sights
+from harness.coverage.operator_uses import uses
 from harness.coverage.survey import Survey, survey
-from harness.coverage.uses import uses
 from harness.model import Case, Point
 
 KINDS = ("real", "complex")
@@ -100,7 +100,7 @@ class Coverage:
                 "torch": self.entries["torch"][kind], "jax": self.entries["jax"][kind], "common": common,
                 "covered": covered, "share": covered / common if common else 1.0,
                 "excluded": sum(line.kind == kind and line.status == "excluded" for line in self.lines),
-            }  # fmt: skip
+            }
         return {**found, "functions": self.functions, "cases": self.cases, "points": self.points}
 
 
@@ -124,7 +124,7 @@ def coverage(
         tuple(lines), {"torch": torch.version, "jax": jax.version},
         {name: dict(zip(KINDS, s.entries, strict=True)) for name, s in (("torch", torch), ("jax", jax))},
         len(about), len(cases), sum(len(case.points) for case in cases),
-    )  # fmt: skip
+    )
 
 
 @lru_cache(maxsize=1)

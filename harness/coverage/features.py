@@ -69,7 +69,7 @@ def _of(x: Array, is_complex: bool) -> set[str]:
         for word, met in (
             ("huge", finite > 1e15), ("large", finite >= 10), ("small", (finite > 0) & (finite <= 0.01)),
         ) if met.any()
-    }  # fmt: skip
+    }
     if is_complex:
         if ((parts[0] == 0) != (parts[1] == 0)).any():
             found.add("axis")

@@ -14,7 +14,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
-from harness.folders import cache_folder
+from harness.storage import cache_folder
 
 _SECONDS = 600.0
 _NEEDS = {"torch": ("torch", "expecttest"), "jax": ("jax", "jaxlib")}
@@ -44,7 +44,7 @@ def survey(family: str) -> Survey:
             found.append(f"{package} {metadata.version(package)}")
         except metadata.PackageNotFoundError:
             raise SurveyFailed(_advice(family, package)) from None
-    code = resources.files("harness.backends").joinpath(f"_coverage_{family}.py").read_bytes()
+    code = resources.files(f"harness.backends.{family}").joinpath("operators.py").read_bytes()
     name = f"{family}-{sha256(code + repr((found, sys.version_info[:2])).encode()).hexdigest()[:24]}.json"
     base = cache_folder()
     path = None if base is None else base / "coverage" / name
@@ -67,14 +67,14 @@ def _advice(family: str, package: str) -> str:
 def _ask(family: str) -> dict[str, Any]:
     environment = {**os.environ, "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
     environment.setdefault("OMP_NUM_THREADS", "1")
-    command = [sys.executable, "-W", "ignore", "-m", f"harness.backends._coverage_{family}"]
+    command = [sys.executable, "-W", "ignore", "-m", f"harness.backends.{family}.operators"]
     where = str(Path(__file__).resolve().parent.parent.parent)
     environment["PYTHONPATH"] = os.pathsep.join(p for p in (where, environment.get("PYTHONPATH", "")) if p)
     print(f"harness coverage: asking {family} what it can differentiate (once for each version)", file=sys.stderr)
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=_SECONDS, env=environment, check=False,
-            stdin=subprocess.DEVNULL)  # fmt: skip
+            stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
         raise SurveyFailed(f"{family} did not say within {_SECONDS:.0f} s what it can differentiate") from None
     try:

@@ -135,7 +135,7 @@ def jax_context(jnp: Any) -> Callable[..., tuple[Any, Any, Any]]:
 _STANDARD = {
     "arccos": "acos", "arccosh": "acosh", "arcsin": "asin", "arcsinh": "asinh", "arctan": "atan", "arctanh": "atanh",
     **{name: name for name in ("cos", "cosh", "exp", "log", "log10", "sin", "sinh", "sqrt", "tan", "tanh")},
-}  # fmt: skip
+}
 
 
 def numbers(name: str) -> Callable[..., Any]:

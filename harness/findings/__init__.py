@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from harness.findings.collect import Finding, collect
 from harness.findings.confirm import confirm_all
-from harness.findings.present import COLUMNS, frame, markdown, text
+from harness.findings.render import COLUMNS, frame, markdown, text
 
 __all__ = ["COLUMNS", "Finding", "collect", "confirm_all", "frame", "markdown", "text"]

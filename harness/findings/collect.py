@@ -18,8 +18,8 @@ import pandas as pd
 
 from harness.expr import Unsupported
 from harness.model import Case, CaseError
-from harness.reference.native_code import native
 from harness.report.verdict_style import worst
+from harness.repro.native_code import native
 
 #: What the report says where no upstream thread is known.
 UNREPORTED = "not reported as far as known"
@@ -138,7 +138,7 @@ def _key(row: Any, case: Case | None) -> str:
         told = (
             (str(row.verdict), e.verdict), (str(row.point), e.points), (str(row.quantity), e.quantity),
             (str(row.dtype), e.dtype), (row.culprit, e.backends),
-        )  # fmt: skip
+        )
         if all(not wanted or any(fnmatchcase(word, w) for w in wanted if w != "reference") for word, wanted in told):
             return e.cause or own
     return "" if str(row.expected) else own
@@ -180,7 +180,7 @@ def _candidates(part: pd.DataFrame) -> tuple[Mapping[str, Any], ...]:
         _small=-part["max_rel"].astype(float).fillna(-1.0),
         # A script composes second derivatives with torch.func, also where torch.autograd is to be shown.
         _composed=(part["quantity"].astype(str) == "hessian") & (part["culprit"] == "torch.autograd"),
-    ).sort_values(["_narrow", "_rank", "_composed", "_small"], kind="stable")  # fmt: skip
+    ).sort_values(["_narrow", "_rank", "_composed", "_small"], kind="stable")
     once = ranked.drop_duplicates(["case", "point"])
     return tuple({str(k): v for k, v in row.items() if not str(k).startswith("_")} for _, row in once.iterrows())
 

@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 
 from harness.findings.collect import ASSERTION, Finding
-from harness.findings.failures import failure_script
 from harness.reference.precision import Undecided
-from harness.reference.repro import NoScript, confirm
-from harness.report.scripts import script_of
+from harness.repro.assertions import failure_script
+from harness.repro.recorded import script_of
+from harness.repro.script import NoScript, confirm
 
 #: How many points of a finding are tried before it counts as not confirmed.
 TRIES = 6
@@ -22,7 +22,7 @@ TRIES = 6
 def confirm_all(
     findings: Sequence[Finding], runs: Sequence[Any], *, jobs: int = 1,
     told: Callable[[Finding], None] | None = None,
-) -> list[Finding]:  # fmt: skip
+) -> list[Finding]:
     """The findings with their scripts, `confirmed` and what the script printed.
 
     runs: what the findings were collected from. jobs: scripts that run at the same time. told: called with each finding

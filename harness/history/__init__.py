@@ -1,6 +1,6 @@
 """What changed: between two runs (`diff`), and over many (`timeline`).
 
-Both are the join of harness.compare along one axis; they decide what is right against the evidence that the runs
+Both are the join of harness.comparison along one axis; they decide what is right against the evidence that the runs
 contain (the reference, closed forms, finite differences) and otherwise speak of change alone.
 """
 

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness.compare.targets import REFERENCE, Target, targets_of
+from harness.comparison.targets import REFERENCE, Target, targets_of
 from harness.model import Case
 
 

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.compare.api import compare_tables
-from harness.compare.errors import CompareError
-from harness.compare.frame import Comparison
-from harness.compare.targets import REFERENCE, Target
+from harness.comparison.api import compare_tables
+from harness.comparison.errors import CompareError
+from harness.comparison.frame import Comparison
+from harness.comparison.targets import REFERENCE, Target
 from harness.history.align import Aligned, align, has_reference
 
 #: Everything that can have happened to a row, the most alarming first; "" is no change.
 CHANGES = (
     "broken", "value changed", "changed", "changed convention", "newly refused", "accuracy worse", "fixed",
     "newly supported", "accuracy better", "",
-)  # fmt: skip
+)
 #: Changes that ask for attention: exit status 1.
 ALARMING = CHANGES[:6]
 
@@ -50,7 +50,7 @@ def diff(
             complete=[True] * len(runs.tables), names=runs.names, between=_chooser(pairing),
         )
         for axis, pairing in counterparts(runs).items()
-    ]  # fmt: skip
+    ]
     frame = pd.concat([pd.DataFrame(f) for f in frames], ignore_index=True)
     frame["change"] = _status_changes(frame)
     _settle_results(frame)
@@ -95,7 +95,7 @@ def counterparts(runs: Aligned) -> dict[str, list[tuple[Target, Target]]]:
             out.setdefault(axis, []).append((a, b))
     if not out:
         alike = [(a, b) for a in old for b in new
-                 if a.device_class == b.device_class and a.common_mode == b.common_mode]  # fmt: skip
+                 if a.device_class == b.device_class and a.common_mode == b.common_mode]
         if not alike:
             named = [[f"{t.backend} on {t.device} ({t.mode})" for t in side] for side in (old, new)]
             what = [", ".join(names) or "nothing" for names in named]
@@ -114,7 +114,7 @@ def _status_changes(frame: pd.DataFrame) -> np.ndarray[Any, Any]:
     for before, after, word in (
         (("ok",), _REFUSES, "newly refused"), (_FAILS, _REFUSES, "newly refused"),
         (_REFUSES, ("ok",), "newly supported"), (("ok", *_REFUSES), _FAILS, "broken"), (_FAILS, ("ok",), "fixed"),
-    ):  # fmt: skip
+    ):
         out[left.isin(before) & right.isin(after)] = word
     return out
 
@@ -158,7 +158,7 @@ def _against_reference(frame: pd.DataFrame, runs: Aligned) -> None:
     judged = pd.DataFrame(compare_tables(
         runs.tables, runs.headers, [list(runs.cases.values())] + [[]] * (len(runs.tables) - 1), "backend",
         complete=[True] * len(runs.tables), names=runs.names, between=_chooser(pairs),
-    ))  # fmt: skip
+    ))
     judged = judged[judged["quantity"] != "raw"]
     target = ["backend", "device", "mode", "environment"]
     for side, number in (("left", 0), ("right", 1)):
@@ -181,7 +181,7 @@ def _against_reference(frame: pd.DataFrame, runs: Aligned) -> None:
     ok, bad = ([np.isin(v, words) for v in verdicts] for words in (right, wrong))
     for mask, word, culprit in (
         (values & ok[0] & bad[1], "broken", frame["right"]), (values & bad[0] & ok[1], "fixed", frame["left"]),
-    ):  # fmt: skip
+    ):
         change[mask] = word
         frame["culprit"] = np.where(mask, culprit.astype(str), frame["culprit"].astype(str))
         frame["evidence"] = frame["evidence"].astype(str).where(~mask, "reference")

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.compare.batch import RELATIONS
-from harness.compare.table import combine, lookup
+from harness.comparison.batch import RELATIONS
+from harness.comparison.observations import combine, lookup
 from harness.history.sequence import Sequences
 from harness.history.states import History
 from harness.model import STATUSES
@@ -56,13 +56,13 @@ def _one(s: Sequences, reverse: str, forward: str) -> tuple[list[History], int]:
         [a if a == b or a != "ok" else b for a, b in
          zip(status[seen.codes["status"][left]], status[seen.codes["status"][right]], strict=True)] or [""],
         dtype=object,
-    )[: left.size]  # fmt: skip
+    )[: left.size]
     both = np.flatnonzero(s.joiner.ok[left] & s.joiner.ok[right])
     if both.size:
         words[both] = s.relations(left[both], right[both])
     # Where a result is not finite its relation to another says nothing.
     finite = np.array([word in STATUSES or (_finite(s, int(a)) and _finite(s, int(b)))
-                       for word, a, b in zip(words, left, right, strict=True)], bool)  # fmt: skip
+                       for word, a, b in zip(words, left, right, strict=True)], bool)
     left, words = left[finite], words[finite]
     version = np.array([s.order[int(t)] for t in s.joiner.target[left]], np.int64)
     told: dict[Any, dict[int, tuple[str, int]]] = {}

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from harness.compare.batch import RELATIONS, VERDICT
-from harness.compare.context import Context
-from harness.compare.engine import Engine
-from harness.compare.evidence import inherit, settle_values, weigh
-from harness.compare.pairs import Joiner, Pairs
-from harness.compare.table import Observations, combine, lookup
-from harness.compare.targets import REFERENCE, Target, match_targets
-from harness.compare.values import weigh_values
+from harness.comparison.batch import RELATIONS, VERDICT
+from harness.comparison.context import Context
+from harness.comparison.engine import Engine
+from harness.comparison.evidence import inherit, settle_values, weigh
+from harness.comparison.observations import Observations, combine, lookup
+from harness.comparison.pairs import Joiner, Pairs
+from harness.comparison.targets import REFERENCE, Target, match_targets
+from harness.comparison.values import weigh_values
 from harness.model import Case
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -60,7 +60,7 @@ class Sequences:
         self.seen, self.targets = seen, listed
         wanted = {(t.run, t.backend, t.device, t.mode, t.environment) for t in group}
         self.members = [k for k, t in enumerate(listed)
-                        if (t.run, t.backend, t.device, t.mode, t.environment) in wanted]  # fmt: skip
+                        if (t.run, t.backend, t.device, t.mode, t.environment) in wanted]
         self.order = {k: versions.index(listed[k].version) for k in self.members}
         self._collect()
 
@@ -108,7 +108,7 @@ class Sequences:
         pairs = Pairs(
             self.row[left], self.row[right], self.target[left].astype(np.int32), self.target[right].astype(np.int32),
             np.full(left.size, -1), np.full(left.size, -1), np.zeros(left.size, bool),
-        )  # fmt: skip
+        )
         return self._verdicts(pairs)
 
     def against_reference(self, entries: Array) -> tuple[Array, Links]:
@@ -125,7 +125,7 @@ class Sequences:
         pairs = Pairs(
             self.row[entries], truth, self.target[entries].astype(np.int32), joiner.target[truth].astype(np.int32),
             np.full(truth.size, -1), np.full(truth.size, -1), np.zeros(truth.size, bool),
-        )  # fmt: skip
+        )
         return entries, self._verdicts(pairs)
 
     def relations(self, left: Array, right: Array) -> list[str]:
@@ -156,7 +156,7 @@ class Sequences:
         seen = self.seen
         row = int(self.row[entry])
         return {name: seen.text(name, row) for name in
-                ("case", "point", "dtype", "quantity", "api", "input", "output")}  # fmt: skip
+                ("case", "point", "dtype", "quantity", "api", "input", "output")}
 
     def groups(self) -> tuple[Array, Array]:
         """(start, stop) of the entries of each question."""

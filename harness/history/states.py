@@ -163,7 +163,7 @@ def _history(
     return History(
         entries, [int(s.version[k]) for k in entries], [words[k] for k in entries],
         [details.get(k, "") for k in entries], decided, s.place(sample),
-    )  # fmt: skip
+    )
 
 
 def _describe(s: Sequences, entry: int) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 from packaging.version import InvalidVersion, Version
 
-from harness.compare.errors import CompareError
-from harness.compare.targets import REFERENCE, Target
+from harness.comparison.errors import CompareError
+from harness.comparison.targets import REFERENCE, Target
 from harness.history.align import align, only
 from harness.history.pairs_of_apis import relation_histories
 from harness.history.sequence import Sequences
@@ -19,7 +19,7 @@ from harness.history.states import History, histories
 COLUMNS = (
     "backend", "device", "mode", "case", "quantity", "api", "point", "dtype", "input", "output", "rows", "first_bad",
     "first_good", "decided",
-)  # fmt: skip
+)
 _GOOD = ("right", "ok", "equal")
 _NAMES = 6  # points that a row names; how many more there are is said
 

@@ -22,6 +22,6 @@ if TYPE_CHECKING:
 
 def digits(case: Case, point: Point, dtype: str, count: int = 30) -> str:
     """The function and its derivative at a point to `count` digits, for people; see `text.digits`."""
-    from harness.reference.text import digits as printed
+    from harness.reference.digits import digits as printed
 
     return printed(case, point, dtype, count)

@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.folders import cache_folder, write_whole
 from harness.model import Input
 from harness.reference.solution import Solution
-from harness.run.protocol import CorruptFrame, array_bytes, array_from, pack, unpack
+from harness.runs.protocol import CorruptFrame, array_bytes, array_from, pack, unpack
+from harness.storage import cache_folder, write_whole
 
 _KEEP_SECONDS = 30 * 24 * 3600.0  # results of other versions of the code
 _OPTIONAL = ("samples", "domain", "stability")

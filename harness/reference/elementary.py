@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from flint import acb, arb
 
-from harness.reference import array as A
-from harness.reference.array import Array, elements, lift
+from harness.reference import ball_arrays as A
+from harness.reference.ball_arrays import Array, elements, lift
 from harness.reference.precision import Ball, Unsupported, midpoint, state
 from harness.reference.registry import portable, real_only, unary
 

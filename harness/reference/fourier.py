@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from flint import acb, arb
 
-from harness.reference.array import Array, lift
+from harness.reference.ball_arrays import Array, lift
 from harness.reference.precision import Ball, Unsupported
 from harness.reference.reductions import lines
 from harness.reference.registry import portable

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from flint import acb, arb
 
-from harness.backends._function import group_leaves
-from harness.backends._rows import Wrong, result_sequence
+from harness.backends.rows import Wrong, result_sequence
 from harness.expr import compile_portable
+from harness.expr.calling import group_leaves
 from harness.model import Input
-from harness.reference import array as A
-from harness.reference.array import Array
+from harness.reference import ball_arrays as A
+from harness.reference.ball_arrays import Array
 from harness.reference.namespace import namespace
 from harness.reference.precision import Ball, state
 

@@ -11,7 +11,7 @@ from flint import acb
 
 from harness.expr.portable import SCALAR
 from harness.reference import elementary, fourier, linalg, networks, products, reductions, shaping, special, spectral
-from harness.reference.array import Array
+from harness.reference.ball_arrays import Array
 from harness.reference.precision import working
 from harness.reference.registry import functions
 
@@ -46,7 +46,7 @@ def _unrounded(number: Any) -> Any:
         return number
     from flint import arb
 
-    from harness.reference.array import boxed
+    from harness.reference.ball_arrays import boxed
 
     if isinstance(number, float):
         return Array(boxed(arb(number)), "r")

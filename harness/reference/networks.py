@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from flint import acb, arb
 
-from harness.reference import array as A
-from harness.reference.array import Array, lift
+from harness.reference import ball_arrays as A
+from harness.reference.ball_arrays import Array, lift
 from harness.reference.elementary import larger, log_of_sum, maximum, undefined
 from harness.reference.precision import Ball, Unsupported, literal
 from harness.reference.reductions import along, mean, part, square_modulus, sum_, var

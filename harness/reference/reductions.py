@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from flint import acb, arb
 
-from harness.reference import array as A
-from harness.reference.array import Array, boxed, lift
+from harness.reference import ball_arrays as A
+from harness.reference.ball_arrays import Array, boxed, lift
 from harness.reference.elementary import larger, log_of_sum, precedes, smaller, undefined
 from harness.reference.precision import Ball, Unsupported
 from harness.reference.registry import portable

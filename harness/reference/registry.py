@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from harness.reference.array import Array, elements, lift
+from harness.reference.ball_arrays import Array, elements, lift
 from harness.reference.precision import Ball, Unsupported
 
 F = TypeVar("F", bound=Callable[..., Any])

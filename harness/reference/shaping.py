@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from harness.reference import array as A
-from harness.reference.array import Array, boxed, lift
+from harness.reference import ball_arrays as A
+from harness.reference.ball_arrays import Array, boxed, lift
 from harness.reference.precision import Ball
 from harness.reference.reductions import lines, ordered
 from harness.reference.registry import portable

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from flint import acb, arb
 
-from harness.reference.array import Array
+from harness.reference.ball_arrays import Array
 from harness.reference.derivative import Differences, Differential, value_settled
 from harness.reference.function import Compiled, Problem, Structure, flattened
 from harness.reference.hessian import Hessians

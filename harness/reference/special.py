@@ -7,8 +7,8 @@ from typing import Any
 
 from flint import acb, arb
 
-from harness.reference import array as A
-from harness.reference.array import Array, elements, lift
+from harness.reference import ball_arrays as A
+from harness.reference.ball_arrays import Array, elements, lift
 from harness.reference.elementary import NAN, log_of_sum, undefined
 from harness.reference.precision import Ball, Unsupported
 from harness.reference.registry import portable, real_only, unary

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from flint import acb, acb_mat, arb, ctx
 
-from harness.reference import array as A
-from harness.reference.array import Array, Objects, lift
+from harness.reference import ball_arrays as A
+from harness.reference.ball_arrays import Array, Objects, lift
 from harness.reference.linalg import (
     _kind,
     adjoint,

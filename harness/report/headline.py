@@ -125,7 +125,7 @@ def sentence(h: Headline) -> str:
             ("precision", "different in precision"),
         )
         if h.outcomes[name]
-    ]  # fmt: skip
+    ]
     plural = "" if h.functions == 1 else "s"
     where = f"{h.points:,} point" + ("" if h.points == 1 else "s")
     return f"{h.functions:,} function{plural} at {where}: " + ", ".join(parts) + "."

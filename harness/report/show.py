@@ -40,7 +40,7 @@ def show(
     lines += [f"  {name} = {text.array(array, 17)}" for name, array in point.arrays.items()]
     for expectation in case.expect:
         lines.append(f"  expects {' or '.join(expectation.verdict)}: {' '.join(expectation.because.split())}"
-                     + (f" <{expectation.link}>" if expectation.link else ""))  # fmt: skip
+                     + (f" <{expectation.link}>" if expectation.link else ""))
     for keys, rows in observations.groupby(["backend", "environment", "device", "mode"], observed=True, sort=True):
         if keys[0] == "reference":
             continue
@@ -132,7 +132,7 @@ def _verdicts(frame: pd.DataFrame, size: int) -> list[str]:
             str(row["verdict"]), str(row["relation"]), f"{row['left']} ~ {row['right']}",
             str(row["api"]) if row["quantity"] != "value" else "value", str(row["input"]), who, detail,
             str(row["blind"]), str(row["note"] or row["expected"] or ""),
-        ])  # fmt: skip
+        ])
         told.setdefault(advice(row), None)
     head = ["verdict", "relation", "sides", "api", "input", "culprit", "max rel", "blind to", "note"]
     keep = [k for k, name in enumerate(head) if name in ("verdict", "sides", "api") or any(c[k] for c in cells)]

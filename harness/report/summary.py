@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 SEVERITY = (
     "crash", "timeout", "error", "sign", "conjugate", "factor", "part", "zero", "mismatch", "nonfinite", "value",
     "gauge", "choice", "branch", "precision", "unsupported", "agree",
-)  # fmt: skip
+)
 
 #: The order of the contract (design section 4), for tables of counts.
 ORDER = (
     "unsupported", "error", "crash", "timeout", "branch", "value", "agree", "precision", "nonfinite", "choice",
     "gauge", "conjugate", "sign", "factor", "part", "zero", "mismatch",
-)  # fmt: skip
+)
 
 
 def headline(header: Mapping[str, Any], cases: int, points: int, observations: int, complete: bool) -> str:
@@ -96,10 +96,10 @@ def grouped(frame: pd.DataFrame) -> list[dict[str, Any]]:
         entry = found.setdefault(key, {
             "verdict": verdict, "cases": {}, "culprits": {}, "evidence": str(row["evidence"] or ""), "rows": 0,
             "points": {}, "pairs": {}, "dtypes": {}, "apis": {}, "note": note, "max_rel": 0.0,
-        })  # fmt: skip
+        })
         entry["rows"] += 1
         for name, value in (("cases", row["case"]), ("points", row["point"]), ("dtypes", row["dtype"]),
-                            ("apis", row["api"]), ("pairs", f"{row['left']} ~ {row['right']}")):  # fmt: skip
+                            ("apis", row["api"]), ("pairs", f"{row['left']} ~ {row['right']}")):
             entry[name][str(value)] = None
         if culprit:
             entry["culprits"][culprit] = None

@@ -13,13 +13,13 @@ import pytest
 
 from harness.atlas import Atlas, atlas
 from harness.atlas.gallery import FUNCTIONS, gallery
-from harness.atlas.observe import Asking, families_of
-from harness.atlas.subject import find
 from harness.atlas.window import Window
 from harness.cases import catalogue_path, load
 from harness.cli import main
-from harness.compare.batch import VERDICT
+from harness.comparison.batch import VERDICT
 from harness.model import CaseError, Source
+from harness.pointwise.observe import Asking, families_of
+from harness.pointwise.subject import find
 from harness.report.html.atlas import embed, in_folder
 
 needs_plot = pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="matplotlib is not installed")
@@ -168,7 +168,7 @@ def test_a_script_without_a_guard_may_call_it(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     script = tmp_path / "plain.py"
     script.write_text(f"import sys; sys.path.insert(0, {str(root)!r})\nfrom harness.atlas import atlas\n"
-                      f"print(atlas('exp', size=80, backends=[], output={str(tmp_path)!r}).path)\n")  # fmt: skip
+                      f"print(atlas('exp', size=80, backends=[], output={str(tmp_path)!r}).path)\n")
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "exp.png" in done.stdout

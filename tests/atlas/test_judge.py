@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from harness.atlas import describe, features
-from harness.atlas.judge import UNKNOWN, Beside, judge
-from harness.atlas.observe import Observed
-from harness.atlas.subject import find
 from harness.atlas.survey import Survey
-from harness.atlas.truth import Reference, sides
 from harness.atlas.window import Window
-from harness.compare.batch import VERDICT, VERDICTS
+from harness.comparison.batch import VERDICT, VERDICTS
 from harness.model import Case, CaseError, Input, Point
+from harness.pointwise.judge import UNKNOWN, Beside, judge
+from harness.pointwise.observe import Observed
+from harness.pointwise.subject import find
+from harness.pointwise.truth import Reference, sides
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -51,7 +51,7 @@ DEFECTS = {
 def test_planted_defects_are_found_where_they_are(name: str) -> None:
     right = np.exp(Z)
     judged = judge([observed("good", right, right), observed("bad", right, DEFECTS[name](right))], EXP, None,
-                   "complex128")  # fmt: skip
+                   "complex128")
     good, bad = judged.sides
     assert [s.name for s in judged.sides] == ["good", "bad"]
     left = Z.real < 0
@@ -75,13 +75,13 @@ def test_equal_digits_are_one_side_and_forward_mode_is_its_own_only_where_it_dif
 
 def test_other_values_are_another_function() -> None:
     judged = judge([observed("a", np.exp(Z), np.exp(Z)), observed("b", np.exp(Z) + 1, np.exp(Z))], None, None,
-                   "complex128")  # fmt: skip
+                   "complex128")
     assert set(judged.pairs[0, 1]) == {VERDICT["value"]}
 
 
 def test_who_does_not_answer_is_named() -> None:
     judged = judge([observed("a", np.exp(Z), np.exp(Z)), Observed("b", messages={"value": "cannot"})], None, None,
-                   "complex128")  # fmt: skip
+                   "complex128")
     assert judged.messages == {"b": "cannot"} and len(judged.sides) == 1
 
 
@@ -90,7 +90,7 @@ def edge(text: str, points: Array) -> tuple[Any, Beside]:
     truth = reference.at(points)
     around = sides(reference, points)
     beside = Beside(np.arange(points.size), truth.jump, around.value.reshape(-1, 4),
-                    around.high.reshape(points.size, 4, *around.high.shape[1:]))  # fmt: skip
+                    around.high.reshape(points.size, 4, *around.high.shape[1:]))
     return truth, beside
 
 
@@ -149,7 +149,7 @@ def test_subjects() -> None:
     assert find("w**2 + 1").argument == "w"
     assert find("pow").text.startswith("z**")
     case = Case("mine", {"torch": "torch.sin(x)", "jax": "jnp.sin(x)", "reference": "sin(x)"},
-                (Input("x", "real", (3,)),), (Point("p", {}),), ("float64",))  # fmt: skip
+                (Input("x", "real", (3,)),), (Point("p", {}),), ("float64",))
     subject = find("mine", [case])
     assert subject.real and subject.reference == "sin(x)"
     source = subject.source("torch")
@@ -182,7 +182,7 @@ def named(text: str, size: int = 96) -> tuple[features.Features, list[tuple[str,
     truth = reference.at(z.reshape(-1))
     j = np.where(truth.known[:, None, None], truth.high, np.nan)
     found = features.find(z, truth.value.reshape(z.shape), np.abs(j).max(axis=(1, 2)).reshape(z.shape),
-                          truth.known.reshape(z.shape), reference)  # fmt: skip
+                          truth.known.reshape(z.shape), reference)
     return found, [(what, point) for point, what in found.singular]
 
 
@@ -220,10 +220,10 @@ def test_sentences() -> None:
     assert describe.percent(1e-5) == "< 0.1 %" and describe.percent(1 - 1e-5) == "> 99.9 %"
     right = np.exp(Z)
     judged = judge([observed("good", right, right), observed("bad", right, DEFECTS["sign"](right))], EXP, None,
-                   "complex128")  # fmt: skip
+                   "complex128")
     made = Survey(find("exp"), Window(axes=False), "complex128", Z.reshape(24, 24), [], judged, EXP, 1,
                   EXP.high.reshape(24, 24, 2, 2), "reference", EXP.value.reshape(24, 24),
-                  features.Features(np.zeros(0, complex), (), True))  # fmt: skip
+                  features.Features(np.zeros(0, complex), (), True))
     assert made.holomorphic
     good, bad = (describe.side_in_words(made, s) for s in judged.sides)
     assert "right wherever the reference decides" in good

@@ -8,8 +8,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from harness.atlas.pool import Pool
-from harness.atlas.truth import Reference, sides
+from harness.pointwise.pool import Pool
+from harness.pointwise.truth import Reference, sides
 
 RNG = np.random.default_rng(11)
 GENERIC = (RNG.normal(size=60) + 1j * RNG.normal(size=60)) * 2

@@ -82,7 +82,7 @@ def test_convention_alone_names_no_culprit(found: Audit) -> None:
     assert {r.torch: (r.verdict, r.relation) for r in found.rows} == {
         "params.w": ("agree", "conjugate"), "params.b": ("agree", "conjugate"), "params.scale": ("agree", "equal"),
         "params.out": ("agree", "conjugate"), "x": ("agree", "conjugate"),
-    }  # fmt: skip
+    }
     assert all(c.consistent for c in found.checks) and len(found.checks) == 4
 
 
@@ -102,7 +102,7 @@ def test_the_printed_step_makes_torchs_trajectory(found: Audit, which: str) -> N
         scope: dict[str, Any] = {
             "jax": jax, "jnp": jnp, "optax": optax, "jax_loss": jax_loss, "lr": RATE, "x": jnp.asarray(batch()),
             "params": {k: jnp.asarray(v) for k, v in params().items()},
-        }  # fmt: skip
+        }
         lines = code.splitlines()
         once = [line for line in lines if line.startswith("opt = ")]
         exec("\n".join(once), scope)
@@ -129,7 +129,7 @@ def test_what_the_advice_warns_of_is_true(found: Audit) -> None:
     jax.config.update("jax_enable_x64", True)
     try:
         for turn, opt in ((jnp.conj, optax.adam(RATE)),
-                          (lambda g: g, optax.contrib.split_real_and_imaginary(optax.adam(RATE)))):  # fmt: skip
+                          (lambda g: g, optax.contrib.split_real_and_imaginary(optax.adam(RATE)))):
             held = {k: jnp.asarray(v) for k, v in params().items()}
             state = opt.init(held)
             for _ in range(5):
@@ -164,7 +164,7 @@ def test_a_complex_output_gets_the_pullback_with_both_ends_conjugated() -> None:
     jax.config.update("jax_enable_x64", True)
     try:
         scope: dict[str, Any] = {"jax": jax, "jnp": jnp, "right": right, "z": jnp.asarray(z), "c": jnp.asarray(c),
-                                 "loss": right}  # fmt: skip
+                                 "loss": right}
         exec(code, scope)
         np.testing.assert_allclose(np.asarray(scope["grads"][0]), expected.numpy(), rtol=1e-12)
     finally:

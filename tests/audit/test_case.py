@@ -13,14 +13,14 @@ import yaml
 import harness
 from harness.audit import AuditError, case
 from harness.audit.engine import Options, State
-from harness.backends._audit_binding import expression
-from harness.backends._audit_faults import AuditFault
+from harness.backends.side.binding import expression
+from harness.backends.side.faults import AuditFault
 from harness.cases import lint, load
 
 
 def observed(path: Path, allow: list[str], folder: Path) -> Any:
     run = harness.run([path], allow=allow, output=folder, reference=False, progress=False, jobs=1,
-                      backends=["torch.autograd", "jax"], apis=())  # fmt: skip
+                      backends=["torch.autograd", "jax"], apis=())
     return harness.compare(run)
 
 
@@ -56,7 +56,7 @@ def test_trees_go_through_an_adapter(tmp_path: Path, run_audit: Any, monkeypatch
     found = run_audit(
         "audit_left:loss", "audit_right:loss", torch_inputs="audit_data:left", jax_inputs="audit_data:right",
         save_case=tmp_path / "my-port.yaml", path=[str(tmp_path)],
-    )  # fmt: skip
+    )
     assert found.exit_status == 0
     (written,) = yaml.safe_load((tmp_path / "my-port.yaml").read_text())["cases"]
     assert written["function"] == {"torch": "my_port_adapter:torch_side", "jax": "my_port_adapter:jax_side"}

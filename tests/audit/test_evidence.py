@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness._audit_differences import difference
 from harness.audit import compare_gradients
 from harness.audit.patterns import relate
-from harness.backends._audit_differences import difference
 from tests.audit.conftest import ROOT
 
 Z = np.random.default_rng(5).standard_normal((2, 40)).T @ np.array([1, 1j])
@@ -137,7 +137,7 @@ def test_differences_know_their_error() -> None:
      (Z.reshape(8, 5), Z.reshape(8, 5).T, "transposed"),
      (Z[:36].reshape(6, 6), Z[:36].reshape(6, 6).T.conj(), "adjoint"), (np.array(1.3), np.array(1.7), "none"),
      (np.array(3.0), np.array(1.5), "factor"), (Z, Z[::-1], "none")],
-)  # fmt: skip
+)
 def test_patterns_of_values(torch: Any, jax: Any, word: str) -> None:
     assert relate(torch, jax, 1e-8).word == word
 

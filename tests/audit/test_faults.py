@@ -74,7 +74,7 @@ IN_WORKERS = [
     ("missing", "tests.audit.no_such_module:f",
      {"torch": ("import", "has no function 'missing'"), "jax": ("import", "no_such_module cannot be imported")}),
     ("raises", "good", {"torch": ("raised", "no such mode")}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("torch", "jax", "expected"), IN_WORKERS, ids=["death", "import", "raise"])

@@ -25,7 +25,7 @@ def write_safetensors(path: Path, arrays: dict[str, np.ndarray], **changes: Any)
     for name, array in arrays.items():
         data = array.tobytes()
         header[name] = {"dtype": words[str(array.dtype)], "shape": list(array.shape),
-                        "data_offsets": [len(body), len(body) + len(data)], **changes}  # fmt: skip
+                        "data_offsets": [len(body), len(body) + len(data)], **changes}
         body += data
     text = json.dumps(header).encode()
     path.write_bytes(len(text).to_bytes(8, "little") + text + body)
@@ -35,7 +35,7 @@ def test_safetensors_are_read_as_they_were_written(tmp_path: Path) -> None:
     arrays = {
         "a.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "z": np.array([1 + 2j], np.complex64),
         "n": np.array(3, np.int64), "m": np.array([True, False]),
-    }  # fmt: skip
+    }
     write_safetensors(tmp_path / "x.safetensors", arrays)
     found = read_arrays(tmp_path / "x.safetensors")
     assert set(found) == set(arrays)
@@ -59,7 +59,7 @@ def test_bfloat16_is_widened_exactly(tmp_path: Path) -> None:
     ("changes", "says"),
     [({"data_offsets": [0, 400]}, "bytes"), ({"shape": [-1]}, "whole numbers"), ({"dtype": "F8"}, "dtype 'F8'"),
      ({"shape": "x"}, "whole numbers"), ({"data_offsets": None}, "needs dtype")],
-)  # fmt: skip
+)
 def test_damaged_safetensors_are_refused(tmp_path: Path, changes: dict[str, Any], says: str) -> None:
     write_safetensors(tmp_path / "x.safetensors", {"w": np.ones(3, np.float32)}, **changes)
     with pytest.raises(AuditError, match=says):
@@ -123,7 +123,7 @@ def test_every_container_goes_through_both_sides() -> None:
     assert [r.torch for r in found.rows] == [
         "params.layers.0.weight", "params.layers.0.bias", "params.layers.1.weight", "params.layers.1.bias",
         "params.pair.left", "params.pair.right.0",
-    ]  # fmt: skip
+    ]
     assert [r.dtype for r in found.rows] == ["complex128"] * 4 + ["float64", "complex128"]
 
 
@@ -138,12 +138,12 @@ def test_a_state_dict_against_a_flax_tree(tmp_path: Path, run_audit: Any) -> Non
     write_safetensors(tmp_path / "flax.safetensors", {
         f"params/layers_{k}/{'kernel' if w == 'weight' else w}": np.ascontiguousarray(held[f"layers.{k}.{w}"].T)
         for k in (0, 1) for w in ("weight", "bias")
-    })  # fmt: skip
+    })
     found = run_audit(
         "tests.audit.modules_torch:loss", "tests.audit.modules_jax:loss", "tests.audit.modules_jax:x_only",
         torch_inputs=f"params={tmp_path / 'model.pt'}", jax_inputs=f"params={tmp_path / 'flax.safetensors'}",
         constant=["params.shift"],
-    )  # fmt: skip
+    )
     assert not found.faults and found.exit_status == 0
     assert {(r.torch, r.jax, r.turned) for r in found.rows} == {
         ("params.layers.0.weight", "params.params.layers_0.kernel", "transposed"),
@@ -184,7 +184,7 @@ def test_a_module_is_a_target_itself() -> None:
     pytest.importorskip("equinox")
     x = modules_jax.x_only()["x"]
     tree = {f"layers_{k}": {"kernel": layer.weight.detach().numpy().T, "bias": layer.bias.detach().numpy()}
-            for k, layer in enumerate(modules_torch.net.layers)}  # fmt: skip
+            for k, layer in enumerate(modules_torch.net.layers)}
     found = compare_gradients(modules_torch.net, modules_jax.apply, {"x": x}, jax_inputs={"params": tree, "x": x})
     assert found.exit_status == 0 and len(found.rows) == 5 and found.values[0].shape == (2, 4)
     assert found.culprit == "" and all(c.consistent is not False for c in found.checks)
@@ -202,7 +202,7 @@ def test_values_decide_where_names_say_nothing() -> None:
     found = link([leaf("p.first", a), leaf("p.second", b)], [leaf("q.x", b.T), leaf("q.y", a)])
     assert {(x.torch, x.jax, x.axes, x.how) for x in found.links} == {
         ("p.first", "q.y", (), "value"), ("p.second", "q.x", (1, 0), "value"),
-    }  # fmt: skip
+    }
 
 
 def test_a_convolution_kernel_is_turned() -> None:
@@ -235,10 +235,10 @@ def test_a_mapping_file_has_the_last_word(tmp_path: Path) -> None:
     found = link(
         [leaf("p.a", a), leaf("p.b", b), leaf("p.c", c)],
         [leaf("q.a", b.T), leaf("q.k", a), leaf("q.z", c.transpose(2, 0, 1))], read_mapping(path),
-    )  # fmt: skip
+    )
     assert [(x.torch, x.jax, x.axes) for x in found.links] == [
         ("p.a", "q.k", ()), ("p.b", "q.a", (1, 0)), ("p.c", "q.z", (2, 0, 1)),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_a_mapping_file_has_the_last_word(tmp_path: Path) -> None:
      ("p.a: 3", "expected a JAX name"),
      ("p.a: {name: q.a, axes: [0, 3]}", "permutation"), ("p.a: [", ":1:7: not YAML"),
      ("p.a: {name: q.b}", r"\[2\].*\[3\]")],
-)  # fmt: skip
+)
 def test_a_wrong_mapping_is_explained(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "names.yaml"
     path.write_text(text)
@@ -275,18 +275,18 @@ def test_a_step_of_a_module_in_place_against_a_step_that_returns() -> None:
 
     x, model = modules_jax.x_only()["x"], modules_torch.Net()
     tree = {f"layers_{k}": {"kernel": layer.weight.detach().numpy().T, "bias": layer.bias.detach().numpy()}
-            for k, layer in enumerate(model.layers)}  # fmt: skip
+            for k, layer in enumerate(model.layers)}
     before = {k: v.clone() for k, v in model.state_dict().items()}
     for precision in ("", "double"):
         found = compare_gradients(
             modules_torch.with_module, lambda params, x: (modules_jax.apply(params, x) ** 2).sum(), (model, x),
             jax_inputs=(tree, x), precision=precision, torch_step=None if precision else modules_torch.descend,
             jax_step=modules_jax.descend,
-        )  # fmt: skip
+        )
         assert not found.faults and found.exit_status == 0
         assert {r.dtype for r in found.rows} == {"float64" if precision else "float32"}
         assert {(s.name, s.torch, s.jax) for s in found.steps} == {
             (f"model.layers.{k}.{w}", "" if precision else "descent", "descent")
             for k in (0, 1) for w in ("weight", "bias")
-        }  # fmt: skip
+        }
         assert all(bool((model.state_dict()[k] == v).all()) for k, v in before.items())

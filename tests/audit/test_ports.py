@@ -41,7 +41,7 @@ def test_the_port_is_as_long_as_a_port() -> None:
     lines = sum(len(Path(m.__file__ or "").read_text().splitlines()) for m in (torch_side, jax_side))
     assert lines > 200 and set(MISTAKES) == {
         "conjugated-step", "factor-two", "real-too-early", "abs-for-abs-squared", "transposed-kernel",
-    }  # fmt: skip
+    }
 
 
 def test_a_right_port_accuses_nobody() -> None:

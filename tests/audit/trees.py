@@ -35,7 +35,7 @@ def mixed() -> tuple[Any, ...]:
         {"layers": [Layer(numbers(2, 3, seed=1), numbers(2, seed=2)), Layer(numbers(2, 2, seed=3), numbers(2, seed=4))],
          "pair": Pair(np.array([0.5, -1.5]), (numbers(3, seed=5), None)), "power": 2, "mode": "sum"},
         np.array([0, 1]),
-    )  # fmt: skip
+    )
 
 
 def forward(params: Any, index: Any) -> Any:

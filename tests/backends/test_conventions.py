@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.conventions import measure
-from harness.formulas import formula
-from harness.probes import PROBES, probe_tasks, real_matrix
+from harness.convention.formulas import formula
+from harness.convention.measure import measure
+from harness.convention.probes import PROBES, probe_tasks, real_matrix
 from harness.wirtinger import wirtinger_pair
 from tests import wrong_backends
 from tests.backends.tasks import FRAMEWORKS, backend

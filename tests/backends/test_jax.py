@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.backends import _jax_program
+from harness.backends.jax import program as _jax_program
 from tests.backends.tasks import backend, data, make_task, observe, steps
 
 Z, W = np.array([1 + 2j, -0.5j]), np.array([2.0, -3.0])

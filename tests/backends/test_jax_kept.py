@@ -15,8 +15,9 @@ from tests.backends.tasks import make_task
 
 pytest.importorskip("jax")
 
-from harness.backends import _jax_kept, _jax_program
-from harness.backends.jax import Jax
+from harness.backends.jax import program as _jax_program
+from harness.backends.jax import program_cache as _jax_kept
+from harness.backends.jax.backend import Jax
 from harness.model import Observation, Task
 
 Z = np.array([0.7 + 0.4j, -1.2 - 0.3j, 2.0 + 1.0j])

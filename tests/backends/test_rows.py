@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.backends._rows import MESSAGE_LENGTH, Refused, Wrong, attempt, classify, scrub
+from harness.backends.rows import MESSAGE_LENGTH, Refused, Wrong, attempt, classify, scrub
 
 
 class XlaRuntimeError(RuntimeError):

@@ -29,7 +29,7 @@ FUNCTIONS = (
     "rational", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin", "arctan", "arcsinh", "arctanh", "sigmoid",
     "mod-relu", "conj", "z-conj-squared", "normalise", "rebuild-from-polar", "hermitian-form", "cumsum", "cumprod",
     "prod", "mean", "logsumexp", "fft", "ifft-ortho", "matmul-adjoint", "outer", "det", "inv",
-)  # fmt: skip
+)
 
 
 def chosen() -> list[Any]:
@@ -72,9 +72,9 @@ def harness_side() -> float:
     """Observe the differentials on torch.autograd and jax, and judge them."""
 
     from harness.backends import load
-    from harness.compare import judge
+    from harness.comparison import judge
     from harness.model import Observation
-    from harness.run.planning import Target, plan
+    from harness.runs.planning import Target, plan
 
     cases = chosen()
     backends = {name: load(name)() for name in ("torch.autograd", "jax")}
@@ -202,7 +202,7 @@ def measured(side: str, cache: str) -> dict[str, float]:
     done = subprocess.run(
         [sys.executable, __file__, "--side", side], check=True, stdout=subprocess.PIPE, text=True,
         env={**os.environ, "HARNESS_COMPILATION_CACHE": cache},
-    )  # fmt: skip
+    )
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -251,9 +251,9 @@ def main() -> None:
         return statistics.median(each)
 
     print(f"(a) gradcheck + check_grads over harness: {ratio('pair', 'harness', 'empty'):.2f}x with an empty cache "
-          f"(wanted 2.5), {ratio('pair', 'harness', 'filled'):.2f}x filled (wanted 5)")  # fmt: skip
+          f"(wanted 2.5), {ratio('pair', 'harness', 'filled'):.2f}x filled (wanted 5)")
     print(f"(b) harness over the bare calls: {ratio('harness', 'bare', 'empty'):.2f}x empty, "
-          f"{ratio('harness', 'bare', 'filled'):.2f}x filled (wanted at most 1.25)")  # fmt: skip
+          f"{ratio('harness', 'bare', 'filled'):.2f}x filled (wanted at most 1.25)")
     ours, python = start_up(args.repeat)
     print(f"(c) harness --help over python -c pass: {ours / python:.2f}x ({ours * 1000:.0f} ms; wanted at most 5)")
 

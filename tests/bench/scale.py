@@ -5,7 +5,7 @@
 Parts: core (against the bare framework calls; tests/bench/core.py), workers (two against one), ray (a cluster of this
 machine against local workers), volume (a million observations compared), xla (cheaper compilation: is it safe?). By
 default every tenth case of the catalogue stands for all of it; --all takes the whole. The section about the soak is
-written by `python -m harness.run.soak --report FILE` and left as it is. Fails nothing.
+written by `python -m harness.runs.soak --report FILE` and left as it is. Fails nothing.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def machine() -> list[str]:
         system = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
     except OSError:
         system = platform.system()
-    from harness.run.machine import default_jobs, memory_of_machine
+    from harness.workers.machine import default_jobs, memory_of_machine
 
     found = []
     for name in PACKAGES:
@@ -67,7 +67,7 @@ def machine() -> list[str]:
         f"- Python {platform.python_version()}; {', '.join(found)}",
         f"- load when it began (1, 5, 15 min): {load}; more than a few tenths means that others computed here too, and "
         "that the ratios are worth less",
-    ]  # fmt: skip
+    ]
 
 
 # -- against the bare calls
@@ -94,8 +94,8 @@ def chosen(everything: bool) -> list[Any]:
 
 def observed(cases: Sequence[Any], jobs: int, executor: str = "local") -> float:
     """Seconds from the first task handed out to the last one done; starting frameworks and closing are not in it."""
-    from harness.run import run
-    from harness.run.progress import Progress
+    from harness.runs import run
+    from harness.runs.progress import Progress
 
     class Watch(Progress):
         begun = ended = 0.0
@@ -146,7 +146,7 @@ def workers(args: argparse.Namespace) -> Iterator[str]:
     yield f"| 2 | {two:.1f} |"
     yield ""
     yield (f"Two against one: **{one / two:.2f}x** (wanted 1.7). Two processes of a loop that shares nothing get "
-           f"{worth:.2f}x done on these processors; of that, {one / two / worth:.0%}.")  # fmt: skip
+           f"{worth:.2f}x done on these processors; of that, {one / two / worth:.0%}.")
 
 
 def ray(args: argparse.Namespace) -> Iterator[str]:
@@ -160,7 +160,7 @@ def ray(args: argparse.Namespace) -> Iterator[str]:
     local = observed(cases, 2)  # once more, next to what it is compared with
     there = observed(cases, 2, "ray://local")
     yield (f"The same {len(cases)} cases with 2 workers on a Ray cluster of this machine: {there:.1f} s against "
-           f"{local:.1f} s locally, **{there / local:.2f}x** (wanted at most 1.3), start-up apart.")  # fmt: skip
+           f"{local:.1f} s locally, **{there / local:.2f}x** (wanted at most 1.3), start-up apart.")
 
 
 # -- volume
@@ -169,7 +169,7 @@ def ray(args: argparse.Namespace) -> Iterator[str]:
 def volume(args: argparse.Namespace) -> Iterator[str]:
     """Comparing, over three decades of observations."""
     done = subprocess.run(
-        [sys.executable, "-m", "harness.compare.bench"], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "harness.comparison.bench"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     lines = [line.split() for line in done.stdout.strip().splitlines()[1:]]
     yield "| observations | seconds | µs a row | rows compared | peak MiB |"
@@ -178,7 +178,7 @@ def volume(args: argparse.Namespace) -> Iterator[str]:
     rows, seconds, peak = lines[-1][0], float(lines[-1][1]), float(lines[-1][4].replace(",", ""))
     yield ""
     yield (f"{rows} observations in **{seconds:.1f} s** and **{peak / 1024:.2f} GiB** (wanted under 20 s and 2 GiB); "
-           f"cost a row, largest over smallest of the last three: {_spread(lines[1:]):.2f}.")  # fmt: skip
+           f"cost a row, largest over smallest of the last three: {_spread(lines[1:]):.2f}.")
 
 
 def _spread(lines: Sequence[Sequence[str]]) -> float:
@@ -193,15 +193,15 @@ def xla(args: argparse.Namespace) -> Iterator[str]:
     """Whether cheaper settings of XLA change a verdict, and what they save with an empty cache."""
     import pandas as pd
 
-    from harness.compare import compare
-    from harness.run import Run
+    from harness.comparison import compare
+    from harness.runs import Run
 
     folder = Path(tempfile.mkdtemp(prefix="harness-bench-"))
     globs = [word for case in chosen(args.all)[:: 1 if args.all else 2] for word in ("--select", case.id)]
 
     def record(name: str, backend: str, flags: str) -> float:
         words = [sys.executable, "-m", "harness", "run", *globs, "--backend", backend, "--no-reference", "--no-compare",
-                 "--quiet", "--dtype", "complex128", "--dtype", "float64", "--jobs", "1", "--output"]  # fmt: skip
+                 "--quiet", "--dtype", "complex128", "--dtype", "float64", "--jobs", "1", "--output"]
         environment = {**os.environ, "HARNESS_CACHE": str(folder / f"cache-{name}"), "XLA_FLAGS": flags}
         begin = time.perf_counter()
         done = subprocess.run([*words, str(folder / name)], cwd=ROOT, env=environment, capture_output=True, text=True)
@@ -236,10 +236,10 @@ def xla(args: argparse.Namespace) -> Iterator[str]:
             often = f"{kinds.index[0]} ({kinds.iloc[0]})" if len(kinds) else ""
             often += f", at {'@'.join(changed.index[0][:2])}" if len(changed) else ""
             yield (f"| {name} | {seconds[name]:.1f} | {seconds[name] / seconds['default']:.2f} | {len(changed)} | "
-                   f"{len(pairs)} | {often} |")  # fmt: skip
+                   f"{len(pairs)} | {often} |")
         yield ""
         yield ("Seconds with an empty cache, JAX alone, start-up included. A setting under which a verdict changes "
-               "observes another program than users run. The default stays what users run.")  # fmt: skip
+               "observes another program than users run. The default stays what users run.")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -582,6 +582,6 @@ EXPRESSIONS = [
     Hostile("function-family", case("", function="{pytorch: z}"), "did you mean 'torch'?", 3, 16),
     Hostile("function-empty", case("", function="{}"), "function is empty", 3, 15, structural=True),
     Hostile("function-number", case("", function="3"), "must be a text, not 3", 3, 15, structural=True),
-]  # fmt: skip
+]
 
 HOSTILE = [*YAML, *STRUCTURE, *INPUTS, *VALUES, *FILES, *POINT_SETS, *EXPECTATIONS, *EXPRESSIONS]

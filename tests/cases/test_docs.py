@@ -35,7 +35,7 @@ def test_sampler_is_on_the_page(row: str) -> None:
     "word",
     [*build.KEYS, *expectations.KEYS, *inputs.KEYS, *points.SET_REFERENCE, *sampling.COMMON,
      *words.VERDICTS, *words.AXES, *words.QUANTITIES, *words.LAYOUTS, *words.DTYPES, *KINDS],
-)  # fmt: skip
+)
 def test_word_is_on_the_page(word: str) -> None:
     assert re.search(rf"`[^`\n]*\b{re.escape(word)}\b[^`\n]*`", PAGE) or f"{word}:" in PAGE
 

@@ -18,7 +18,7 @@ PIECES = [
     "const",
     "{sample: normal}", "{file: x.npz}", "../x", "__class__", "z", "id", "<<", "---",
     "\u00e9", "\U0001f600", "%", "@", "`",
-]  # fmt: skip
+]
 
 
 def mutated(text: str, rng: random.Random) -> str:

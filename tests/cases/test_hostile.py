@@ -19,7 +19,7 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _FORBIDDEN = (
     "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "subprocess.Popen", "socket.", "pickle.",
     "os.remove", "os.rename", "os.mkdir", "os.link", "os.symlink", "os.truncate", "shutil.", "ctypes.",
-)  # fmt: skip
+)
 
 
 def _audit(event: str, arguments: tuple[object, ...]) -> None:

@@ -81,7 +81,7 @@ def test_links_out_of_the_folder_are_errors(tmp_path: Path) -> None:
     found = [str(e) for e in lint([tmp_path / "inside"])]
     assert [e.partition("inside/")[2][:30] for e in found] == [
         "b.yaml:1:1: this link leads ou", "lost.yaml:1:1: this link leads", "sub:1:1: this link leads out o",
-    ]  # fmt: skip
+    ]
 
 
 def test_defaults_and_their_override(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_small_keys(one: Make) -> None:
     case = one(more="order: 2\ntolerance: {fine: 1e-9, coarse: 1e-4}\ncovers: torch.exp\nnote: hello\ntags: [a, b]")
     assert (case.order, case.tolerance, case.covers, case.note, case.tags) == (
         2, Tolerance(1e-9, 1e-4), ("torch.exp",), "hello", ("a", "b"),
-    )  # fmt: skip
+    )
     assert one(more="tolerance: 1e-3").tolerance == Tolerance(1e-3, None)
 
 
@@ -184,7 +184,7 @@ expect:
     assert first.versions == {"jax": ">=0.4,<0.11", "torch": "~=2.13"} and not first.strict
     assert (first.quantity, first.axis, first.culprit, first.inputs, first.dtype) == (
         ("differential",), ("backend",), ("jax",), ("z",), ("complex64",),
-    )  # fmt: skip
+    )
     assert second.strict and second.points == () and second.place.line == first.place.line + 14
 
 
@@ -296,6 +296,6 @@ def test_catalogue_loads() -> None:
 
 def test_every_word_of_the_contract() -> None:
     from harness.cases.words import VERDICTS
-    from harness.compare.batch import VERDICTS as JUDGED
+    from harness.comparison.batch import VERDICTS as JUDGED
 
     assert VERDICTS == JUDGED

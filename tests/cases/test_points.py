@@ -51,7 +51,7 @@ def test_reference_with_everything(shared: Make) -> None:
     case = shared(
         "[{set: mine, for: w, with: {z: 5}, only: a, layout: noncontiguous, note: why}, {p: {z: 1, w: 2}}]",
         '{z: "complex[2]", w: "complex[2]"}', function="z * w",
-    )  # fmt: skip
+    )
     a, p = case.points
     assert (a.name, a.layout, a.note) == ("a", "noncontiguous", "why")
     assert a.arrays["w"].tolist() == [1, 2j] and a.arrays["z"].tolist() == [5, 5]
@@ -120,7 +120,7 @@ def test_cuts_are_where_they_are_said_to_be(shipped: dict[str, PointSet]) -> Non
     names = (
         "negative-axis", "right-cut", "left-cut", "unit-interval", "imaginary-cuts", "imaginary-interval",
         "real-unit-interval", "real-above-one", "real-positive", "real-negative", "infinite",
-    )  # fmt: skip
+    )
     everywhere = {n: np.concatenate([numbers(shipped[n], p) for p in shipped[n].points]) for n in names}
     assert (everywhere["negative-axis"].real < 0).all()
     assert (everywhere["right-cut"].real > 1).all() and (everywhere["left-cut"].real < -1).all()

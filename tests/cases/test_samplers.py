@@ -108,7 +108,7 @@ PROPERTIES: dict[str, Callable[[Array], object]] = {
     "ties": lambda a: len(np.unique(a.real)) == 2 and len(np.unique(a.imag)) == 2,
     "sparse": lambda a: 0 < np.count_nonzero(a) < a.size / 2,
     "normal": lambda a: a.real.std() > 0.5 and a.imag.std() > 0.5 and abs(a.mean()) < 0.5,
-}  # fmt: skip
+}
 REAL_PROPERTIES: dict[str, Callable[[Array], object]] = {
     "sorted": lambda a: np.diff(a, axis=-1).min() >= 0.5,
     "probabilities": lambda a: close(a.sum(-1), 1.0) and a.min() > 0,

@@ -173,7 +173,7 @@ def test_mapping_of_arrays(one: Make, tmp_path: Path) -> None:
     case = one(
         '[{p: {}, q: {params: {file: other.npz}}, r: {"params.w": 5}}]',
         "{params: {file: params.npz}}", function='sum(params["w"]) + sum(params["b"])',
-    )  # fmt: skip
+    )
     assert [(i.name, i.kind, i.shape, i.differentiate, i.group) for i in case.inputs] == [
         ("params.w", "complex", (2, 2), True, "params"),
         ("params.b", "real", (2,), True, "params"),

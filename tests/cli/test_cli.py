@@ -43,7 +43,7 @@ def test_bad_input_is_a_sentence_and_status_2(hostile, tmp_path, capsys) -> None
 
 
 @pytest.mark.parametrize("words", [["nonsense"], ["run", "--nonsense"], [], ["compare"], ["show", "nowhere", "x"],
-                                   ["compare", "nowhere"], ["run", "nowhere.yaml"]])  # fmt: skip
+                                   ["compare", "nowhere"], ["run", "nowhere.yaml"]])
 def test_bad_usage_is_status_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2
     seen = capsys.readouterr()
@@ -58,7 +58,7 @@ def test_a_selection_that_matches_nothing_is_an_error(good: Path, capsys: pytest
 
 def test_a_backend_that_is_not_there_is_status_3_or_2(good: Path, tmp_path: Path) -> None:
     status = main(["run", str(good), "--backend", "torch.func", "--python", f"torch.func={tmp_path}/no/python",
-                   "--output", str(tmp_path / "run"), "--quiet", "--no-reference"])  # fmt: skip
+                   "--output", str(tmp_path / "run"), "--quiet", "--no-reference"])
     assert status == 3
 
 
@@ -108,7 +108,7 @@ def test_run_compare_and_show(good: Path, tmp_path: Path, capsys: pytest.Capture
     contract = [
         "case", "point", "dtype", "api", "quantity", "input", "output", "axis", "left", "right", "verdict", "relation",
         "culprit", "evidence", "max_abs", "max_rel", "ulp", "blind", "expected", "surprising", "note",
-    ]  # fmt: skip
+    ]
     assert set(contract) <= set(header)
     assert main(["show", folder, "square@generic"]) == 0
     page = capsys.readouterr().out

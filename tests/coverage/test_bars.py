@@ -6,8 +6,8 @@ import pytest
 
 from harness.cases import catalogue_path, load
 from harness.coverage.blindness import judged
+from harness.coverage.blindness_survey import Sight, sights
 from harness.coverage.count import Coverage, coverage
-from harness.coverage.sight import Sight, sights
 from harness.model import Case
 from tests.coverage.recorded import surveys
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from harness.coverage.blindness_survey import Sight
 from harness.coverage.count import coverage
-from harness.coverage.sight import Sight
 from harness.coverage.survey import Survey
 from harness.model import Case, Input, Point
 
@@ -122,5 +122,5 @@ def test_totals_are_those_of_the_lines() -> None:
     totals = coverage([c], surveys=EXP, seen=seeing(c)).totals()
     assert totals["complex"] == {
         "torch": 1, "jax": 1, "common": 1, "covered": 1, "share": 1.0, "excluded": 0
-    }  # fmt: skip
+    }
     assert (totals["functions"], totals["points"], totals["cases"]) == (1, 3, 1)

@@ -71,7 +71,7 @@ def test_every_group_of_a_paired_function_has_a_demand() -> None:
         ("sort(x)", ("torch.sort", "jnp.sort")), ("lerp(a, b, w)", ("torch.lerp", "")),
         ("cbrt(x)", ("", "jnp.cbrt")), ("transpose(x, (1, 0))", ("torch.permute", "jnp.transpose")),
     ],
-)  # fmt: skip
+)
 def test_a_row_of_the_spelling_table_pairs_its_outermost_functions(call: str, pair: tuple[str, str]) -> None:
     node = ast.parse(call, mode="eval").body
     assert isinstance(node, ast.Call) and isinstance(node.func, ast.Name)

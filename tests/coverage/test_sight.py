@@ -10,8 +10,8 @@ import pytest
 
 from harness.cli import main
 from harness.coverage.blindness import judged
+from harness.coverage.blindness_survey import sights
 from harness.coverage.features import features, generic
-from harness.coverage.sight import sights
 from harness.model import Case, Input, Point
 
 #: function, kind of z, its values -> what no error of is seen
@@ -83,7 +83,7 @@ def test_a_reason_excuses_and_a_needless_one_is_a_problem() -> None:
         ([[1.3, 0.2], [0.2, 0.4]], "real", {"tie", "structured"}, False),
         ([[1.3, 0.2, 0.7]], "real", {"single", "rectangular"}, True),
     ],
-)  # fmt: skip
+)
 def test_features(values: list[complex], kind: str, found: set[str], is_generic: bool) -> None:
     one = case("z", kind, values)
     assert features(one, one.points[0]) == found

@@ -67,12 +67,12 @@ def test_an_answer_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
         (lambda jnp, x: jnp.argmax(x), (3,), False, False), (lambda jnp, x: jnp.zeros(3, int), (3,), False, False),
         (lambda jnp, x: jnp.linalg.inv(x), (2, 2), True, True), (lambda jnp, x: jnp.linalg.inv(x), (3,), False, False),
     ],
-)  # fmt: skip
+)
 def test_what_jax_differentiates_is_found_by_differentiating(call: Any, shape: Any, real: bool, wide: bool) -> None:
     jax = pytest.importorskip("jax")
     import jax.numpy as jnp
 
-    from harness.backends._coverage_jax import differentiates
+    from harness.backends.jax.operators import differentiates
 
     jax.config.update("jax_enable_x64", True)
 

@@ -26,10 +26,10 @@ def case(text: str, name: str, z: np.ndarray = Z, kind: str = "complex", *dtypes
 
 def observed(
     cases: list[Case], folder: Path, backends: tuple[str, ...], *devices: str, **options: object
-) -> harness.run.Run:  # type: ignore[name-defined]
+) -> harness.runs.Run:  # type: ignore[name-defined]
     options.setdefault("apis", ())
     return harness.run(cases, backends=list(backends), devices=list(devices), output=folder / "run", progress=False,
-                       jobs=1, reference=False, **options)  # type: ignore[arg-type]  # fmt: skip
+                       jobs=1, reference=False, **options)  # type: ignore[arg-type]
 
 
 def rows(frame: pd.DataFrame, **wanted: str) -> pd.DataFrame:
@@ -38,7 +38,7 @@ def rows(frame: pd.DataFrame, **wanted: str) -> pd.DataFrame:
     return frame
 
 
-def along_devices(run: harness.run.Run, **wanted: str) -> pd.DataFrame:  # type: ignore[name-defined]
+def along_devices(run: harness.runs.Run, **wanted: str) -> pd.DataFrame:  # type: ignore[name-defined]
     return rows(pd.DataFrame(harness.compare(run, axis="device")), **wanted)
 
 
@@ -48,7 +48,7 @@ def along_devices(run: harness.run.Run, **wanted: str) -> pd.DataFrame:  # type:
 def test_two_host_devices_of_jax_agree(tmp_path: Path) -> None:
     pytest.importorskip("jax")
     cases = [case("exp(z)", "exp"), case("real(z * conj(z))", "squared", Z, "complex", "complex128"),
-             case("z @ z", "product", A), case("where(real(z) > 1, z, 2 * z)", "branches")]  # fmt: skip
+             case("z @ z", "product", A), case("where(real(z) > 1, z, 2 * z)", "branches")]
     run = observed(cases, tmp_path, ("jax",), "cpu", "cpu:1", apis=("grad", "vjp"))
     seen = run.observations()
     assert set(seen["device"].astype(str)) == {"cpu", "cpu:1"} and not run.failed_targets
@@ -79,19 +79,19 @@ def test_the_second_host_device_is_really_another_one(tmp_path: Path, monkeypatc
 
 
 @pytest.fixture(scope="module")
-def xla(tmp_path_factory: pytest.TempPathFactory) -> harness.run.Run:  # type: ignore[name-defined]
+def xla(tmp_path_factory: pytest.TempPathFactory) -> harness.runs.Run:  # type: ignore[name-defined]
     python = interpreter("torch_xla-2.9.0")
     cases = [
         case("abs(z)", "abs", Z, "complex", "complex64", "complex128"), case("real(z * conj(z))", "squared"),
         case("sin(z)", "sin", Z.real, "real", "float64"), case("z @ z", "product", A.real, "real", "float32"),
-    ]  # fmt: skip
+    ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PJRT_DEVICE", "CPU")
         return observed(cases, tmp_path_factory.mktemp("xla"), TORCH, "cpu", "xla:0",
-                        python=dict.fromkeys(TORCH, python))  # fmt: skip
+                        python=dict.fromkeys(TORCH, python))
 
 
-def test_xla_agrees_with_the_cpu_where_both_answer(xla: harness.run.Run) -> None:  # type: ignore[name-defined]
+def test_xla_agrees_with_the_cpu_where_both_answer(xla: harness.runs.Run) -> None:  # type: ignore[name-defined]
     assert not xla.failed_targets
     assert {t["device"] for t in xla.targets} == {"cpu", "xla:0"}
     frame = along_devices(xla)
@@ -99,7 +99,7 @@ def test_xla_agrees_with_the_cpu_where_both_answer(xla: harness.run.Run) -> None
     decided = frame[frame["verdict"].astype(str) != "unsupported"]
     assert set(decided["verdict"].astype(str)) == {"agree"} and set(decided["case"].astype(str)) == {
         "squared", "sin", "product",
-    }  # fmt: skip
+    }
     seen = xla.observations()
     for backend in TORCH:  # cos on the diagonal, by hand
         found = rows(seen, case="sin", device="xla:0", backend=backend, api="pullback")
@@ -107,7 +107,7 @@ def test_xla_agrees_with_the_cpu_where_both_answer(xla: harness.run.Run) -> None
 
 
 @pytest.mark.parametrize("backend", TORCH)
-def test_complex_abs_has_no_gradient_on_xla_and_a_row_says_so(xla: harness.run.Run, backend: str) -> None:  # type: ignore[name-defined]
+def test_complex_abs_has_no_gradient_on_xla_and_a_row_says_so(xla: harness.runs.Run, backend: str) -> None:  # type: ignore[name-defined]
     seen = rows(xla.observations(), case="abs", dtype="complex64", api="pullback", backend=backend)
     status = {str(r.device): (str(r.status), str(r.message)) for r in seen.itertuples()}
     assert status["cpu"][0] == "ok" and status["xla:0"][0] == "refused"
@@ -140,7 +140,7 @@ def test_a_gpu_of_jax_agrees_with_the_cpu(tmp_path: Path) -> None:
     if not usable:
         pytest.skip("jax sees no GPU here")
     run = observed([case("exp(z)", "exp"), case("z @ z", "product", A.real, "real", "float32")], tmp_path, ("jax",),
-                   "cpu", usable[0])  # fmt: skip
+                   "cpu", usable[0])
     frame = along_devices(run)
     assert len(frame) and set(frame["verdict"].astype(str)) == {"agree"}
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import harness
-from harness.compare.lowered import BFLOAT16, SINGLE, TF32, multiplies, of_target, tolerances_of
-from harness.compare.targets import Target
+from harness.comparison.reduced_precision import BFLOAT16, SINGLE, TF32, multiplies, of_target, tolerances_of
+from harness.comparison.targets import Target
 from harness.model import Case, Input, Point
 
 Z = np.array([2 + 1j, 0.5 - 2j])
@@ -19,12 +19,12 @@ Z = np.array([2 + 1j, 0.5 - 2j])
 def case(text: str, name: str = "f", *, dtypes: tuple[str, ...] = ("complex128",), **more: object) -> Case:
     points = (Point("p", {"z": more.pop("z", Z)}),)  # type: ignore[dict-item]
     return Case(name, {"portable": text}, (Input("z", "complex", np.shape(points[0].arrays["z"])),), points, dtypes,
-                **more)  # type: ignore[arg-type]  # fmt: skip
+                **more)  # type: ignore[arg-type]
 
 
 def observed(cases: list[Case], folder: Path, backend: str, *modes: str, **options: object) -> harness.Run:  # type: ignore[name-defined]
     return harness.run(cases, backends=[backend], modes=list(modes), output=folder / "run", progress=False, jobs=1,
-                       **options)  # type: ignore[arg-type]  # fmt: skip
+                       **options)  # type: ignore[arg-type]
 
 
 def modes(run: object, **match: str) -> pd.DataFrame:
@@ -54,7 +54,7 @@ def test_compiled_pinv_differs_from_eager_and_eager_is_right(tmp_path: Path) -> 
     assert (value["left"], value["right"]) == ("torch.autograd:eager", "torch.autograd:compile-aot")
     assert (value["verdict"], value["culprit"], value["evidence"]) == (
         "value", "torch.autograd:compile-aot", "reference",
-    )  # fmt: skip
+    )
     assert not modes(run, quantity="differential", verdict="agree").shape[0]
 
 
@@ -75,8 +75,8 @@ def test_what_is_compiled_is_right_where_it_should_be(tmp_path: Path) -> None:
 
 def test_eager_is_not_passed_off_as_compiled() -> None:
     torch = pytest.importorskip("torch")
-    from harness.backends._rows import Refused
-    from harness.backends._torch_modes import Compiler
+    from harness.backends.rows import Refused
+    from harness.backends.torch.modes import Compiler
 
     compiler = Compiler(torch, "compile-aot")
     hidden = torch._dynamo.disable(lambda x: x * 2)
@@ -100,7 +100,7 @@ def test_without_x64_complex128_becomes_complex64_and_a_row_says_so(tmp_path: Pa
 def test_x64_off_does_not_leak_into_what_follows(tmp_path: Path) -> None:
     pytest.importorskip("jax")
     run = observed([case("exp(z)", f"f{k}") for k in range(3)], tmp_path, "jax", "x64-off", "jit", apis=(),
-                   reference=False)  # fmt: skip
+                   reference=False)
     rows = run.observations()
     rows = rows[rows["mode"] == "jit"]
     assert set(rows["kind"].astype(str)) == {"<c16", "<f8"} and (rows["status"] == "ok").all()
@@ -117,14 +117,14 @@ def test_checkpoint_agrees_with_jit(tmp_path: Path) -> None:
 def test_second_derivatives_in_three_orders(backend: str, tmp_path: Path) -> None:
     pytest.importorskip(backend.partition(".")[0])
     run = harness.run([case("real(z[0]**2 * conj(z[1]))", order=2)], backends=[backend], apis=(), reference=False,
-                      output=tmp_path / "run", progress=False, jobs=1)  # fmt: skip
+                      output=tmp_path / "run", progress=False, jobs=1)
     rows = run.observations()
     rows = rows[rows["quantity"] == "hessian"].set_index("api")
     # L = (x^2 - y^2) a + 2 x y b with z0 = x + iy, z1 = a + ib; columns x, a, y, b
     (x, a), (y, b) = Z.real, Z.imag
     expected = [
         [2 * a, 2 * x, 2 * b, 2 * y], [2 * x, 0, -2 * y, 0], [2 * b, -2 * y, -2 * a, 2 * x], [2 * y, 0, 2 * x, 0],
-    ]  # fmt: skip
+    ]
     for api in ("forward-over-reverse", "reverse-over-forward", "reverse-over-reverse"):
         np.testing.assert_allclose(run.array(rows.loc[api]), expected, rtol=1e-13, atol=1e-13)
 
@@ -148,6 +148,6 @@ def test_tolerances_follow_the_precision_that_is_left() -> None:
 
 
 @pytest.mark.parametrize(("text", "product"), [("a @ b", True), ("torch.linalg.pinv(z)", True), ("exp(z)", False),
-                                               ("einsum('ij,jk', a, b)", True), ("dotted(z)", False)])  # fmt: skip
+                                               ("einsum('ij,jk', a, b)", True), ("dotted(z)", False)])
 def test_cases_that_multiply_matrices(text: str, product: bool) -> None:
     assert multiplies(case(text)) is product

@@ -446,4 +446,4 @@ CASES: list[tuple[str, Expected]] = [
     ("-z + 2 * w - 1j, z / 3, z ** 2, 2 ** x, x // 1, x % 2", lambda z, w, x: (
         -z + 2 * w - 1j, z / 3, z * z, 2.0**x, np.floor(x), x % 2)),
     ("z.shape[0] * z, z.ndim + z", lambda z: (3 * z, 2 + z)),
-]  # fmt: skip
+]

@@ -175,7 +175,7 @@ def test_declared_parts_are_the_frameworks_own() -> None:
         "torch.topk": (a, 1), "torch.kthvalue": (a, 1), "torch.cummax": (a, 0), "torch.cummin": (a, 0),
         "torch.lu_unpack": tuple(torch.linalg.lu_factor(a)), "torch.triangular_solve": (a, a),
         "torch.linalg.solve_ex": (a, a), "torch.linalg.lstsq": (a, a),
-    }  # fmt: skip
+    }
     for family in FAMILIES:
         space = Namespace(family, roots(family))
         value = a if family == "torch" else roots("jax")["jnp"].eye(3)
@@ -212,7 +212,7 @@ def test_declared_parts_are_the_frameworks_own() -> None:
         ("jax", "jax.scipy.stats.norm.logpdf(z.real)", -(Z.real**2) / 2 - np.log(2 * np.pi) / 2),
         ("jax", "jnp.einsum('ij,jk->ik', z, jnp.conj(z).T)", Z @ Z.conj().T),
     ],
-)  # fmt: skip
+)
 def test_native_texts(family: str, text: str, expected: Any) -> None:
     np.testing.assert_allclose(native(family, text, z=Z), expected, rtol=1e-6)
 
@@ -250,7 +250,7 @@ def test_a_namespace_of_ones_own() -> None:
 
     functions = {"sum": total, "pi": 3, "arccosh": lambda x: x + 100, "svd": lambda a: ("u", "s", "v"), "sqrt": str}
     run_it = compile_portable("a = acosh(z) * pi\nb = sum(z, axis=None, keepdims=True); a, svd(z).S, sqrt(2)", ["z"],
-                              functions)  # fmt: skip
+                              functions)
     assert run_it(7) == (321, "s", "2")
     assert seen == [((7,), {"keepdims": True})]
     picked = compile_portable("z[[2, 0]]", ["z"], {})(np.arange(3) * 5)

@@ -115,7 +115,7 @@ def test_each_finding_is_shown_by_its_own_script(folder: Path, known: Any, capsy
     rows = list(csv.DictReader(io.StringIO(out.read_text())))
     assert [(r["id"], r["confirmed"], r["script"]) for r in rows] == [
         ("jax-one-root", "True", "scripts/jax-one-root.py"), ("torch-mirrored", "True", "scripts/torch-mirrored.py"),
-    ]  # fmt: skip
+    ]
     assert rows[1]["evidence"] == "internal-assertion" and rows[1]["link"] == UNREPORTED
     assert sorted(p.name for p in scripts.iterdir()) == ["jax-one-root.py", "mine.py", "torch-mirrored.py"]
     assert "import harness" not in (scripts / "jax-one-root.py").read_text()

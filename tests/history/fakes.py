@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from harness.compare.table import _arrow
+from harness.comparison.observations import _arrow
 from harness.model import Case
-from tests.compare.build import Table, header
+from tests.comparison.build import Table, header
 
 
 class FakeRun:

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.compare import CompareError
+from harness.comparison import CompareError
 from harness.history import CHANGES, diff
-from tests.compare.build import case, holomorphic, observe
+from tests.comparison.build import case, holomorphic, observe
 from tests.history.fakes import FakeRun, truth, version
 
 CASES = [case("f")]
@@ -99,7 +99,7 @@ def test_an_api_that_turns_round_while_the_derivative_stays() -> None:
 
 
 @pytest.mark.parametrize(("before", "after", "word"), [(0, 1e-11, "accuracy worse"), (1e-11, 0, "accuracy better"),
-                                                       (1e-15, 3e-15, ""), (5e-12, 1e-11, "")])  # fmt: skip
+                                                       (1e-15, 3e-15, ""), (5e-12, 1e-11, "")])
 def test_accuracy_beyond_noise(before: float, after: float, word: str) -> None:
     tables = []
     for number, error in (("2.0", before), ("2.1", after)):
@@ -137,5 +137,5 @@ def test_the_words_are_those_documented() -> None:
     words = {
         "fixed", "broken", "changed convention", "newly refused", "newly supported", "value changed",
         "accuracy better", "accuracy worse", "changed", "",
-    }  # fmt: skip
+    }
     assert set(CHANGES) == words

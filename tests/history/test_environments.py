@@ -23,10 +23,10 @@ IMAG = {"weight": [[5 - 1j, 10 - 2j]] * 2, "bias": [3 + 2j] * 2}
 SEED = {"seed-linear": REAL, "seed-linear-real-part": REAL, "seed-linear-imag-part": IMAG}
 
 
-def observed(folder: Path, backends: tuple[str, ...], python: str = "", **options: object) -> harness.run.Run:  # type: ignore[name-defined]
+def observed(folder: Path, backends: tuple[str, ...], python: str = "", **options: object) -> harness.runs.Run:  # type: ignore[name-defined]
     options.setdefault("dtypes", ["complex128", "float64"])
     return harness.run([catalogue_path()], backends=list(backends), output=folder, progress=False, jobs=1,
-                       python=dict.fromkeys(backends, python) if python else {}, **options)  # type: ignore[arg-type]  # fmt: skip
+                       python=dict.fromkeys(backends, python) if python else {}, **options)  # type: ignore[arg-type]
 
 
 def rows(frame: pd.DataFrame, **wanted: str) -> pd.DataFrame:
@@ -39,24 +39,24 @@ def rows(frame: pd.DataFrame, **wanted: str) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def seed(tmp_path_factory: pytest.TempPathFactory) -> harness.run.Run:  # type: ignore[name-defined]
+def seed(tmp_path_factory: pytest.TempPathFactory) -> harness.runs.Run:  # type: ignore[name-defined]
     return observed(
         tmp_path_factory.mktemp("seed") / "1.13.1", TORCH, interpreter("torch-1.13.1"), select=["seed-*@real-weights"],
         dtypes=["complex64"], apis=["backward", "grad", "jacrev", "jacfwd"], reference=False,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(("backend", "api"), [("torch.autograd", "backward"), ("torch.func", "grad")])
 @pytest.mark.parametrize("name", ["weight", "bias"])
 @pytest.mark.parametrize("case", SEED)
-def test_the_six_gradients_of_the_seed(seed: harness.run.Run, case: str, name: str, backend: str, api: str) -> None:  # type: ignore[name-defined]
+def test_the_six_gradients_of_the_seed(seed: harness.runs.Run, case: str, name: str, backend: str, api: str) -> None:  # type: ignore[name-defined]
     found = rows(seed.observations(), case=case, backend=backend, api=api, input=name)
     assert len(found) == 1 and found.iloc[0]["status"] == "ok"  # complex backward() is accepted
     assert found.iloc[0]["kind"] == "<c8"  # as the seed printed it
     np.testing.assert_allclose(seed.array(found.iloc[0]), SEED[case][name], rtol=1e-6)
 
 
-def test_functorch_follows_the_same_principles_as_its_autograd(seed: harness.run.Run) -> None:  # type: ignore[name-defined]
+def test_functorch_follows_the_same_principles_as_its_autograd(seed: harness.runs.Run) -> None:  # type: ignore[name-defined]
     versions = {t["backend"]: t["versions"] for t in seed.targets}
     assert versions["torch.autograd"]["torch"].startswith("1.13.1")
     assert versions["torch.func"]["functorch"].startswith("1.13.1")
@@ -67,10 +67,10 @@ def test_functorch_follows_the_same_principles_as_its_autograd(seed: harness.run
     assert len(gradients) == 2 and set(gradients["relation"].astype(str)) == {"equal"}
 
 
-def test_the_timeline_says_when_complex_backward_became_an_error(seed: harness.run.Run, tmp_path: Path) -> None:  # type: ignore[name-defined]
+def test_the_timeline_says_when_complex_backward_became_an_error(seed: harness.runs.Run, tmp_path: Path) -> None:  # type: ignore[name-defined]
     pytest.importorskip("torch")
     now = observed(tmp_path / "now", TORCH, select=["seed-*@real-weights"], dtypes=["complex64"], reference=False,
-                   apis=["backward", "grad", "jacrev", "jacfwd"])  # fmt: skip
+                   apis=["backward", "grad", "jacrev", "jacfwd"])
     history = harness.timeline([now, seed])
     first, last = history.columns[-2:]
     assert first == "torch 1.13.1"
@@ -87,7 +87,7 @@ SELECT = ["arccosh@generic-1", "abs-squared@generic-1", "sign@generic-1", "seed-
 APIS = ["backward", "grad", "vjp", "jvp"]
 
 
-def judged(*runs: harness.run.Run) -> dict[str, pd.DataFrame]:  # type: ignore[name-defined]
+def judged(*runs: harness.runs.Run) -> dict[str, pd.DataFrame]:  # type: ignore[name-defined]
     """Comparisons along two axes, without the names of the runs."""
     frames = {axis: pd.DataFrame(harness.compare(list(runs), axis=axis)) for axis in ("backend", "api")}
     assert all(len(frame) > 50 for frame in frames.values())
@@ -120,11 +120,11 @@ def test_a_torch_only_and_a_jax_only_environment_compare_as_one_run_does(tmp_pat
     together = harness.run(
         [catalogue_path()], backends=[*TORCH, "jax"], python={**dict.fromkeys(TORCH, torch_python), "jax": jax_python},
         select=SELECT, apis=APIS, dtypes=["complex128", "float64"], output=tmp_path / "both", progress=False, jobs=1,
-    )  # fmt: skip
+    )
     assert_the_same(judged(together), judged(torch, jax))
     assert_the_same(judged(together), judged(jax, torch))
     # One environment holds no jax, the other no torch: a backend that is asked for there cannot be run.
-    with pytest.raises(harness.run.TargetError, match="No module named 'jax'"):  # type: ignore[attr-defined]
+    with pytest.raises(harness.runs.TargetError, match="No module named 'jax'"):  # type: ignore[attr-defined]
         observed(tmp_path / "no-jax", ("jax",), torch_python, select=["arctan2@origin"], reference=False)
-    with pytest.raises(harness.run.TargetError, match="No module named 'torch'"):  # type: ignore[attr-defined]
+    with pytest.raises(harness.runs.TargetError, match="No module named 'torch'"):  # type: ignore[attr-defined]
         observed(tmp_path / "no-torch", ("torch.func",), jax_python, select=["arctan2@origin"], reference=False)

@@ -16,8 +16,8 @@ import pytest
 
 import harness
 from harness.cli import main
-from harness.run import UnknownFormat
-from harness.run.store import FORMAT
+from harness.runs import UnknownFormat
+from harness.runs.store import FORMAT
 
 DATA = Path(__file__).with_name("data")
 WRITTEN = {"oldest": ("1.26.0", "0.4.25"), "newest": ("2.5.5", "0.12.0.1")}
@@ -29,7 +29,7 @@ def cauchy_riemann(derivative: complex) -> list[list[float]]:
     return [[derivative.real, -derivative.imag], [derivative.imag, derivative.real]]
 
 
-def differential(run: harness.run.Run, case: str, point: str, api: str) -> np.ndarray:
+def differential(run: harness.runs.Run, case: str, point: str, api: str) -> np.ndarray:
     frame = run.observations()
     wanted = {"case": case, "point": point, "quantity": "differential", "api": api}
     for column, word in wanted.items():
@@ -82,13 +82,13 @@ def test_older_and_newer_runs_are_compared(capsys: pytest.CaptureFixture[str]) -
     along = harness.compare([old, new], axis="version")
     verdicts = along.groupby(along["case"].astype(str))["verdict"].agg(lambda v: {str(w) for w in v}).to_dict()
     assert verdicts["sign"] >= {"zero"} and all(v <= {"agree", "unsupported", "nonfinite"} for k, v in verdicts.items()
-                                                if k != "sign")  # fmt: skip
+                                                if k != "sign")
     assert main(["diff", str(old), str(new)]) == 1
     assert "sign" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("words", [["diff", "{}", "{}"], ["timeline", "{}", "{}"], ["compare", "{}"],
-                                   ["show", "{}", "sign"], ["report", "{}", "--output", "{}.html"]])  # fmt: skip
+                                   ["show", "{}", "sign"], ["report", "{}", "--output", "{}.html"]])
 def test_a_format_of_the_future_is_a_sentence_and_status_2(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

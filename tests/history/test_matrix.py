@@ -89,7 +89,7 @@ FACTS = [
     complex_backward_was_accepted_and_is_refused, jacrev_was_the_conjugate_of_jacfwd,
     atan2_at_the_origin_was_nan_and_is_zero, arccosh_of_jax_was_right_then_wrong_then_right,
     complex_sign_of_jax_had_no_derivative,
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda f: f.__name__)
@@ -141,7 +141,7 @@ def test_a_release_that_cannot_be_installed_is_reported_and_skipped(tmp_path: Pa
     false.write_text("#!/bin/sh\necho 'no wheel for this platform' >&2\nexit 1\n")
     false.chmod(0o755)
     done = nox(["observe(torch-2.4.1)"], HARNESS_UV=str(false), HARNESS_ENVIRONMENTS=str(tmp_path / "environments"),
-               HARNESS_RECORDED=str(tmp_path / "recorded"))  # fmt: skip
+               HARNESS_RECORDED=str(tmp_path / "recorded"))
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
     assert "torch-2.4.1 cannot be installed on this machine: no wheel for this platform" in said and "skipped" in said
@@ -156,13 +156,13 @@ def test_the_matrix_needs_recorded_runs(tmp_path: Path) -> None:
 
 def test_observe_and_matrix_find_the_facts_by_themselves(tmp_path: Path) -> None:
     names = ["torch-1.13.1", "torch-2.0.1", "torch-2.4.1", "torch-2.13.0", "jax-0.4.25", "jax-0.4.38", "jax-0.10.2",
-             "jax-0.12.0.1"]  # fmt: skip
+             "jax-0.12.0.1"]
     for name in names:
         interpreter(name)
     where = {"HARNESS_RECORDED": str(tmp_path / "recorded"), "HARNESS_MATRIX": str(tmp_path / "matrix")}
     sessions = [*(f"observe({name})" for name in names), "truth"]
     select = ["seed-linear@real-weights", "square@generic-1", "arctan2@origin", "arccosh@left-half-plane",
-              "sign@generic-1"]  # fmt: skip
+              "sign@generic-1"]
     words = [*(word for text in select for word in ("--select", text)), "--jobs", "1", "--quiet"]
     done = nox(sessions, *words, **where)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.compare import CompareError
+from harness.comparison import CompareError
 from harness.history import Timeline, timeline
-from harness.history.render import markdown, terminal
 from harness.history.timeline import bounds
-from tests.compare.build import Table, case, holomorphic, observe
+from harness.report.timeline import markdown, terminal
+from tests.comparison.build import Table, case, holomorphic, observe
 from tests.history.fakes import FakeRun, truth, version
 
 CASES = [case("f")]

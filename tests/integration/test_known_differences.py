@@ -19,19 +19,19 @@ pytest.importorskip("jax")
 SELECT = [
     "abs-squared@generic*", "arccosh@left-half-plane*", "arccosh@generic*", "sign@generic*", "seed-*",
     "z-times-conj@generic*",
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> harness.run.Run:
+def run(tmp_path_factory: pytest.TempPathFactory) -> harness.runs.Run:
     return harness.run(
         [catalogue_path()], select=SELECT, dtypes=["complex128", "complex64"], apis=["all"], progress=False,
         reference=False, output=tmp_path_factory.mktemp("known") / "run",
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
-def frame(run: harness.run.Run) -> pd.DataFrame:
+def frame(run: harness.runs.Run) -> pd.DataFrame:
     return pd.concat([harness.compare(run), harness.compare(run, axis="api")], ignore_index=True)
 
 
@@ -60,7 +60,7 @@ def test_complex_sign_reads_zero(frame: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize("backend", ["torch.autograd", "torch.func", "jax"])
-def test_the_seed_gradients(run: harness.run.Run, backend: str) -> None:
+def test_the_seed_gradients(run: harness.runs.Run, backend: str) -> None:
     weight = {"real": [[-1 - 5j, -2 - 10j]] * 2, "imag": [[5 - 1j, 10 - 2j]] * 2}
     bias = {"real": [2 - 3j] * 2, "imag": [3 + 2j] * 2}
     seen = run.observations()
@@ -69,7 +69,7 @@ def test_the_seed_gradients(run: harness.run.Run, backend: str) -> None:
         case = f"seed-linear-{part}-part"
         for name, want in (("weight", weight[part]), ("bias", bias[part])):
             found = seen[(seen["case"].astype(str) == case) & (seen["backend"].astype(str) == backend)
-                         & (seen["api"].astype(str) == api) & (seen["input"].astype(str) == name)]  # fmt: skip
+                         & (seen["api"].astype(str) == api) & (seen["input"].astype(str) == name)]
             assert len(found), (case, name)
             for row in found.itertuples(index=False):
                 array = run.array(row)
@@ -77,7 +77,7 @@ def test_the_seed_gradients(run: harness.run.Run, backend: str) -> None:
                 np.testing.assert_allclose(np.conj(array) if backend == "jax" else array, want, rtol=1e-6)
 
 
-def test_backward_on_the_complex_loss_is_refused_in_its_own_words(run: harness.run.Run) -> None:
+def test_backward_on_the_complex_loss_is_refused_in_its_own_words(run: harness.runs.Run) -> None:
     seen = run.observations()
     found = seen[(seen["case"].astype(str) == "seed-linear") & (seen["api"].astype(str) == "backward")]
     assert len(found) and set(found["status"].astype(str)) == {"refused"}

@@ -46,7 +46,7 @@ def written(folder: Path) -> Path:
     for name, (text, inputs, point, rest) in CASES.items():
         argument, dtype = inputs.partition(":")[0], "float64" if "real" in inputs else "complex128"
         lines += [f"  - id: {name}", f"    function: {text}", f"    inputs: {{{inputs}}}", f"    dtype: [{dtype}]",
-                  f"    points: {{p: {{{argument}: {point}}}}}", *([f"    {rest}"] if rest else [])]  # fmt: skip
+                  f"    points: {{p: {{{argument}: {point}}}}}", *([f"    {rest}"] if rest else [])]
     path = folder / "questions.yaml"
     path.write_text("\n".join(lines) + "\n")
     return path
@@ -136,18 +136,18 @@ COMPLEX = (
     "mean(z)", "prod(z)", "cumsum(z, 0)", "cumprod(z, 0)", "var(z)", "norm(z)", "vdot(z, z)", "outer(z, conj(z))",
     "fft(z)", "ifft(z)", "fft(z, norm=\"ortho\")", "real(fft(z))", "flip(z)", "roll(z, 1)",
     "where(real(z) > 0, z, conj(z))", "sum(abs(fft(z))**2)", "logsumexp(real(z))",
-)  # fmt: skip
+)
 REAL = (
     "exp(x)", "log(x)", "sqrt(x)", "sin(x)", "tan(x)", "tanh(x)", "arctan(x)", "log1p(x)", "x**2.5", "lgamma(x)",
     "digamma(x)", "erf(x)", "erfc(x)", "softplus(x)", "softmax(x)", "log_softmax(x)", "logsumexp(x)", "cumsum(x, 0)",
     "cumprod(x, 0)", "var(x)", "std(x)", "max(x)", "sort(x)", "rfft(x)", "exp(1j * x)", "prod(x)", "norm(x)",
     "silu(x)", "arctan2(x, 2)",
-)  # fmt: skip
+)
 MATRIX = (
     "inv(a)", "det(a)", "slogdet(a)[1]", "solve(a, a @ a)", "a @ a", "a @ conj(a).T", "trace(a @ a)",
     "matrix_power(a, 3)", "svdvals(a)", "norm(a)", "pinv(a)", "kron(a, a)", "einsum(\"ij,jk->ik\", a, a)",
     "expm(a / 8)", "tril(a)", "diagonal(a)",
-)  # fmt: skip
+)
 
 
 def cases() -> Iterator[dict[str, Any]]:

@@ -58,20 +58,20 @@ def indistinguishable(parts: tuple[np.ndarray, ...], altered: tuple[np.ndarray, 
 
 
 @pytest.fixture(scope="module")
-def right(tmp_path_factory: pytest.TempPathFactory) -> harness.run.Run:
+def right(tmp_path_factory: pytest.TempPathFactory) -> harness.runs.Run:
     return observed("torch.func", tmp_path_factory.mktemp("right") / "run")
 
 
 @pytest.fixture(scope="module")
-def truth(tmp_path_factory: pytest.TempPathFactory) -> harness.run.Run:
+def truth(tmp_path_factory: pytest.TempPathFactory) -> harness.runs.Run:
     return observed("reference", tmp_path_factory.mktemp("truth") / "run")
 
 
-def observed(backend: str, folder: Path, select: list[str] | None = EVERYWHERE, **options: object) -> harness.run.Run:
+def observed(backend: str, folder: Path, select: list[str] | None = EVERYWHERE, **options: object) -> harness.runs.Run:
     return harness.run(
         [catalogue_path()], backends=[backend], select=select, dtypes=["complex128", "float64"], apis=(), jobs=1,
         reference=False, progress=False, output=folder, **options,
-    )  # fmt: skip
+    )
 
 
 def blamed(frame: pd.DataFrame) -> dict[str, dict[tuple[str, ...], Any]]:
@@ -88,7 +88,7 @@ def blamed(frame: pd.DataFrame) -> dict[str, dict[tuple[str, ...], Any]]:
     return out
 
 
-def differentials(run: harness.run.Run) -> pd.DataFrame:
+def differentials(run: harness.runs.Run) -> pd.DataFrame:
     frame = run.observations()
     values = frame[(frame["quantity"] == "value") & (frame["status"] == "ok")]
     kind = {
@@ -106,7 +106,7 @@ def differentials(run: harness.run.Run) -> pd.DataFrame:
 
 @pytest.mark.parametrize("name", ALTERATIONS)
 def test_each_wrong_backend_is_named_on_the_whole_catalogue(
-    name: str, right: harness.run.Run, truth: harness.run.Run, tmp_path: Path
+    name: str, right: harness.runs.Run, truth: harness.runs.Run, tmp_path: Path
 ) -> None:
     alter, words = ALTERATIONS[name]
     wrong = observed(f"tests.wrong_backends:{name}", tmp_path / "run")
@@ -142,7 +142,7 @@ def test_each_wrong_backend_is_named_on_the_whole_catalogue(
     mine = getattr(wrong_backends, name).name
     # No derivative has been agreed upon where an argument is NaN (nanmedian), so nobody is accused there.
     finite = {(c.id, p.name) for c in right.cases for p in c.points
-              if all(np.isfinite(a).all() for a in p.arrays.values())}  # fmt: skip
+              if all(np.isfinite(a).all() for a in p.arrays.values())}
     sound = {key for key, (verdict, _) in culprits["torch.func"].items() if verdict == "agree" and key[:2] in finite}
     # torch.masked's variances are complex where the reference's are real: half of J has no truth to be charged with.
     sound = {key for key in sound if not key[0].startswith("complex-masked-")}
@@ -190,7 +190,7 @@ def swapped(rows: pd.DataFrame) -> list[tuple[np.ndarray, ...]]:
         case = cases[r.case]
         moving = [i for i in case.inputs if i.differentiate]
         pairs = [(a.name, b.name) for n, a in enumerate(moving) for b in moving[n + 1 :]
-                 if (a.shape, a.kind) == (b.shape, b.kind)]  # fmt: skip
+                 if (a.shape, a.kind) == (b.shape, b.kind)]
         for a, b in pairs[:1]:
             if r.input in (a, b):
                 other = b if r.input == a else a
@@ -202,7 +202,7 @@ def swapped(rows: pd.DataFrame) -> list[tuple[np.ndarray, ...]]:
 
 @pytest.mark.parametrize(("name", "alter", "least"), [("Transposes", transposed, 60), ("SwapsInputs", swapped, 40)])
 def test_shuffled_gradients_are_a_mismatch_on_the_whole_catalogue(
-    name: str, alter: Callable[[pd.DataFrame], list[tuple[np.ndarray, ...]]], least: int, right: harness.run.Run,
+    name: str, alter: Callable[[pd.DataFrame], list[tuple[np.ndarray, ...]]], least: int, right: harness.runs.Run,
     tmp_path: Path,
 ) -> None:
     wrong = observed(f"tests.wrong_backends:{name}", tmp_path / "run")
@@ -233,7 +233,7 @@ def test_shuffled_gradients_are_a_mismatch_on_the_whole_catalogue(
     assert mismatches > least and hidden > 300, (mismatches, hidden)
 
 
-def pullbacks(right: harness.run.Run, wrong: harness.run.Run) -> dict[tuple[str, ...], str]:
+def pullbacks(right: harness.runs.Run, wrong: harness.runs.Run) -> dict[tuple[str, ...], str]:
     """(case, point, dtype, output, input) -> verdict on the differential from pullbacks."""
     frame = harness.compare([right, wrong])
     pairs = frame[(frame["quantity"] == "differential") & (frame["api"] == "pullback")]
@@ -243,10 +243,10 @@ def pullbacks(right: harness.run.Run, wrong: harness.run.Run) -> dict[tuple[str,
     }
 
 
-def test_forward_that_differs_from_reverse_is_seen_within_the_backend(right: harness.run.Run, tmp_path: Path) -> None:
+def test_forward_that_differs_from_reverse_is_seen_within_the_backend(right: harness.runs.Run, tmp_path: Path) -> None:
     run = observed("tests.wrong_backends:ForwardDiffersFromReverse", tmp_path / "run")
 
-    def judged(run: harness.run.Run) -> dict[tuple[str, ...], str]:
+    def judged(run: harness.runs.Run) -> dict[tuple[str, ...], str]:
         frame = harness.compare(run, axis="api")
         rows = frame[frame["quantity"] == "differential"]
         columns = ("case", "point", "dtype", "output", "input")
@@ -259,7 +259,7 @@ def test_forward_that_differs_from_reverse_is_seen_within_the_backend(right: har
     zero = {
         (r.case, r.point, r.dtype, r.output, r.input) for r in differentials(right).itertuples(index=False)
         if not r.j.any()
-    }  # fmt: skip
+    }
     wrong = {key: verdicts[key] for key in sound - zero if verdicts[key] != "factor"}
     assert not wrong, f"{len(wrong)}: {list(wrong.items())[:12]}"
     assert len(sound - zero) > 500
@@ -267,7 +267,7 @@ def test_forward_that_differs_from_reverse_is_seen_within_the_backend(right: har
 
 @pytest.mark.parametrize(("name", "verdict"), [("Raises", "error"), ("Refuses", "unsupported")])
 def test_failures_are_rows_with_their_own_verdict_on_the_whole_catalogue(
-    name: str, verdict: str, right: harness.run.Run, tmp_path: Path
+    name: str, verdict: str, right: harness.runs.Run, tmp_path: Path
 ) -> None:
     wrong = observed(f"tests.wrong_backends:{name}", tmp_path / "run")
     verdicts = pullbacks(right, wrong)

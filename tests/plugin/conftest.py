@@ -64,7 +64,7 @@ def run_pytest(project: Path) -> Pytest:
             del environment[name]
         root = Path(__file__).resolve().parents[2]
         environment["PYTHONPATH"] = str(root)
-        command = [sys.executable, "-m", "pytest", "-p", "harness.pytest_plugin", "-p", "no:cacheprovider", *words]
+        command = [sys.executable, "-m", "pytest", "-p", "harness.testing.plugin", "-p", "no:cacheprovider", *words]
         return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=timeout)
 
     return run

@@ -53,7 +53,7 @@ def test_pytest_starts_without_what_it_does_not_need(project: Path, run_pytest: 
     )
     assert run_pytest("-q").returncode == 0
     entry = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["pytest11"]
-    assert list(entry.values()) == ["harness.pytest_plugin"]
+    assert list(entry.values()) == ["harness.testing.plugin"]
 
 
 def test_what_passes_fails_and_is_reported(project: Path, run_pytest: Pytest) -> None:

@@ -86,5 +86,5 @@ def ginzburg_landau_ring(psi: Array, flux: Array) -> float:
 def ginzburg_landau_ring_gradient(psi: Array, flux: Array) -> dict[str, Array]:
     """The Ginzburg-Landau equation, and the current along the ring."""
     current = sum((1j / 3 * cmath.rect(1, -float(flux) / 3) * psi[j].conjugate() * psi[(j + 1) % 3]).real * 2
-                  for j in range(3))  # fmt: skip
+                  for j in range(3))
     return {"psi": ring(float(flux)) @ psi + (np.abs(psi) ** 2 - 1) * psi, "flux": current}

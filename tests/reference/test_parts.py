@@ -16,12 +16,12 @@ from flint import arb
 
 from harness.backends.base import DONE, Step
 from harness.backends.reference import Reference
+from harness.differences import numeric_differential
 from harness.model import Case, Derivative, Input, Observation, Point, Source, Task
 from harness.reference import digits
-from harness.reference.array import from_numpy
+from harness.reference.ball_arrays import from_numpy
 from harness.reference.cache import Cache, key, version
 from harness.reference.clarke import inside, rows_inside
-from harness.reference.differences import numeric_differential
 from harness.reference.function import Compiled
 from harness.reference.precision import rounded, rounded_up, state
 from harness.reference.solution import Solution, solve
@@ -153,7 +153,7 @@ def test_keys_tell_everything_apart() -> None:
         key("sin(z)", inputs, {"z": minus}, single=False, order=1),
         key("sin(z)", [Input("z", "complex", (3,), False)], {"z": Z}, single=False, order=1),
         key("sin(z)", inputs, {"z": Z.astype(np.complex64)}, single=False, order=1),
-    ]  # fmt: skip
+    ]
     assert len(set(keys)) == len(keys)
     assert keys[0] == key("sin(z)", inputs, {"z": Z.copy()}, single=False, order=1)
 
@@ -296,7 +296,7 @@ def test_too_slow_a_problem_has_values_alone() -> None:
 
 def test_no_framework_is_loaded() -> None:
     code = ("import sys; from harness.backends.reference import Reference; Reference(); "
-            "import harness.reference.solution, harness.reference.cache, harness.reference.closed; "
+            "import harness.reference.solution, harness.reference.cache, harness.reference.closed_forms; "
             "print([m for m in ('torch', 'jax', 'pandas', 'pyarrow') if m in sys.modules])")
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
@@ -318,7 +318,7 @@ def test_closed_form_of_a_real_function_of_a_complex_input() -> None:
     rows = observed(task("abs(z)**2", {"z": Z}, derivative=forms))
     np.testing.assert_allclose(
         by_quantity(rows, "closed-form")["differential", "z"],
-        np.concatenate([np.diag(2 * Z.real), np.diag(2 * Z.imag)], axis=1), rtol=1e-15)  # fmt: skip
+        np.concatenate([np.diag(2 * Z.real), np.diag(2 * Z.imag)], axis=1), rtol=1e-15)
 
 
 def test_a_closed_form_of_another_shape_is_an_error() -> None:
@@ -347,7 +347,7 @@ def test_digits() -> None:
     (np.sin, np.cos), (np.exp, np.exp), (np.log, lambda z: 1 / z), (np.sqrt, lambda z: 0.5 / np.sqrt(z)),
     (lambda z: z**3, lambda z: 3 * z**2), (lambda z: 1 / z, lambda z: -1 / z**2),
     (np.tanh, lambda z: 1 / np.cosh(z) ** 2),
-])  # fmt: skip
+])
 @pytest.mark.parametrize("seed", range(4))
 def test_the_estimate_bounds_the_error(f: Any, derivative: Any, dtype: Any, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -424,14 +424,14 @@ def test_the_modulus_at_zero_admits_the_unit_disc() -> None:
     found = solve(Compiled("abs(z)", [Input("z", "complex", ())]), {"z": np.array(0j)}, single=False)
     assert found.samples is not None
     for candidate, expected in (([0.0, 0.0], True), ([1.0, 0.0], True), ([0.0, -1.0], True), ([0.5, 0.5], True),
-                                ([1.1, 0.0], False), ([0.8, 0.8], False)):  # fmt: skip
+                                ([1.1, 0.0], False), ([0.8, 0.8], False)):
         assert bool(rows_inside(found.samples, np.array([candidate]), 1e-6)[0]) == expected
 
 
 def test_a_dependence_that_was_missed_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """The structure only saves evaluations: were a function to lose its masks, the derivative would still hold."""
     from harness.reference import registry
-    from harness.reference.array import Array
+    from harness.reference.ball_arrays import Array
     from harness.reference.namespace import namespace
 
     def forgetful(x: Any) -> Array:
@@ -452,7 +452,7 @@ def test_a_dependence_that_was_missed_is_found_out(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("exponent", [1, 2, 3, 4])
 def test_integer_powers_of_a_ball_around_zero(exponent: int) -> None:
     """(x + h) - (x - h) with a cancelled middle is such a ball; FLINT's own power of it is NaN."""
-    from harness.reference.array import Array, boxed, power
+    from harness.reference.ball_arrays import Array, boxed, power
 
     ball = arb(0, arb(1) / 8)
     (found,) = power(Array(boxed(ball).reshape(1), "r"), from_numpy(np.array([exponent]))).data.tolist()

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from harness.model import Case, Input, Point, Source
-from harness.reference.native_code import in_mpmath, native
-from harness.reference.repro import NoScript, confirm, literal, script
+from harness.repro.native_code import in_mpmath, native
+from harness.repro.script import NoScript, confirm, literal, script
 
 
 def case(text: str, kind: str = "complex", shape: tuple[int, ...] = (3,)) -> Case:
@@ -21,7 +21,7 @@ def row(
     culprit: str, api: str = "pullback", quantity: str = "differential", dtype: str = "complex128"
 ) -> dict[str, Any]:
     return {"case": "finding", "point": "p", "dtype": dtype, "api": api, "quantity": quantity, "input": "z",
-            "output": "out", "culprit": culprit, "left": culprit, "right": "reference"}  # fmt: skip
+            "output": "out", "culprit": culprit, "left": culprit, "right": "reference"}
 
 
 def jacobian(derivative: np.ndarray) -> np.ndarray:

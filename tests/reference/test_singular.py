@@ -272,7 +272,7 @@ def test_non_finite_inputs_leave_their_neighbours_alone() -> None:
     ("text", "x", "kind"),
     [("cbrt(z)", 0.0, POLE), ("z**3", 0.0, SMOOTH), ("z**5 - z**3", 0.0, SMOOTH), ("z**3", 0j, SMOOTH),
      ("sign(z) * abs(z)**1.25", 0.0, SMOOTH), ("sign(z) * sqrt(abs(z))", 0.0, POLE)],
-)  # fmt: skip
+)
 def test_odd_functions_do_not_hide_from_symmetric_differences(text: str, x: complex, kind: int) -> None:
     found = at(text, x)
     assert (found.kind == kind).all()

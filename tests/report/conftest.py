@@ -15,7 +15,7 @@ from tests.report import synthetic
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +74,7 @@ def page(browser: Any) -> Iterator[Any]:
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
     "0000000a49444154789c63f80f0001010100" "1bb6ee56" "0000000049454e44ae426082"
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="session")
@@ -86,7 +86,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [synthetic.FakeRun(84)], frame, tmp_path_factory.mktemp("report") / "report.html",
         timeline=synthetic.timeline(84), repro={("arccosh", "left-half-plane"): script},
         atlas=[Figure("arccosh", PNG, "Wrong in the left half plane.")],
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="session")

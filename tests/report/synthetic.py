@@ -31,7 +31,7 @@ FAMILIES = (
     "elementwise/powers", "nonholomorphic/modulus", "nonholomorphic/sign", "reductions/sums", "reductions/norms",
     "cumulative/products", "linalg/decompositions", "linalg/solvers", "linalg/products", "fft/full", "fft/half",
     "real_to_complex/assembly", "nn/activations", "special/gamma", "programs/physics", "programs/signal", "seed",
-)  # fmt: skip
+)
 FUNCTIONS = (
     "exp", "expm1", "log", "log1p", "log2", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh",
     "tanh", "arcsinh", "arccosh", "arctanh", "sqrt", "cbrt", "square", "reciprocal", "power", "abs", "angle",
@@ -39,9 +39,9 @@ FUNCTIONS = (
     "logsumexp", "softmax", "silu", "gelu", "sinc", "erf", "gamma", "solve", "inv", "pinv", "det", "slogdet",
     "eigh", "eigvalsh", "svd", "qr", "cholesky", "matmul", "einsum", "kron", "fft", "ifft", "rfft", "irfft",
     "hfft", "convolve", "where", "clip", "maximum", "minimum", "median", "hypot",
-)  # fmt: skip
+)
 POINTS = ("generic", "generic-2", "real-axis", "imaginary-axis", "left-half-plane", "cut-above", "cut-below", "tiny",
-          "huge", "zero")  # fmt: skip
+          "huge", "zero")
 BACKENDS = ("torch.autograd", "torch.func", "jax")
 PAIRS = (("torch.autograd", "torch.func"), ("torch.autograd", "jax"), ("torch.func", "jax"))
 RAW = ("backward | backward", "grad | grad", "vjp | vjp", "jvp | jvp", "jacrev | jacrev", "jacfwd | jacfwd")
@@ -49,18 +49,18 @@ _VALUES: Mapping[str, complex] = {
     "generic": 0.7 + 0.4j, "generic-2": 1.3 - 0.8j, "real-axis": 1.6, "imaginary-axis": 0.9j,
     "left-half-plane": -2 + 1j, "cut-above": -1.5 + 0.25j, "cut-below": -1.5 - 0.25j, "tiny": 1e-200 + 1e-200j,
     "huge": 1e150 - 1e149j, "zero": 0,
-}  # fmt: skip
+}
 
 
 _CUT = Expectation(
     ("branch",), "the cut is approached from the side of the signed zero", points=("cut-above",),
     link="https://example.org/thread/1",
-)  # fmt: skip
+)
 
 
 def case_names(count: int) -> list[str]:
     return [FUNCTIONS[k % len(FUNCTIONS)] + ("" if k < len(FUNCTIONS) else f"-{k // len(FUNCTIONS) + 1}")
-            for k in range(count)]  # fmt: skip
+            for k in range(count)]
 
 
 def frame(rows: int = 100_000, cases: int = 420, seed: int = 7) -> pd.DataFrame:
@@ -73,7 +73,7 @@ def frame(rows: int = 100_000, cases: int = 420, seed: int = 7) -> pd.DataFrame:
     verdict = np.full(rows, "agree", dtype=object)
     bad = {15: "sign", 24: "zero", 6: "nonfinite", 31: "part", 17: "conjugate", 40: "factor", 45: "mismatch"}
     mild = {21: "branch", 22: "choice", 46: "gauge", 47: "gauge", 34: "value", 9: "precision", 12: "precision",
-            44: "unsupported"}  # fmt: skip
+            44: "unsupported"}
     luck = rng.random(rows)
     for index, word in {**bad, **mild}.items():
         verdict[(case == index) & (luck < 0.3) & (pair > 0)] = word
@@ -104,7 +104,7 @@ def frame(rows: int = 100_000, cases: int = 420, seed: int = 7) -> pd.DataFrame:
         "surprising": wrong & (luck < 0.2),
         "note": np.where(verdict == "unsupported", "RuntimeError: grad can be implicitly created only for real scalar "
                          "outputs but got torch.complex128", ""),
-    })  # fmt: skip
+    })
 
 
 def cases(count: int = 420) -> tuple[Case, ...]:
@@ -130,7 +130,7 @@ def cases(count: int = 420) -> tuple[Case, ...]:
             dtypes=("complex64", "complex128"), family=FAMILIES[(k % len(FUNCTIONS)) * len(FAMILIES) // len(FUNCTIONS)],
             note="The principal branch." if k % 7 == 0 else "",
             expect=(_CUT,) if base == "angle" else (),
-        ))  # fmt: skip
+        ))
     return tuple(made)
 
 
@@ -162,7 +162,7 @@ class FakeRun:
                  "flags": {"threads": "1", "x64": "true"}}
                 for b in BACKENDS
             ],
-        }  # fmt: skip
+        }
 
     def observations(self) -> pd.DataFrame:
         rows: list[tuple[Any, ...]] = []
@@ -173,7 +173,7 @@ class FakeRun:
                         z = np.asarray(next(iter(point.arrays.values()))).astype(dtype).reshape(-1)[:3]
                         rows += self._point(case.id, point.name, dtype, z, k)
         names = ["case", "point", "dtype", "backend", "device", "mode", "environment", "api", "quantity", "input",
-                 "output", "status", "kind", "shape", "data", "error", "message"]  # fmt: skip
+                 "output", "status", "kind", "shape", "data", "error", "message"]
         return pd.DataFrame(rows, columns=names)
 
     def _point(self, case: str, point: str, dtype: str, z: np.ndarray, k: int) -> list[tuple[Any, ...]]:
@@ -201,7 +201,7 @@ class FakeRun:
                 rows.append((case, point, dtype, backend, "cpu", mode, "", api, quantity, name, "out", status,
                              "" if data is None else data.dtype.str[1:], shape,
                              None if data is None else np.ascontiguousarray(data).tobytes(), error,
-                             message))  # fmt: skip
+                             message))
 
             row("", "value", "", value)
             for api in ("pullback", "pushforward"):
@@ -253,4 +253,4 @@ def hostile_cases() -> tuple[Case, ...]:
              note=text, family=text,
              expect=(Expectation(("sign",), text, link="javascript:window.pwned=4"),))
         for text in HOSTILE
-    )  # fmt: skip
+    )

@@ -25,7 +25,7 @@ def rows(*given: dict[str, Any]) -> pd.DataFrame:
         "input": "z", "output": "out", "axis": "backend", "left": "torch.func", "right": "jax", "verdict": "agree",
         "relation": "", "culprit": "", "evidence": "", "max_abs": 0.0, "max_rel": 0.0, "ulp": 0.0, "blind": "",
         "expected": "", "surprising": False, "note": "",
-    }  # fmt: skip
+    }
     return pd.DataFrame([plain | row for row in given])
 
 
@@ -39,14 +39,14 @@ FRAME = rows(
     {"case": "silu", "verdict": "crash", "surprising": True, "note": "signal 11"},
     {"case": "only-refused", "quantity": "raw", "api": "jacfwd", "verdict": "unsupported", "note": "no | such"},
     {"case": "same"},
-)  # fmt: skip
+)
 
 
 def test_outcome_of_a_function_is_its_worst_row() -> None:
     assert function_outcomes(FRAME).to_dict() == {
         "abs": "choice", "arccosh": "wrong", "exp": "convention", "only-refused": "refused", "same": "agree",
         "silu": "failed",
-    }  # fmt: skip
+    }
     head = headline(FRAME)
     assert head.culprits == {"jax": 1} and head.surprising == 2 and head.functions == 6
 
@@ -66,7 +66,7 @@ def test_styles_cover_the_contract_and_differ() -> None:
     contract = (
         "unsupported", "error", "crash", "timeout", "branch", "value", "agree", "precision", "nonfinite", "choice",
         "gauge", "conjugate", "sign", "factor", "part", "zero", "mismatch",
-    )  # fmt: skip
+    )
     assert set(STYLES) == set(contract)
     symbols = [s.symbol for s in STYLES.values()]
     assert len(set(symbols)) == len(symbols)  # colour is never alone
@@ -128,7 +128,7 @@ def test_junit_counts() -> None:
     root = ET.fromstring(junit(FRAME, families={"exp": "elementwise/exp"}))
     assert {k: root.get(k) for k in ("tests", "failures", "errors", "skipped")} == {
         "tests": "7", "failures": "1", "errors": "1", "skipped": "2",
-    }  # fmt: skip
+    }
     cases = {c.get("name"): c for c in root.iter("testcase")}
     failure = cases["arccosh@generic [complex128]"].find("failure")
     assert failure is not None and "jax wrong by reference" in failure.get("message", "")
@@ -149,7 +149,7 @@ def test_junit_of_hostile_names_is_xml() -> None:
 def test_sarif_places_results_at_the_case() -> None:
     place = Place("cases/elementwise/inverse hyperbolic.yaml", 12, 5)
     case = Case("arccosh", {"portable": "arccosh(z)"}, (Input("z", "complex", ()),), (Point("generic", {}),),
-                ("complex128",), place=place)  # fmt: skip
+                ("complex128",), place=place)
     log = json.loads(sarif(FRAME, cases=[case]))
     assert log["version"] == "2.1.0"
     (run,) = log["runs"]
@@ -177,7 +177,7 @@ def test_badge() -> None:
 
 
 def test_every_column_is_documented() -> None:
-    frame = pytest.importorskip("harness.compare.frame")
+    frame = pytest.importorskip("harness.comparison.frame")
     text = (Path(__file__).parents[2] / "docs" / "columns.md").read_text(encoding="utf-8")
     tables = text[: text.index("## Verdicts")]
     documented = set(

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.compare.table import Observations
+from harness.comparison.observations import Observations
 from harness.expr import table
 from harness.report.headline import function_outcomes
 from harness.report.html import write
@@ -96,7 +96,7 @@ def test_formulas_escape_everything(text: str) -> None:
             assert tags <= {
                 "math", "mrow", "mi", "mo", "mn", "mtext", "mfrac", "msup", "msub", "msqrt", "mroot", "mover", "mtable",
                 "mtr", "mtd",
-            }  # fmt: skip
+            }
 
 
 def test_every_portable_function_can_be_typeset() -> None:
@@ -111,7 +111,7 @@ def test_packed_columns_come_back() -> None:
     wide, _ = codes([str(k) for k in range(300)])
     assert wide.dtype == np.uint16
     block = gzip.decompress(pack({"rows": 5}, {"t": index, "w": wide}, {"n": np.array([1.5, np.nan, -0.0])},
-                                 {"f": np.array([True, False])}, {"t": words}))  # fmt: skip
+                                 {"f": np.array([True, False])}, {"t": words}))
     size = struct.unpack("<I", block[:4])[0]
     header = json.loads(block[4 : 4 + size])
     base = -(-(4 + size) // 8) * 8
@@ -177,7 +177,7 @@ def test_large_arrays_are_shortened_and_say_so() -> None:
         "environment": "", "api": "", "quantity": "value", "input": "", "output": "out", "status": "ok", "kind": "f8",
         "shape": (10, 100), "data": (given + (k == 500) * 0 + (b == "b") * (given == 500)).tobytes(), "error": "",
         "message": "",
-    } for k, b in enumerate("ab")])  # fmt: skip
+    } for k, b in enumerate("ab")])
     seen = Observations([frame])
     at = recorded(seen, Labels(seen, [{}]), synthetic.cases(1)[0], np.arange(2), 5, True)
     (value,) = at["p\0float64"]["values"]
@@ -214,7 +214,7 @@ def test_pairs_within_a_backend_are_one_column() -> None:
     frame = synthetic.frame(4, 2).assign(
         axis=["api", "api", "backend", "version"], left=["jax:grad", "jax:pullback", "jax", "jax@0.4.1"],
         right=["jax:differential", "jax:pushforward", "torch.func", "jax@0.5.0"],
-    )  # fmt: skip
+    )
     meta, text, _, _, words = columns(normalised(frame), {}, None)
     assert {words["sides"][k] for k in text["sides"]} == {
         "jax with itself",
@@ -238,7 +238,7 @@ def test_timeline_columns_are_put_together() -> None:
         "backend": ["torch.func", "jax"], "device": ["cpu", "cpu"], "mode": ["eager", "jit"], "case": ["f", "g"],
         "quantity": ["raw", "raw"], "api": ["grad", "vjp"], "input": ["z", "w"], "output": ["out", "out"],
         "first_bad": ["", "jax 0.5"], "torch 2.0.1": ["ok", None], "jax 0.10.2": [None, "wrong (zero)"],
-    })  # fmt: skip
+    })
     told = timeline(frame)
     assert told is not None
     assert told["columns"] == ["case", "question", "of", "torch 2.0.1", "jax 0.10.2", "first bad"]
@@ -347,7 +347,7 @@ def test_figures_of_a_folder(tmp_path: Path) -> None:
         (tmp_path / f"{name}.png").write_bytes(PNG)
     assert [f.name for f in in_folder(tmp_path)] == ["a", "b"]
     told = [{"name": n, "file": f"../{n}.png", "wrong": w, "caption": f"of {n}", "alt": ""} for n, w in
-            (("a", []), ("b", ["jax"]))]  # fmt: skip
+            (("a", []), ("b", ["jax"]))]
     (tmp_path / "atlas.json").write_text(json.dumps({"figures": told}))
     found = in_folder(tmp_path)  # the one with somebody to blame first, and from this folder only
     assert [(f.name, f.caption, f.png) for f in found] == [("b", "of b", PNG), ("a", "of a", PNG)]

@@ -14,7 +14,7 @@ import pytest
 
 import harness
 from harness.cli import main
-from harness.report.scripts import scripts
+from harness.repro.recorded import scripts
 
 
 def _jax() -> str:

@@ -14,7 +14,8 @@ import pytest
 import torch
 
 import harness
-from harness.backends import _taps_jax, _taps_torch
+from harness.backends.jax import taps as _taps_jax
+from harness.backends.torch import taps as _taps_torch
 from harness.tapping import MOST, Tapped, listening
 
 jax.config.update("jax_enable_x64", True)
@@ -89,7 +90,7 @@ def test_a_tap_changes_no_bit_in_jax() -> None:
     assert of_jax(loss, below)["z"].value == below
     assert [round(float(getattr(x, "primal", x)), 3) for x in seen] == [-3.142] * 3
     weak = {t.name: t for t in _taps_jax.record(jax, lambda w: (w * harness.tap("s", jnp.asarray(2.0))).sum(),
-                                                jnp.ones(2, jnp.float32))}  # fmt: skip
+                                                jnp.ones(2, jnp.float32))}
     assert weak["s"].gradient == 2
 
 
@@ -108,7 +109,7 @@ def test_what_has_no_gradient_says_why() -> None:
     found = of_torch(t)
     assert {n: e.gradient is None for n, e in found.items()} == {
         "data": True, "frozen": True, "count": True, "text": True, "number": True, "unused": False, "cut": True,
-    }  # fmt: skip
+    }
     assert "no_grad" in found["frozen"].note and "detached" in found["cut"].note and "int64" in found["count"].note
     assert found["text"].value is None and found["number"].value == 2.5
     np.testing.assert_array_equal(found["unused"].gradient, [0, 0])
@@ -157,7 +158,7 @@ def test_taps_under_jit_in_loops_and_branches() -> None:
     found = of_jax(loss)
     assert {n: e.gradient.real.tolist() for n, e in found.items()} == {
         "inner": [10, 10], "carry": [5, 5], "carry#2": [1, 1], "branch": [1, 1],
-    }  # fmt: skip
+    }
 
 
 def test_a_tap_inside_a_transformation_gets_a_sentence() -> None:

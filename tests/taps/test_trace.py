@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from harness.audit import recorded
-from harness.audit.catalogued import catalogue, known, native_name
+from harness.audit import release_history as recorded
+from harness.audit.catalogue_lookup import catalogue, known, native_name
 from harness.audit.trace import remembered, suspects
-from harness.backends._elements import observe
-from harness.backends._trace_torch import MOST, trace
+from harness.backends.elementwise import observe
+from harness.backends.torch.trace import MOST, trace
 
 jax.config.update("jax_enable_x64", True)
 Z = np.random.default_rng(3).standard_normal(40) + 1j * np.random.default_rng(4).standard_normal(40)

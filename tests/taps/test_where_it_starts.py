@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.audit.arrays import related, words
 from harness.audit.taps import table, where_it_starts
+from harness.comparison.arrays import related, words
 from harness.tapping import Tapped
 
 Z = np.random.default_rng(0).standard_normal((3, 4)) + 1j * np.random.default_rng(1).standard_normal((3, 4))

@@ -51,7 +51,7 @@ def differences(frame: pd.DataFrame, mask: Any = None) -> list[Difference]:
                 surprising=bool(part["surprising"].any()), rows=len(part), max_rel=float(part["max_rel"].max()),
                 worst={str(k): v for k, v in part.iloc[0].to_dict().items()},
             )
-        )  # fmt: skip
+        )
     out.sort(key=lambda d: (not d.surprising, -severity(d.verdict), not d.culprit, -d.rows, d.case))
     return out
 

@@ -15,7 +15,7 @@ Row = dict[str, Any]
 _USED = [
     "case", "point", "dtype", "verdict", "left", "right", "quantity", "api", "max_rel", "culprit", "evidence", "note",
     "expected", "surprising",
-]  # fmt: skip
+]
 
 
 def junit(frame: pd.DataFrame, *, families: Mapping[str, str] | None = None, name: str = "harness") -> str:
@@ -40,7 +40,7 @@ def junit(frame: pd.DataFrame, *, families: Mapping[str, str] | None = None, nam
             suites[family] = ET.SubElement(root, "testsuite", name=xml_text(family, 500))
             counts[family] = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
         test = ET.SubElement(suites[family], "testcase", classname=xml_text(family, 500),
-                             name=xml_text(f"{case}@{point} [{dtype}]", 1000))  # fmt: skip
+                             name=xml_text(f"{case}@{point} [{dtype}]", 1000))
         counts[family]["tests"] += 1
         _judge(test, part, counts[family])
     for family, suite in suites.items():
@@ -58,7 +58,7 @@ def _judge(test: ET.Element, part: list[Row], counts: dict[str, int]) -> None:
         failed = any(r["verdict"] in ("crash", "timeout", "error") for r in surprising)
         counts["errors" if failed else "failures"] += 1
         child = ET.SubElement(test, "error" if failed else "failure", message=line(surprising[0]),
-                              type=xml_text(surprising[0]["verdict"], 60))  # fmt: skip
+                              type=xml_text(surprising[0]["verdict"], 60))
         lines = [line(r) for r in surprising[:50]]
         if len(surprising) > 50:
             lines.append(f"and {len(surprising) - 50} more")

@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from harness import __version__
 from harness.report.exports.escaping import visible
 from harness.report.exports.groups import Difference, differences, some
 from harness.report.html.rows import normalised
 from harness.report.verdict_style import STYLES
+from harness.version import __version__
 
 
 def sarif(frame: pd.DataFrame, *, cases: Sequence[Any] = ()) -> str:
@@ -37,7 +37,7 @@ def sarif(frame: pd.DataFrame, *, cases: Sequence[Any] = ()) -> str:
             "columnKind": "unicodeCodePoints",
             "results": [_result(d, used, places) for d in found],
         }],
-    }  # fmt: skip
+    }
     return json.dumps(log, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace").decode() + "\n"
 
 
@@ -73,7 +73,7 @@ def _result(d: Difference, rules: list[str], places: dict[str, Any]) -> dict[str
         "partialFingerprints": {"caseVerdictCulprit/v1": sha256(key).hexdigest()[:32]},
         "properties": {"rows": d.rows, "points": list(d.points[:50]), "dtypes": list(d.dtypes),
                        **({} if d.max_rel != d.max_rel or d.max_rel == float("inf") else {"max_rel": d.max_rel})},
-    }  # fmt: skip
+    }
 
 
 def _uri(path: str) -> str:

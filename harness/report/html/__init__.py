@@ -16,8 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness import __version__
-from harness.compare.table import Observations
+from harness.comparison.observations import Observations
 from harness.report.headline import headline, sentence, unasked
 from harness.report.html import facts
 from harness.report.html.atlas import Figure, embed
@@ -25,6 +24,7 @@ from harness.report.html.chapters import Repro, chapters
 from harness.report.html.pack import encode, pack
 from harness.report.html.rows import Advice, columns, normalised
 from harness.report.verdict_style import CONVENTION, GROUPS, OUTCOMES, STYLES, Style
+from harness.version import __version__
 
 #: Largest file that is aimed at. Details of agreeing functions, then atlas figures, give way; what was left out is
 #: said on the page.
@@ -104,7 +104,7 @@ def write(
         "timeline": facts.timeline(timeline, versions), "atlas": figures,
         "details": [places.get(c) for c in words["case"]], "omitted": omitted,
         "unasked": int(lone.sum()), "atlasOmitted": unshown,
-    }  # fmt: skip
+    }
     page = _page(
         title=title,
         sentence=sentence(head),
@@ -173,7 +173,7 @@ def _page(*, title: str, sentence: str, outcomes: Mapping[str, int], data: str, 
         "sentence": escape(sentence), "fallback": fallback, "data": data, "details": details, "atlas": atlas,
         "script": script, "generator": f"wirtinger-harness {escape(__version__)}",
         "footer": f"Made by wirtinger-harness {escape(__version__)}. Everything on this page is in this one file.",
-    }  # fmt: skip
+    }
     # One pass over the template: what is put in is never looked at again, so no text can pose as a placeholder.
     pieces = _static("template.html").split("{{")
     out = [pieces[0]]

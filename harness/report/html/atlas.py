@@ -45,7 +45,7 @@ def embed(
             "name": figure.name, "caption": figure.caption, "type": "image/png", "width": width, "height": height,
             "alt": figure.alt or f"Atlas of {figure.name[:200]}. {figure.caption[:600]}",
             "start": at, "length": len(text), "index": len(found),
-        })  # fmt: skip
+        })
         block.append(text)
         at += len(text)
     return found, "".join(block), unshown

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.compare.table import Observations
+from harness.comparison.observations import Observations
 from harness.model import Case
 from harness.report.html.detail import Labels, case_facts, recorded
 from harness.report.html.pack import compress, dump, encode

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.compare.table import Observations
+from harness.comparison.observations import Observations
 from harness.model import Case, Expectation
 from harness.report.html.mathml import mathml
 from harness.report.html.numbers import Array, Entry, choose, difference, entries, magnitude
@@ -97,7 +97,7 @@ class Labels:
         for number, header in enumerate(headers):
             for t in header.get("targets", ()):
                 known[(number, str(t.get("backend", "")), str(t.get("device", "")), str(t.get("mode", "")),
-                       str(t.get("environment", "")))] = t  # fmt: skip
+                       str(t.get("environment", "")))] = t
         self._questions: dict[tuple[str, str], tuple[str, str]] = {}
         versions: dict[tuple[int, str, str, str, str], str] = {}
         for key, target in known.items():
@@ -119,7 +119,7 @@ class Labels:
         self.names = [self._name(k, keys, versions) for k in keys]
         # The reference first, then families in reverse alphabetical order (torch before jax, as in comparisons).
         order = sorted(range(len(keys)), key=lambda k: (keys[k][1] != "reference", tuple(
-            -ord(c) for c in keys[k][1].partition(".")[0]), self.names[k]))  # fmt: skip
+            -ord(c) for c in keys[k][1].partition(".")[0]), self.names[k]))
         self.rank = np.empty(len(keys), np.int64)
         self.rank[order] = np.arange(len(keys))
 
@@ -188,7 +188,7 @@ def _failed(seen: Observations, labels: Labels, row: int, api: bool) -> dict[str
         "target": labels.names[labels.of_row[row]], "api": seen.text("api", row) if api else "",
         "status": seen.text("status", row), "error": seen.text("error", row),
         "message": _shortened(seen.text("message", row)),
-    }  # fmt: skip
+    }
 
 
 def _shortened(message: str) -> str:
@@ -219,7 +219,7 @@ def _sides(seen: Observations, labels: Labels, rows: Array, limit: int, *, api: 
             "target": labels.names[labels.of_row[row]], "api": seen.text("api", row) if api else "",
             "shape": list(array.shape), "size": int(array.size),
             "entries": _once(array.reshape(-1)[chosen[array.shape]], formatted),
-        })  # fmt: skip
+        })
     return ok + sides
 
 
@@ -261,7 +261,7 @@ def _pair(seen: Observations, labels: Labels, rows: Array, name_in: str, name_ou
             "target": labels.names[labels.of_row[row]], "api": seen.text("api", row),
             "dz": _once(dz.reshape(-1)[index], formatted),
             "db": _once(db.reshape(-1)[index], formatted) if in_complex else [],
-        })  # fmt: skip
+        })
     return {"input": name_in, "output": name_out, "complex": in_complex, "entries": names, "total": total,
             "sides": ok + sides}
 

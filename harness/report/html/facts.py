@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.compare.table import Observations
+from harness.comparison.observations import Observations
 from harness.report.headline import unasked
 from harness.report.verdict_style import STYLES, severity
 
@@ -33,7 +33,7 @@ def describe_run(run: Any, seen: Observations | None = None, number: int = 0) ->
             "backend": str(t.get("backend", "")),
             "versions": ", ".join(f"{k} {v}" for k, v in versions.items()) or str(t.get("environment", "")),
             "device": str(t.get("device", "")), "mode": str(t.get("mode", "")),
-        }  # fmt: skip
+        }
         if t.get("failed"):
             entry["mode"] = f"could not be run: {t['failed']}"[:300]
         key = tuple(entry.values())
@@ -128,7 +128,7 @@ def findings(frame: pd.DataFrame | None, comparisons: pd.DataFrame) -> dict[str,
             "title": str(part["note"].iloc[0])[:300] or f"{sides[0]}" + (f" and {len(sides) - 1} more" if len(sides) > 1
                                                                         else ""),
             "where": where, "link": "", "n": len(part), "surprising": bool(part["surprising"].any()),
-        })  # fmt: skip
+        })
     # Decided ones first: somebody can act on them.
     rows.sort(key=lambda r: (not r["surprising"], not r["culprit"], -severity(r["verdict"]), -int(r["n"]), r["case"]))
     return {"grouped": True, "rows": rows[:1000]}
@@ -145,7 +145,7 @@ def _finding(row: Mapping[str, Any]) -> dict[str, Any]:
         "where": ", ".join(w for w in (points if len(points) < 60 else _first(points) + " …", _word(row, "versions"),
                                        _word(row, "size")) if w),
         "link": link if link.startswith(("https://", "http://")) else "",
-    }  # fmt: skip
+    }
 
 
 def _first(points: str) -> str:
@@ -185,7 +185,7 @@ def timeline(frame: pd.DataFrame | None, versions: Sequence[str] | None = None) 
     return {
         "columns": names, "rows": [list(row) for row in zip(*(made[n] for n in names), strict=True)],
         "versions": [k for k, n in enumerate(names) if n in wanted],
-    }  # fmt: skip
+    }
 
 
 def _says(table: Mapping[str, Sequence[str]], name: str) -> bool:

@@ -17,7 +17,7 @@ _GREEK = {
     "kappa": "κ", "lambda": "λ", "lam": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π", "rho": "ρ", "sigma": "σ",
     "tau": "τ", "phi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω", "Gamma": "Γ", "Delta": "Δ", "Theta": "Θ",
     "Lambda": "Λ", "Sigma": "Σ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω",
-}  # fmt: skip
+}
 
 # Binding strength, as in Python: a child of lower strength than its place gets parentheses.
 _ADD, _MUL, _NEG, _POW, _ATOM = 1, 2, 3, 4, 5

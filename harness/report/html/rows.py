@@ -15,7 +15,7 @@ from harness.report.verdict_style import OUTCOMES, severity
 TEXT = (
     "case", "point", "dtype", "api", "quantity", "input", "output", "axis", "left", "right", "verdict", "relation",
     "culprit", "evidence", "blind", "expected", "note",
-)  # fmt: skip
+)
 NUMBERS = ("max_abs", "max_rel", "ulp")
 _LONGEST = 4000  # characters of a note that are kept; ids are never cut
 

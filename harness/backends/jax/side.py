@@ -1,0 +1,176 @@
+"""The JAX side of an audit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.backends.side.base import AuditSide
+from harness.backends.side.faults import AuditFault
+from harness.backends.side.tree import Node, standard
+from harness.backends.side.values import Leaf
+from harness.tapping import Tapped
+from harness.wirtinger import Array, signed
+
+
+class JaxSide(AuditSide):
+    """Functions of arrays and of any pytree that JAX knows, differentiated by jax.vjp."""
+
+    family = "jax"
+    raw_sign = -1
+
+    def __init__(self) -> None:
+        super().__init__()
+        import jax
+
+        self.jax = jax
+        self._switched = False
+        self._order: list[bool] = []
+
+    def versions(self) -> dict[str, str]:
+        return {"jax": str(self.jax.__version__)}
+
+    def prepare(self, double: bool) -> None:
+        if double and not self.jax.config.jax_enable_x64:
+            self.jax.config.update("jax_enable_x64", True)
+            self._switched = True
+            self.notes.append("jax_enable_x64 was switched on, because the inputs are in double precision")
+
+    def seed_all(self) -> None:
+        """In a process of its own, compiled programs are kept from audit to audit: each operation is one."""
+        super().seed_all()
+        place = os.environ.get("HARNESS_COMPILATION_CACHE")
+        config = self.jax.config
+        if place and hasattr(config, "jax_compilation_cache_dir") and not config.jax_compilation_cache_dir:
+            config.update("jax_compilation_cache_dir", os.path.join(place, f"jax-{self.jax.__version__}-audit"))
+            config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+            config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+    def release(self) -> None:
+        if self._switched:
+            self.jax.config.update("jax_enable_x64", False)
+            self._switched = False
+
+    # -- trees ---------------------------------------------------------------------------------------------------------
+
+    def expand(self, node: Any) -> Node:
+        tree = self.jax.tree_util
+        if isinstance(node, self.jax.Array | np.ndarray):
+            return None
+        pairs, structure = tree.tree_flatten_with_path(node, is_leaf=lambda other: other is not node)
+        if tree.treedef_is_leaf(structure):
+            return standard(node)  # such as a dataclass that nobody registered
+        children = [(_key(path[0]) if path else "", child) for path, child in pairs]
+        return children, lambda new: tree.tree_unflatten(structure, new)
+
+    def as_numpy(self, leaf: Any) -> Array | None:
+        if isinstance(leaf, np.ndarray | np.generic):
+            return np.array(leaf) if leaf.dtype.kind in "biufc" else None
+        if not isinstance(leaf, self.jax.Array):
+            return None
+        if self.jax.dtypes.issubdtype(leaf.dtype, self.jax.dtypes.prng_key):
+            return None
+        array = np.asarray(leaf)
+        if array.dtype.kind not in "biufc" or array.dtype == np.float16:
+            array = array.astype(np.float32)  # bfloat16 and its kin are no NumPy kinds
+        return np.array(array)
+
+    def as_native(self, array: Array, leaf: Leaf) -> Any:
+        made = self.jax.numpy.array(array)
+        if not leaf.cast and isinstance(leaf.original, self.jax.Array) and leaf.original.dtype != made.dtype:
+            made = made.astype(leaf.original.dtype)
+        return made
+
+    def differentiable(self, array: Any) -> bool:
+        return bool(self.jax.numpy.issubdtype(array.dtype, self.jax.numpy.inexact))
+
+    # -- calling -------------------------------------------------------------------------------------------------------
+
+    def target(self, found: Any, name: str) -> Callable[..., Any]:
+        """A function as it is; a callable tree (an Equinox module) as a function of itself and its inputs."""
+        if callable(found) and not isinstance(found, type) and self.expand(found) is not None:
+            from harness.backends.torch.modules import as_function
+
+            return as_function(found)
+        return super().target(found, name)
+
+    def differentiate(
+        self,
+        call: Callable[[Sequence[Any]], Any],
+        leaves: list[Any],
+        wanted: Sequence[int],
+        choose: Callable[[Sequence[Any]], list[Array]],
+    ) -> tuple[list[tuple[str, Any]], list[Array | None]]:
+        jnp = self.jax.numpy
+        names: list[str] = []
+
+        def flat(moving: list[Any]) -> tuple[list[Any], list[Any]]:
+            whole = list(leaves)
+            for k, value in zip(wanted, moving, strict=True):
+                whole[k] = value
+            found = self._traced(call(whole))
+            names[:] = [name for name, _ in found]
+            active = [v for _, v in found if self.differentiable(v)]
+            return active, [v for _, v in found if not self.differentiable(v)]
+
+        active, pull, rest = self.jax.vjp(flat, [leaves[k] for k in wanted], has_aux=True)
+        if not active:
+            raise AuditFault("structure", "the function returned whole numbers or booleans: it has no derivative")
+        seeds = [jnp.asarray(signed(c, -1), dtype=v.dtype) for v, c in zip(active, choose(active), strict=True)]
+        (gradients,) = pull(seeds)
+        del pull
+        values, others = iter(active), iter(rest)
+        named = [(n, next(values if is_active else others)) for n, is_active in zip(names, self._order, strict=True)]
+        return named, [signed(_array(self.as_numpy(g)), -1) for g in gradients]
+
+    def record(
+        self,
+        call: Callable[[Sequence[Any]], Any],
+        leaves: list[Any],
+        wanted: Sequence[int],
+        cotangents: Sequence[Array],
+        connections: bool,
+    ) -> list[Tapped]:
+        from harness.backends.jax.taps import record
+
+        jnp = self.jax.numpy
+
+        def loss(moving: Sequence[Any]) -> Any:
+            whole = list(leaves)
+            for k, value in zip(wanted, moving, strict=True):
+                whole[k] = value
+            active = [v for _, v in self._traced(call(whole)) if self.differentiable(v)]
+            return sum(jnp.sum(jnp.real(jnp.conj(jnp.asarray(c)) * v)) for v, c in zip(active, cotangents, strict=True))
+
+        return record(self.jax, loss, [leaves[k] for k in wanted], connections)
+
+    def _traced(self, result: Any) -> list[tuple[str, Any]]:
+        """As `outputs`, while the arrays are tracers."""
+        from harness.backends.side.tree import flatten
+
+        found, _ = flatten(result, "", self.expand)
+        named = []
+        for name, value in found:
+            if not isinstance(value, self.jax.Array):
+                self.outputs(result)  # says what is wrong with it
+                value = self.jax.numpy.asarray(value)
+            named.append((name or "value", value))
+        if not named:
+            self.outputs(result)
+        self._order = [self.differentiable(v) for _, v in named]
+        return named
+
+
+def _key(entry: Any) -> str:
+    for attribute in ("key", "name", "idx"):
+        if hasattr(entry, attribute):
+            return str(getattr(entry, attribute))
+    return str(entry).strip("[].'\"")
+
+
+def _array(array: Array | None) -> Array:
+    assert array is not None
+    return array

@@ -1,0 +1,189 @@
+"""The worker of an audit: one process, one side. Control goes through frames, arrays through files of one folder.
+
+    python -m harness.backends.side_worker --backend torch|jax --device cpu --in FD --out FD
+
+Standard output and error belong to the user's code; the coordinator drains them. Every request gets one answer,
+"done" or "failed"; "step" frames say what is being done, so that a death or a hang can be named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import queue
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.backends.side.base import AuditSide
+from harness.backends.side.binding import Source
+from harness.backends.side.faults import AuditFault
+from harness.backends.side.values import Evaluation
+from harness.runs.protocol import Frame, pack
+from harness.wirtinger import Array
+
+
+def make_side(family: str) -> AuditSide:
+    """The side of a framework, which is imported."""
+    if family == "torch":
+        from harness.backends.torch.side import TorchSide
+
+        return TorchSide()
+    from harness.backends.jax.side import JaxSide
+
+    return JaxSide()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Answer requests until told to stop."""
+    parser = argparse.ArgumentParser(prog="harness audit worker")
+    parser.add_argument("--backend", required=True)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--in", dest="source", type=int, required=True)
+    parser.add_argument("--out", dest="sink", type=int, required=True)
+    args = parser.parse_args(argv)
+    from harness.runs.worker import Sender, harden, receive
+
+    harden(args.source, args.sink)
+    inbox: queue.SimpleQueue[Frame] = queue.SimpleQueue()
+    threading.Thread(target=receive, args=(args.source, inbox), daemon=True).start()
+    sender = Sender(args.sink)
+
+    def send(header: Mapping[str, Any]) -> None:
+        sender(pack(header))
+
+    server = Server(args.backend, send)
+    while True:
+        frame = inbox.get()
+        if frame.header["m"] == "bye":
+            return 0
+        try:
+            send({"m": "done", "data": server.answer(frame.header)})
+        except AuditFault as fault:
+            send({"m": "failed", "word": fault.word, "sentence": fault.sentence, "detail": fault.detail})
+        except ImportError as error:
+            send({"m": "failed", "word": "absent", "sentence": f"{args.backend} cannot be imported: {error}",
+                  "detail": ""})
+
+
+class Server:
+    """Requests as mappings of plain data and file names; answers likewise."""
+
+    def __init__(self, family: str, send: Any) -> None:
+        self.family, self.send = family, send
+        self._side: AuditSide | None = None
+        self._count = 0
+        self.folder = Path()
+
+    @property
+    def side(self) -> AuditSide:
+        if self._side is None:
+            self.send({"m": "step", "step": "importing the framework"})
+            self._side = make_side(self.family)
+            self._side.seed_all()
+            self._side.announce = lambda step: self.send({"m": "step", "step": step})
+        return self._side
+
+    def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """What is to be said to one request. Raises AuditFault."""
+        self.folder = Path(request["folder"])
+        answer: dict[str, Any] = getattr(self, "do_" + request["m"])(request)
+        return answer
+
+    def do_read(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        from harness.backends.torch.side import read_state
+
+        self.side.announce("reading the file")
+        return {"arrays": self._put_all(read_state(request["file"]))}
+
+    def do_load(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        sources = [
+            Source(s["argument"], self._get_all(s["arrays"]) if s["arrays"] is not None else None, s["function"],
+                   nest=s["nest"])
+            for s in request["sources"]
+        ]
+        leaves = self.side.load(
+            request["target"], sources, path=request["path"], precision=request["precision"],
+            constant=request["constant"], seed=request["seed"],
+        )
+        return {
+            "versions": self.side.versions(), "raw_sign": self.side.raw_sign, "unused": self.side.unused,
+            "leaves": [
+                [leaf.name, leaf.argument, leaf.differentiate, None if leaf.array is None else self._put(leaf.array)]
+                for leaf in leaves
+            ],
+        }
+
+    def do_replace(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        self.side.replace(self._get_all(request["arrays"]))
+        return {}
+
+    def do_gradient(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        found: Evaluation = self.side.gradient(repeat=request["repeat"])
+        return {
+            "outputs": self._put_all(found.outputs), "gradients": self._put_all(found.gradients),
+            "unsteady": found.unsteady, "unsteady_where": found.unsteady_where, "mutated": list(found.mutated),
+            "tapped": found.tapped, "notes": list(found.notes),
+        }
+
+    def do_taps(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        held = ("value", "gradient")
+        found = self.side.taps(request["connections"])
+        return {"taps": [{**vars(t), **self._put_all({k: getattr(t, k) for k in held})} for t in found]}
+
+    def do_trace(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return {"calls": [{**c, "elements": self._put(c["elements"])} for c in self.side.trace()]}
+
+    def do_elements(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        functions = [(kind, text, argument, np.load(file)) for kind, text, argument, file in request["functions"]]
+        return {"seen": [f if "message" in f else self._put_all(f) for f in self.side.elements(functions)]}
+
+    def do_transformed(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return {"outputs": self._put_all(self.side.transformed(request["what"]))}
+
+    def do_differences(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        directions = [self._get_all(d) for d in request["directions"]]
+        return {"differences": [asdict(d) for d in self.side.differences(directions)]}
+
+    def do_expressions(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return {"expressions": self.side.expressions(request["variables"])}
+
+    def do_step(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return {"updates": self._put_all(self.side.step(request["target"]))}
+
+    # -- arrays --------------------------------------------------------------------------------------------------------
+
+    def _put(self, array: Array) -> str:
+        self._count += 1
+        path = self.folder / f"{self.family}-{self._count}.npy"
+        np.save(path, array, allow_pickle=False)
+        return str(path)
+
+    def _put_all(self, arrays: Mapping[str, Array | None]) -> dict[str, str | None]:
+        return {name: None if array is None else self._put(array) for name, array in arrays.items()}
+
+    def _get_all(self, files: Mapping[str, str]) -> dict[str, Array]:
+        return {name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in files.items()}
+
+
+def as_plain(tree: Any) -> Any:
+    """A tree with the tensors of torch as NumPy arrays; everything else as it is."""
+    from harness.backends.side.tree import flatten, standard
+    from harness.backends.torch.side import TorchSide
+
+    side = TorchSide()
+
+    def expand(node: Any) -> Any:
+        return None if isinstance(node, side.torch.Tensor) else standard(node)
+
+    leaves, rebuild = flatten(tree, "", expand)
+    plain = [side.as_numpy(value) if isinstance(value, side.torch.Tensor) else value for _, value in leaves]
+    return rebuild(iter(plain))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

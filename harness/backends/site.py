@@ -1,0 +1,191 @@
+"""One point of one task as a backend works on it, and J's blocks from what pullbacks and pushforwards returned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from harness.backends.rows import Refused, Wrong
+from harness.expr.calling import Function
+from harness.model import Point, Task
+from harness.wirtinger import (
+    Array,
+    Convention,
+    basis,
+    differential_from_pullbacks,
+    differential_from_pushforwards,
+    generic_vector,
+    real_size,
+    signed,
+)
+
+#: A whole Jacobian or Hessian is asked of a native API up to this many entries.
+JACOBIAN_LIMIT = 4096
+
+
+@lru_cache(maxsize=512)
+def basis_array(shape: tuple[int, ...], dtype: str, imaginary_sign: int) -> Array:
+    """`basis` stacked along a first axis; shared between callers, who do not write to it."""
+    rows = list(basis(shape, dtype, imaginary_sign))
+    return np.stack(rows) if rows else np.zeros((0, *shape), dtype=dtype)
+
+
+class Site:
+    """A point, the function and its leaves (framework arrays in task.inputs order, none traced).
+
+    `outputs`, `output_shapes` and `output_dtypes` (NumPy words) are set once the value is known. `shared` lives as
+    long as the task: what a backend wants to keep from point to point.
+    """
+
+    def __init__(
+        self, task: Task, point: Point, function: Function, leaves: Sequence[Any], convention: Convention,
+        shared: dict[Any, Any],
+    ) -> None:
+        self.task, self.point, self.function, self.leaves = task, point, function, list(leaves)
+        self.convention, self.shared = convention, shared
+        self.positions = function.differentiated
+        self.names = [task.inputs[k].name for k in self.positions]
+        self.input_shapes = [point.arrays[name].shape for name in self.names]
+        self.input_dtypes = [str(point.arrays[name].dtype) for name in self.names]
+        self.outputs: tuple[str, ...] = ()
+        self.output_shapes: list[tuple[int, ...]] = []
+        self.output_dtypes: list[str] = []
+
+    # -- functions of the differentiated leaves --------------------------------------------------------------------
+
+    @property
+    def moving(self) -> list[Any]:
+        """The differentiated leaves."""
+        return [self.leaves[k] for k in self.positions]
+
+    def output(self, output: int) -> Callable[..., Any]:
+        """f_o as a function of the differentiated leaves."""
+        return self.function.output(self.leaves, self.positions, output)
+
+    def loss(self, output: int) -> Callable[..., Any]:
+        """f_o where it is a scalar, else its sum: what people do before they call grad."""
+        f = self.output(output)
+        return f if self.output_shapes[output] == () else (lambda *moving: f(*moving).sum())
+
+    def along(self, number: int) -> Callable[[Any], tuple[Any, ...]]:
+        """Every output as a function of the differentiated leaf `number` alone."""
+        return self.function.of(self.leaves, (self.positions[number],))
+
+    def output_along(self, number: int, output: int) -> Callable[[Any], Any]:
+        """One output as a function of the differentiated leaf `number` alone."""
+        return self.function.output(self.leaves, (self.positions[number],), output)
+
+    # -- kinds -----------------------------------------------------------------------------------------------------
+
+    def input_complex(self, number: int) -> bool:
+        return self.input_dtypes[number].startswith("complex")
+
+    def output_complex(self, output: int) -> bool:
+        return self.output_dtypes[output].startswith("complex")
+
+    def input_size(self, number: int) -> int:
+        """Real components of a differentiated input."""
+        return real_size(self.input_shapes[number], self.input_complex(number))
+
+    def differentiable(self, output: int) -> bool:
+        return self.output_dtypes[output].startswith(("complex", "float", "bfloat"))
+
+    def need_differentiable(self, output: int) -> None:
+        """Raises Refused for an integer or boolean output."""
+        if not self.differentiable(output):
+            raise Refused(f"output {self.outputs[output]} is {self.output_dtypes[output]}: it has no derivative")
+
+    def need_real_loss(self, output: int) -> None:
+        """Raises Refused where the output has no real Hessian."""
+        self.need_differentiable(output)
+        if self.output_complex(output):
+            raise Refused(f"output {self.outputs[output]} is complex: a Hessian is observed for real losses")
+
+    def too_large(self, kind: str, output: int) -> bool:
+        """Whether a whole Jacobian or Hessian of this output has more entries than are asked for."""
+        if not kind.startswith(("jacobian", "hessian")):
+            return False
+        inputs = sum(prod(shape) for shape in self.input_shapes)
+        outputs = inputs if kind == "hessian" else prod(self.output_shapes[output])
+        return inputs * outputs > JACOBIAN_LIMIT
+
+    # -- vectors ---------------------------------------------------------------------------------------------------
+
+    def output_cotangents(self, output: int) -> Array:
+        """The basis of an output as cotangents, stacked, in the backend's convention."""
+        return basis_array(self.output_shapes[output], self.output_dtypes[output], self.convention.cotangent)
+
+    def input_tangents(self, number: int) -> Array:
+        """The basis of an input as tangents, stacked, in the backend's convention."""
+        return basis_array(self.input_shapes[number], self.input_dtypes[number], self.convention.tangent)
+
+    def input_cotangents(self, number: int) -> Array:
+        """The basis of an input as cotangents of its gradient, stacked, in the backend's convention."""
+        return basis_array(self.input_shapes[number], self.input_dtypes[number], self.convention.cotangent)
+
+    def generic_cotangent(self, output: int) -> Array:
+        """The generic cotangent of an output as this backend takes it: torch c, jax conj(c)."""
+        salt = f"{self.task.case}:pullback:{self.outputs[output]}"
+        vector = generic_vector(self.output_shapes[output], self.output_complex(output), self.task.dtype, salt)
+        return signed(vector, self.convention.cotangent).astype(self.output_dtypes[output])
+
+    def generic_tangent(self, number: int) -> Array:
+        """The generic tangent of a differentiated input as this backend takes it."""
+        salt = f"{self.task.case}:pushforward:{self.names[number]}"
+        vector = generic_vector(self.input_shapes[number], self.input_complex(number), self.task.dtype, salt)
+        return signed(vector, self.convention.tangent).astype(self.input_dtypes[number])
+
+    # -- blocks of J -----------------------------------------------------------------------------------------------
+
+    def pulled_block(self, number: int, stacked: Array) -> Array:
+        """J's block from pullbacks to input `number` along `output_cotangents`. Raises Wrong."""
+        what = f"the pullback to input {self.names[number]}"
+        _check(stacked, self.input_complex(number), self.input_shapes[number], what)
+        return differential_from_pullbacks(stacked, self.convention, self.input_size(number))
+
+    def pushed_block(self, output: int, stacked: Array) -> Array:
+        """J's block from pushforwards of an output along `input_tangents`. Raises Wrong."""
+        what = f"the pushforward of output {self.outputs[output]}"
+        is_complex = self.output_complex(output)
+        _check(stacked, is_complex, self.output_shapes[output], what)
+        size = real_size(self.output_shapes[output], is_complex)
+        return differential_from_pushforwards(stacked, self.convention, size)
+
+    def hessian_block(self, row: int, column: int, stacked: Array, api: str) -> Array:
+        """H[row, column], real: the gradient by input `row` differentiated by input `column`. Raises Wrong.
+
+        stacked: "forward-over-reverse": that gradient pushed along `input_tangents(column)`; "reverse-over-reverse":
+        pulled back to input `column` along `input_cotangents(row)`; "reverse-over-forward": the pushforward of the
+        loss along `input_tangents(row)`, a real number, differentiated by input `column`.
+        """
+        forward = api == "forward-over-reverse"
+        result = row if forward else column
+        what = f"the derivative of the gradient by {self.names[row]}"
+        _check(stacked, self.input_complex(result), self.input_shapes[result], what)
+        if forward:
+            h = differential_from_pushforwards(stacked, self.convention, self.input_size(row))
+        else:
+            h = differential_from_pullbacks(stacked, self.convention, self.input_size(column))
+        if self.input_complex(row) and self.convention.pullback == -1 and api != "reverse-over-forward":
+            # the gradient that was differentiated is L_x - i L_y
+            h = h.copy()
+            h[len(h) // 2 :] *= -1
+        return h
+
+
+def pair_name(row: str, column: str) -> str:
+    """The `input` of a Hessian block."""
+    return row if row == column else f"{row},{column}"
+
+
+def _check(stacked: Array, is_complex: bool, shape: Sequence[int], what: str) -> None:
+    """Raises Wrong where a complex result came back real or the other way round, or has the wrong shape."""
+    if np.iscomplexobj(stacked) != is_complex and len(stacked):
+        expected, found = ("complex", "real") if is_complex else ("real", "complex")
+        raise Wrong(f"{what} came back {found} ({stacked.dtype}), expected a {expected} array")
+    if stacked.shape[1:] != tuple(shape):
+        raise Wrong(f"{what} has shape {stacked.shape[1:]}, expected {tuple(shape)}")

@@ -1,0 +1,134 @@
+"""`compare`: recorded runs in, a frame of comparisons out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from harness.comparison.context import Context
+from harness.comparison.engine import Engine
+from harness.comparison.evidence import inherit, settle_values, weigh
+from harness.comparison.expect import apply_expectations
+from harness.comparison.frame import Comparison, build, labels
+from harness.comparison.observations import Observations, combine
+from harness.comparison.pairs import ALIASES, Joiner
+from harness.comparison.statuses import settle
+from harness.comparison.targets import Target, match_targets, targets_of
+from harness.comparison.values import weigh_values
+from harness.model import Case
+
+
+def compare(
+    runs: Any, axis: str = "backend", select: Sequence[str] | None = None, expect: Sequence[Case] | None = None
+) -> Comparison:
+    """Every pair of observations that differ along `axis` only, as one row of the contract's columns.
+
+    runs: one `harness.runs.Run` or several; two frameworks need not have run together.
+    axis: backend, api, mode, device, dtype or version (also called environment).
+    select: globs on CASE or CASE@POINT; None is everything.
+    expect: cases whose expectations take the place of those that were recorded with the runs.
+    Raises CompareError where the runs cannot be compared.
+    """
+    listed = as_list(runs)
+    return compare_tables(
+        [run.table() for run in listed], [run.header for run in listed], [run.cases for run in listed], axis,
+        select=select, complete=[bool(run.complete) for run in listed], names=[run_name(run) for run in listed],
+        expect=expect,
+    )
+
+
+def as_list(runs: Any) -> list[Any]:
+    """One run or several, as a list."""
+    return list(runs) if isinstance(runs, Iterable) and not isinstance(runs, str) else [runs]
+
+
+def run_name(run: Any) -> str:
+    """The name of a run's folder; "" for a run without one."""
+    path = getattr(run, "path", None)
+    return "" if path is None else str(getattr(path, "name", path))
+
+
+def compare_tables(
+    tables: Sequence[pa.Table | pd.DataFrame], headers: Sequence[Mapping[str, Any]], cases: Sequence[Sequence[Case]],
+    axis: str = "backend", *, select: Sequence[str] | None = None, complete: Sequence[bool] | None = None,
+    names: Sequence[str] | None = None, between: Callable[[Sequence[Target]], list[tuple[int, int]]] | None = None,
+    expect: Sequence[Case] | None = None,
+) -> Comparison:
+    """The same from tables of observations, headers and cases, one of each a run.
+
+    complete: runs that are not complete owe observations of every case in their catalogue.
+    between: chooses the pairs (left, right) of targets in place of every pair that differs along the axis only.
+    """
+    axis = ALIASES.get(axis, axis)
+    joiner, merged = joined(tables, headers, cases, select, complete, names)
+    targets = joiner.targets
+    pairs = joiner.pairs(axis) if between is None else joiner.between(between(targets))
+    engine = Engine(Context(joiner, merged), pairs, across_dtypes=axis == "dtype")
+    engine.run()
+    sides = labels(engine, axis)
+    statuses = settle(engine, sides)
+    settle_values(engine)
+    evidence = weigh(engine)
+    weigh_values(engine, evidence)
+    inherit(engine)
+    frame = build(engine, axis, sides, statuses, evidence, list(merged.values()))
+    apply_expectations(frame, merged if expect is None else {case.id: case for case in expect}, targets)
+    return Comparison(frame.drop(columns=["left_target", "right_target"]))
+
+
+def joined(
+    tables: Sequence[pa.Table | pd.DataFrame], headers: Sequence[Mapping[str, Any]], cases: Sequence[Sequence[Case]],
+    select: Sequence[str] | None = None, complete: Sequence[bool] | None = None, names: Sequence[str] | None = None,
+) -> tuple[Joiner, dict[str, Case]]:
+    """The observations of several runs as one table with their targets, and their cases by id; see `compare_tables`."""
+    seen = Observations(tables)
+    listed = [t for k, h in enumerate(headers) for t in targets_of(h, k, names[k] if names else "")]
+    met = _combinations(seen)
+    merged: dict[str, Case] = {}
+    for group in cases:
+        for case in group:
+            merged.setdefault(case.id, case)
+    whole = list(complete) if complete is not None else [True] * len(tables)
+    targets = [replace(t, complete=whole[t.run]) for t in match_targets(listed, met)]
+    planned = [
+        frozenset() if whole[k] else frozenset((c.id, d) for c in group for d in c.dtypes)
+        for k, group in enumerate(cases)
+    ]
+    joiner = Joiner(seen, targets, planned)
+    if select:
+        joiner.compared &= _selected(seen, select)
+    return joiner, merged
+
+
+def _combinations(seen: Observations) -> list[tuple[int, str, str, str, str]]:
+    names = ("backend", "device", "mode", "environment")
+    key = combine([(seen.run, int(seen.run.max(initial=0)) + 1),
+                   *((seen.codes[n], len(seen.words[n])) for n in names)])
+    _, first = np.unique(key, return_index=True)
+    out = []
+    for k in first:
+        backend, device, mode, environment = (seen.text(n, int(k)) for n in names)
+        out.append((int(seen.run[k]), backend, device, mode, environment))
+    return out
+
+
+def _selected(seen: Observations, globs: Sequence[str]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Rows of the cases or points that match; a pattern without "@" speaks of whole cases."""
+    key = combine([(seen.codes[n], len(seen.words[n])) for n in ("case", "point")])
+    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    keep = []
+    for k in first:
+        case, point = seen.text("case", int(k)), seen.text("point", int(k))
+        # Rows that speak of all points of a case stay: they may explain why a point is missing.
+        keep.append(any(
+            fnmatchcase(case, g) if "@" not in g
+            else fnmatchcase(f"{case}@{point}", g) or (point in ("*", "") and fnmatchcase(case, g.partition("@")[0]))
+            for g in globs
+        ))
+    return np.array(keep or [False], bool)[inverse.reshape(-1)]

@@ -1,0 +1,200 @@
+"""Which side is wrong, and on what evidence; and which differences are nobody's fault.
+
+A majority is not evidence.  A side is wrong where it is further than the coarse tolerance from a derivative that is
+known far better than the difference, at an entry that has a derivative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.comparison.facts import CLASSES, CUT, DOMAIN, GAUGE, KINK, POLE, UNKNOWN, Facts
+from harness.comparison.tolerance import Tolerances
+from harness.comparison.value_kinds import Array, close, differences, same_pattern, scale
+
+
+@dataclass(frozen=True)
+class Explained:
+    """verdict: what the explained entries (m, n, c) in `mask` amount to; "" where nothing is explained."""
+
+    verdict: str
+    mask: Array
+    note: str
+
+
+def explain(left: Array, right: Array, facts: Facts, tol: Tolerances, floor: Array | None = None) -> Explained:
+    """Differences that the kind of the point accounts for; left, right are (m, n, c), floor (m, n)."""
+    differs = _differs(left, right, tol, floor)
+    both = [_admissible(side, facts, tol) for side in (left, right)]
+    gauge = facts.kind == GAUGE
+    found = []
+    for mask, word, note in (
+        (both[0][0] & both[1][0], "branch", "on a branch cut, each side follows one of its limits"),
+        (both[0][1] & both[1][1], "choice", "a kink, each side is between the one-sided derivatives"),
+        (gauge, "gauge", "depends on a free phase, sign or basis"),
+    ):
+        if (differs & mask).any():
+            found.append((differs & mask, word, note))
+    if not found:
+        return Explained("", np.zeros(differs.shape, bool), "")
+    return Explained(found[0][1], np.logical_or.reduce([f[0] for f in found]), "; ".join(f[2] for f in found))
+
+
+def explain_reference(
+    left: Array, right: Array, facts: Facts, tol: Tolerances, floor: Array | None = None
+) -> Explained:
+    """The same where the right side is the reference, whose answer at a singular point is a set or nothing.
+
+    A derivative inside that set agrees with it ("agree"); where there is nothing to compare with, or its bound is not
+    far below what is judged, the reference refuses ("unsupported").
+    """
+    differs = _differs(left, right, tol, floor)
+    cut, kink = _admissible(left, facts, tol)
+    within = differs & np.isfinite(left) & np.isfinite(right) & (differences(left, right) <= facts.bound)
+    differs &= ~within
+    gauge = differs & (facts.kind == GAUGE)
+    if gauge.any():
+        return Explained("gauge", differs, "depends on a free phase, sign or basis")
+    inside = differs & (cut | kink)
+    nothing = differs & (np.isin(facts.kind, (POLE, UNKNOWN, DOMAIN)) | _spread(left, facts)) & ~inside
+    unsure = differs & facts.regular & ~sure(facts, right, tol)
+    notes = [note for mask, note in (
+        (inside & cut, "on a branch cut, one of its limits"),
+        (inside & kink, "a kink, between the one-sided derivatives"),
+        (within, "within the error bound of the reference"),
+        (nothing, "there is no derivative here to compare with: " + ", ".join(
+            CLASSES[k] for k in np.unique(facts.kind[~facts.regular]))),
+        (unsure, "the reference is not sure enough here"),
+    ) if mask.any()]
+    if not notes:
+        return Explained("", np.zeros(differs.shape, bool), "")
+    word = "unsupported" if (nothing | unsure).any() else "agree"
+    return Explained(word, inside | within | nothing | unsure, "; ".join(notes))
+
+
+def sure(facts: Facts, truth: Array, tol: Tolerances, floor: Array | None = None) -> Array:
+    """(m, n, c): entries known far below the last place of what is judged."""
+    size = scale(truth[None], truth[None], _one(floor))[0][..., None]
+    # A bound on something of size zero has underflow for its measure.
+    return np.asarray(facts.bound <= 0.01 * tol.eps * np.maximum(size, tol.tiny))
+
+
+def _spread(side: Array, facts: Facts) -> Array:
+    """(m, n, c): not finite, in a row or column of blocks that holds an entry without a derivative.
+
+    0 * NaN is NaN: what propagates a cotangent through a singular element spoils its neighbours, whoever does it.
+    """
+    singular: Array = np.asarray(~facts.regular.all(axis=-1))
+    lines = np.asarray(singular.any(axis=0))[None, :] | np.asarray(singular.any(axis=1))[:, None]
+    return np.asarray(~np.isfinite(side) & lines[..., None])
+
+
+def _admissible(side: Array, facts: Facts, tol: Tolerances) -> tuple[Array, Array]:
+    """(m, n, c) masks: a limit at a branch cut; within the set of one-sided derivatives at a kink."""
+    nowhere = np.zeros(side.shape, bool)
+    cut, kink = nowhere, nowhere
+    if facts.plus is not None and facts.minus is not None:
+        cut = (facts.kind == CUT) & _is_limit(side, facts, tol)[..., None]
+    if facts.low is not None and facts.high is not None:
+        kink = (facts.kind == KINK) & _between(side, facts.low, facts.high, tol)
+    return np.asarray(cut), np.asarray(kink)
+
+
+def is_pole(left: Array, right: Array, facts: Facts, tol: Tolerances) -> bool:
+    """Whether the sides differ at a pole or an essential singularity: there is no derivative to be right about."""
+    return bool((_differs(left, right, tol, None) & (facts.kind == POLE)).any())
+
+
+def _is_limit(side: Array, facts: Facts, tol: Tolerances) -> Array:
+    """(m, n): the whole block is one of the two one-sided derivatives, as far as these are known."""
+    out = np.zeros(side.shape[:2], bool)
+    for limit in (facts.plus, facts.minus):
+        if limit is not None:
+            known = np.isfinite(limit) & (differences(side, limit) <= facts.bound)
+            near = close(side[None], limit[None], tol.coarse, tol.tiny)[0]
+            out |= ((known & np.isfinite(side)) | near).all(axis=-1)
+    return out
+
+
+def _between(side: Array, low: Array, high: Array, tol: Tolerances) -> Array:
+    """(m, n, c): within the box of the limiting derivatives."""
+    with np.errstate(all="ignore"):
+        room = tol.coarse * np.maximum(np.abs(low), np.abs(high))
+        return np.asarray((side >= low - room) & (side <= high + room))
+
+
+def accuse(
+    left: Array, right: Array, own: tuple[Sequence[Facts], Sequence[Facts]], tol: Tolerances,
+    floor: Array | None = None, noise: Array | None = None,
+) -> tuple[bool, bool, str]:
+    """(left is wrong, right is wrong, evidence); (False, False, "") where nothing decides.
+
+    noise: (m, n), an error below which nobody is accused.
+
+    own: facts for the left and for the right side, strongest first, with equal kinds of evidence in equal places
+    (they differ only for finite differences, where each side answers for its own function).
+    """
+    for evidence in ("closed-form", "reference", "finite-differences"):
+        facts = [next((f for f in side if f.evidence == evidence and f.truth is not None), None) for side in own]
+        if evidence == "finite-differences":
+            wrong = _by_differences(left, right, facts, tol, floor)
+        else:
+            wrong = _by_truth(left, right, facts[0] or facts[1], tol, floor, noise)
+        if wrong[0] or wrong[1]:
+            return wrong[0], wrong[1], evidence
+    return False, False, ""
+
+
+def _differs(left: Array, right: Array, tol: Tolerances, floor: Array | None) -> Array:
+    return np.asarray(~close(left[None], right[None], tol.coarse, tol.tiny, _one(floor))[0])
+
+
+def _one(floor: Array | None) -> Array | None:
+    return None if floor is None else floor[None]
+
+
+def _by_truth(
+    left: Array, right: Array, facts: Facts | None, tol: Tolerances, floor: Array | None, noise: Array | None
+) -> tuple[bool, bool]:
+    if facts is None or facts.truth is None:
+        return False, False
+    truth = facts.truth
+    # A number that is singular in one of its arguments has no differential; its other partial derivatives may exist,
+    # but nobody promised them.
+    whole = np.asarray(facts.regular.all(axis=(1, 2)))[:, None, None]
+    usable = facts.regular & whole & np.isfinite(truth) & sure(facts, truth, tol, floor)
+    usable &= _differs(left, right, tol, floor)
+    if noise is not None:
+        loud = [~np.isfinite(side) | (differences(side, truth) > noise[..., None]) for side in (left, right)]
+    else:
+        loud = [np.ones(usable.shape, bool)] * 2
+    wrong = [
+        usable & loudly & ~_spread(side, facts) & ~close(side[None], truth[None], tol.coarse, tol.tiny, _one(floor))[0]
+        for side, loudly in zip((left, right), loud, strict=True)
+    ]
+    return bool(wrong[0].any()), bool(wrong[1].any())
+
+
+def _by_differences(
+    left: Array, right: Array, facts: Sequence[Facts | None], tol: Tolerances, floor: Array | None
+) -> tuple[bool, bool]:
+    """An estimate accuses one side only where it clears the other at the same entry."""
+    if facts[0] is None or facts[1] is None:
+        return False, False
+    differs = _differs(left, right, tol, floor)
+    near, far = [], []
+    for side, fact in zip((left, right), facts, strict=True):
+        assert fact is not None and fact.truth is not None
+        size = scale(fact.truth[None], fact.truth[None], _one(floor))[0][..., None]
+        usable = fact.regular & np.isfinite(fact.truth) & np.isfinite(fact.bound) & differs
+        delta, finite = differences(side, fact.truth), same_pattern(side, fact.truth)
+        near.append(usable & finite & (delta <= tol.coarse * size + fact.bound))
+        far.append(usable & (~finite | (delta > tol.coarse * size + 10 * fact.bound)))
+    # Neither side may be far somewhere while the other is not cleared there: then the estimate does not separate them.
+    left_wrong, right_wrong = far[0] & near[1], far[1] & near[0]
+    if (far[0] & far[1]).any() or (left_wrong.any() and right_wrong.any()):
+        return False, False
+    return bool(left_wrong.any()), bool(right_wrong.any())

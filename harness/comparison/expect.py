@@ -1,0 +1,157 @@
+"""Expectations of cases met with what was found: what is expected, what is surprising, what no longer happens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+
+import numpy as np
+import pandas as pd
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from harness.comparison.targets import Target
+from harness.comparison.value_kinds import Array
+from harness.model import Case, Expectation
+
+#: Verdicts that nobody needs to be told about.
+CALM = ("agree", "precision", "unsupported")
+#: Verdicts of rows in which nothing was compared.
+_NOT_COMPARED = ("unsupported",)
+
+
+def apply_expectations(frame: pd.DataFrame, cases: Mapping[str, Case], targets: Sequence[Target]) -> None:
+    """Fill the columns expected, cause, surprising and (for expectations that no longer happen) note, in place.
+
+    frame: rows in their final order, with object columns and the extra columns left_target, right_target (numbers).
+    A row is surprising if its verdict is not calm and no expectation of its case speaks of it.  A strict expectation
+    whose filters select compared rows of which none shows its verdict (with `points`: of a listed point) is surprising
+    itself: the first such row carries that.
+    """
+    verdict = frame["verdict"].to_numpy(dtype=object)
+    expected = np.full(len(frame), "", dtype=object)
+    cause = np.full(len(frame), "", dtype=object)
+    surprising = ~np.isin(verdict, CALM)
+    notes = frame["note"].to_numpy(dtype=object).copy()
+    for case, rows in _rows_by_case(frame, cases):
+        part = frame.iloc[rows]
+        excused = np.zeros(rows.size, bool)
+        broken: list[tuple[int, Expectation]] = []
+        for expectation in case.expect:
+            selected = _selected(part, expectation, targets)
+            shows = selected & np.isin(verdict[rows], expectation.verdict) & _culprit(part, expectation)
+            new = shows & ~excused
+            expected[rows[new]] = _reason(expectation)
+            cause[rows[new]] = expectation.cause
+            excused |= shows
+            if expectation.strict:
+                broken += [(k, expectation) for k in _broken(part, expectation, selected, shows)]
+        surprising[rows[excused]] = False
+        for k, expectation in broken:
+            words = " or ".join(f"`{v}`" for v in expectation.verdict)
+            told = f"expected {words} no longer happens: {_reason(expectation)}"
+            row = rows[k]
+            surprising[row] = True
+            notes[row] = f"{notes[row]}; {told}" if notes[row] else told
+    frame["expected"], frame["cause"] = expected, cause
+    frame["surprising"], frame["note"] = surprising, notes
+
+
+def _reason(expectation: Expectation) -> str:
+    return expectation.because + (f" ({expectation.link})" if expectation.link else "")
+
+
+def _rows_by_case(frame: pd.DataFrame, cases: Mapping[str, Case]) -> list[tuple[Case, Array]]:
+    """Cases with expectations and the positions of their rows."""
+    wanted = {name for name, case in cases.items() if case.expect}
+    if not wanted or frame.empty:
+        return []
+    codes, names = pd.factorize(frame["case"])
+    order = np.argsort(codes, kind="stable")
+    edges = np.searchsorted(codes[order], np.arange(len(names) + 1))
+    return [
+        (cases[str(name)], order[edges[k] : edges[k + 1]]) for k, name in enumerate(names) if str(name) in wanted
+    ]
+
+
+def _selected(part: pd.DataFrame, e: Expectation, targets: Sequence[Target]) -> Array:
+    """Rows of a case that the expectation's filters (verdict and culprit are none) speak of."""
+    keep = np.ones(len(part), bool)
+    columns = (("point", e.points), ("quantity", e.quantity), ("dtype", e.dtype), ("input", e.inputs),
+               ("output", e.outputs))
+    for column, words in columns:
+        if words:
+            keep &= _matching(part[column], words)
+    if e.axis:
+        axes = tuple("version" if a == "environment" else a for a in e.axis)
+        keep &= np.isin(part["axis"].to_numpy(dtype=object), axes)
+    if e.api:
+        keep &= _matching(part["api"], e.api) | _matching(part["left_api"], e.api) | _matching(part["right_api"], e.api)
+    for name in e.backends:
+        keep &= _matching(part["left_backend"], [name]) | _matching(part["right_backend"], [name])
+    if e.versions:
+        keep &= _versions(part, e, targets)
+    return keep
+
+
+def _matching(column: pd.Series, words: Sequence[str]) -> Array:
+    values = column.astype(object)
+    known = {v: any(v == w or fnmatchcase(str(v), w) for w in words) for v in values.unique()}
+    return np.asarray(values.map(known).to_numpy(dtype=bool))
+
+
+def _culprit(part: pd.DataFrame, e: Expectation) -> Array:
+    """Rows whose culprit is one of those named: as a side's label, as its backend, or "both"."""
+    if not e.culprit:
+        return np.ones(len(part), bool)
+    culprit = part["culprit"].to_numpy(dtype=object)
+    out = np.isin(culprit, e.culprit)
+    for side in ("left", "right"):
+        accused = culprit == part[side].to_numpy(dtype=object)
+        out |= accused & np.isin(part[f"{side}_backend"].to_numpy(dtype=object), e.culprit)
+    return np.asarray(out)
+
+
+def _versions(part: pd.DataFrame, e: Expectation, targets: Sequence[Target]) -> Array:
+    """Rows whose sides have the packages at the versions named.
+
+    Every package must be on one of the sides.  Where both sides have it in different versions (the version axis), one
+    side inside the range is enough: the difference is there because the other is outside.
+    """
+    keep = np.ones(len(part), bool)
+    left, right = part["left_target"].to_numpy(), part["right_target"].to_numpy()
+    for package, text in e.versions.items():
+        inside = np.array([_inside(t, package, text) for t in targets] or [0], np.int8)
+        keep &= (inside[left] == 1) | (inside[right] == 1)
+    return keep
+
+
+def _inside(target: Target, package: str, specifier: str) -> int:
+    """1 inside, 0 outside, -1 where the target has no such package."""
+    if package not in target.versions:
+        return -1
+    try:
+        # A local part ("+cpu") says how it was built, not what it is.
+        version = Version(Version(target.versions[package]).public)
+    except InvalidVersion:
+        return 0
+    return int(SpecifierSet(specifier, prereleases=True).contains(version))
+
+
+def _broken(part: pd.DataFrame, e: Expectation, selected: Array, shows: Array) -> list[int]:
+    """First row of every point (or of all) at which a strict expectation ought to have shown and did not."""
+    compared = selected
+    if not set(e.verdict) & set(_NOT_COMPARED):
+        compared = compared & ~np.isin(part["verdict"].to_numpy(dtype=object), _NOT_COMPARED)
+    if not e.axis:
+        # Said of no axis in particular: it excuses wherever it shows, but it is owed between backends only.
+        compared = compared & np.isin(part["axis"].to_numpy(dtype=object), ["backend"])
+    if not e.points:
+        return [] if shows.any() or not compared.any() else [int(np.flatnonzero(compared)[0])]
+    point = part["point"].to_numpy(dtype=object)
+    out = []
+    for name in dict.fromkeys(point[compared]):
+        here = point == name
+        if not (shows & here).any():
+            out.append(int(np.flatnonzero(compared & here)[0]))
+    return out

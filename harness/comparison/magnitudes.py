@@ -1,0 +1,201 @@
+"""Scales that an array alone does not show: the numbers that its entries were summed from.
+
+An entry of a gradient that cancels to rounding noise, or of a value such as one bin of an FFT, has no relative accuracy
+of its own.  What it was made from is in the differential.  These are lower bounds of a scale; they are looked up only
+for pairs that are not equal without them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.comparison.context import Context
+from harness.comparison.facts import Facts
+from harness.comparison.predict import VECTOR_OF, salt, vector_components
+from harness.comparison.tolerance import Tolerances
+from harness.comparison.value_kinds import Array, Form
+
+#: Rounding errors of a backward stable evaluation, in units of eps times the condition, that are not held against it.
+_STABLE = 64.0
+#: Units in the last place of its inputs by which a backward stable algorithm may be off.
+_BACKWARD = 64.0
+
+
+def _extent(size: Array) -> Array:
+    """(m, n): min(largest of the row, largest of the column) of sizes (m, n)."""
+    if size.size == 0:
+        return size
+    return np.asarray(np.minimum(size.max(axis=1, keepdims=True), size.max(axis=0, keepdims=True)))
+
+
+def _neighbours(context: Context, row: int, quantity: str, name: str) -> list[tuple[Array, Array | None]]:
+    """(sizes (m, n) of the entries of the derivative by each input, absolute values (n,) of that input)."""
+    case = context.cases.get(context.seen.text("case", row))
+    out = []
+    for site in () if case is None else case.inputs:
+        j = context.row_of(quantity, row, name.format(site.name))
+        found = None if j < 0 else context.j_sizes(j)
+        if found is not None:
+            out.append((found, context.sizes_of_input(row, site.name)))
+    return out
+
+
+def value_floor(context: Context, row: int, count: int, tol: Tolerances) -> Array | None:
+    """(count, 1) for a value with `count` numbers: the condition sum_n |df_m / dz_n| |z_n|, with the factor that makes
+    the fine tolerance equal to 64 eps of it."""
+    total = np.zeros(count)
+    for size, z in _neighbours(context, row, "differential", "{}"):
+        if z is not None and size.shape == (count, z.size):
+            with np.errstate(all="ignore"):
+                total += np.nan_to_num(size @ np.where(np.isfinite(z), z, 0.0), posinf=0.0)
+    return (total * (_STABLE * tol.eps / tol.fine))[:, None]
+
+
+def matrix_floor(context: Context, row: int, form: Form, tol: Tolerances) -> Array | None:
+    """`_matrix_floor`, remembered."""
+    key = ("matrix floor", row, form)
+    if key not in context.memo:
+        context.memo[key] = _matrix_floor(context, row, form, tol)
+    found: Array | None = context.memo[key]
+    return found
+
+
+def _matrix_floor(context: Context, row: int, form: Form, tol: Tolerances) -> Array | None:
+    """(form.m, form.n) for a derivative that may vanish because terms cancel inside the function.
+
+    A Hessian with respect to several inputs is one matrix: the scale of a mixed block is that of its rows and columns
+    in the whole.  In a differential, rounding leaves eps times what the other inputs contribute to the same row:
+    max_k |J_mk| |z_k| / |z_n|, at most max_k |J_mk|.  It counts 64 times, and through the fine tolerance.  A function
+    of one number has no other inputs, so there a derivative is measured against itself alone.
+    """
+    seen = context.seen
+    name = seen.text("input", row)
+    if seen.text("quantity", row) == "hessian":
+        a, _, b = name.partition(",")
+        rows, columns = np.zeros(form.m), np.zeros(form.n)
+        for other in context.inputs_of(row):
+            for block, into in ((a if other == a else f"{a},{other}", rows),
+                                ((b or a) if other == (b or a) else f"{other},{b or a}", columns)):
+                j = context.row_of("hessian", row, block)
+                size = None if j < 0 else context.j_sizes(j)
+                if size is None:
+                    continue
+                largest = size.max(axis=1 if into is rows else 0, initial=0.0)
+                if largest.shape == into.shape:
+                    np.maximum(into, largest, out=into)
+        return np.minimum(rows[:, None], columns[None, :])
+    found_all = [(s, z) for s, z in _neighbours(context, row, "differential", "{}") if s.shape[0] == form.m]
+    z_own = context.sizes_of_input(row, name)
+    if not found_all or z_own is None or z_own.size != form.n:
+        return None
+    with np.errstate(all="ignore"):
+        largest = np.max([s.max(axis=1, initial=0.0) for s, _ in found_all], axis=0)[:, None]
+        parts = [np.nan_to_num(s * z, posinf=0.0).max(axis=1, initial=0.0) for s, z in found_all
+                 if z is not None and z.size == s.shape[1]]
+        share = np.max(parts, axis=0)[:, None] / z_own[None, :] if parts else np.inf
+        floor = np.fmin(largest, np.where(np.isnan(share), 0.0, share))
+    return np.asarray(np.broadcast_to(floor * (_STABLE * tol.eps / tol.fine), (form.m, form.n)))
+
+
+def noise(context: Context, row: int, form: Form, tol: Tolerances) -> Array:
+    """`_noise`, remembered."""
+    key = ("noise", row, form)
+    if key not in context.memo:
+        context.memo[key] = _noise(context, row, form, tol)
+    return np.asarray(context.memo[key])
+
+
+def _noise(context: Context, row: int, form: Form, tol: Tolerances) -> Array:
+    """(form.m, form.n) below which an error proves nothing: 8 eps |f_m| / max(1, |z_n|).
+
+    What is computed by way of numbers of the size of f cannot be more accurate, and a culprit must not be named for it
+    (1 - tanh(x)^2 far out). Not so for an argument near zero, where a derivative that vanishes with it is easily had.
+    Infinite where rounding left nothing of the value itself: |sum exp(i theta)| where the terms cancel is a number of
+    the size of eps, and its derivative is taken wherever that number happens to lie.
+    """
+    seen = context.seen
+    value = int(context.value_row[row])
+    out = np.zeros((form.m, form.n))
+    if value < 0:
+        return out
+    kind = seen.kinds[seen.codes["kind"][value]]
+    parts = seen.components(np.array([value]))[0]
+    if kind is not None and kind.kind == "c":
+        parts = np.fmax(np.abs(parts[: parts.size // 2]), np.abs(parts[parts.size // 2 :]))
+    size = np.where(np.isfinite(parts), np.abs(parts), 0.0)
+    lost = _lost(context, row, value, size, tol)
+    hessian = seen.text("quantity", row) == "hessian"
+    if lost.any() and (hessian or size.size == form.m):
+        out[np.ones(form.m, bool) if hessian else lost] = np.inf
+    z = context.sizes_of_input(row, seen.text("input", row).rpartition(",")[2])
+    if hessian:
+        gradient = [s.max(initial=0.0) for s, _ in _neighbours(context, row, "differential", "{}")]
+        out += 8 * tol.eps * max([float(size.max(initial=0.0)), *map(float, gradient)])
+    elif size.size == form.m:
+        far = np.ones(form.n) if z is None or z.size != form.n else z
+        saturated = 8 * tol.eps * size[:, None] / np.fmax(1.0, far)[None, :]
+        out += np.where((far >= 2.0**-20)[None, :], saturated, 0.0)
+    return out
+
+
+def _lost(context: Context, row: int, value: int, size: Array, tol: Tolerances) -> Array:
+    """(m,): numbers that a target returned further than the coarse tolerance from the reference's, though not further
+    than a stable evaluation may be: |f - f_true| <= 64 eps sum |df/dz| |z|."""
+    nothing = np.zeros(size.shape, bool)
+    truth = int(context.truth_row[value])
+    floor = value_floor(context, row, size.size, tol)
+    if truth < 0 or truth == value or floor is None:
+        return nothing
+    found, right = (context.seen.components(np.array([r]))[0] for r in (value, truth))
+    if found.size != right.size or not np.isfinite(right).all():
+        return nothing
+    with np.errstate(all="ignore"):
+        off, true = np.abs(found - right), np.abs(right)
+    if found.size == 2 * size.size:  # real parts, then imaginary parts
+        off, true = (np.fmax(x[: size.size], x[size.size :]) for x in (off, true))
+    return np.asarray((off > tol.coarse * true) & (off <= floor[:, 0] * tol.fine))
+
+
+def moving(facts: Facts) -> Array:
+    """(m, n) below which an error proves nothing: the derivative moves by as much with its point's rounding."""
+    assert facts.stability is not None
+    return np.asarray(_BACKWARD * np.nan_to_num(facts.stability, posinf=np.inf).max(axis=-1))
+
+
+def raw_floor(context: Context, row: int, form: Form, kind: str) -> Array | None:
+    """(form.m, form.n): the sizes of the terms that a raw result of an API of this kind is a sum of."""
+    seen = context.seen
+    second = kind.startswith("hessian")
+    j = context.row_of("hessian", row, seen.text("input", row)) if second else int(context.j_row[row])
+    found = None if j < 0 else context.j_sizes(j)
+    if found is None:
+        return None
+    size = _extent(found)
+    m, n = size.shape
+    if kind in ("gradient", "batched-gradient"):
+        out = size.sum(axis=0)
+        out = np.concatenate([out, out]) if kind == "batched-gradient" else out
+    elif kind == "hessian-vector":
+        out = size.sum(axis=1) * 2.0  # the entries of a generic vector are below 2
+    elif VECTOR_OF.get(kind) == "output":
+        out = np.abs(_vector(context, row, kind, "output", m)) @ size
+    elif VECTOR_OF.get(kind) == "input":
+        out = size @ np.abs(_vector(context, row, kind, "input", n))
+    else:
+        out = size.reshape(-1)
+    return out.reshape(form.m, form.n) if out.size == form.m * form.n else None
+
+
+def _vector(context: Context, row: int, kind: str, side: str, size: int) -> Array:
+    seen = context.seen
+    shape = context.out_shape(row) if side == "output" else context.in_shape(row)
+    is_complex = bool(context.out_complex[row] if side == "output" else context.in_complex[row])
+    name = seen.text(side, row)
+    if shape is None or int(np.prod(shape)) != size:
+        return np.full(size, 2.0)
+    vector = vector_components(
+        tuple(shape), is_complex, seen.text("dtype", row), salt(kind, seen.text("case", row), name)
+    )
+    return np.abs(vector[:size]) + np.abs(vector[size:]) if is_complex else np.abs(vector)
+
+

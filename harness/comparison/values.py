@@ -1,0 +1,95 @@
+"""Whose value is wrong, where two function values differ and the reference has one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.comparison.batch import VERDICT
+from harness.comparison.engine import Engine
+from harness.comparison.evidence import Evidence
+from harness.comparison.observations import combine
+from harness.comparison.pairs import Pairs
+from harness.comparison.targets import REFERENCE
+from harness.comparison.value_kinds import Array
+
+
+def weigh_values(engine: Engine, found: Evidence) -> None:
+    """Name the side whose value differs from that of the reference, in pairs of frameworks whose values differ."""
+    pairs, joiner, context = engine.pairs, engine.context.joiner, engine.context
+    referees = np.array([t.backend == REFERENCE for t in context.targets] or [False])
+    chosen = np.flatnonzero((engine.out.verdict == VERDICT["value"]) & (pairs.left >= 0) & (pairs.right >= 0))
+    chosen = chosen[joiner.value[pairs.left[chosen]] & ~referees[pairs.right_target[chosen]]]
+    truth = context.truth_row[pairs.left[chosen]]
+    chosen, truth = chosen[truth >= 0], truth[truth >= 0]
+    # Where the reference leaves the value open, or an argument is infinite or NaN, it speaks for nobody.
+    known = [
+        context.has_finite_inputs(int(t)) and bool(np.isfinite(engine.seen.components(np.array([t]))).all())
+        for t in truth
+    ]
+    chosen, truth = chosen[known], truth[known]
+    if not chosen.size:
+        return
+    none = np.full(chosen.size, -1)
+    wrong = []
+    for side, where in ((pairs.left, pairs.left_target), (pairs.right, pairs.right_target)):
+        referee = joiner.target[truth].astype(np.int32)
+        against = Pairs(side[chosen], truth, where[chosen], referee, none, none, np.zeros(chosen.size, bool))
+        wrong.append(Engine(context, against).run().verdict == VERDICT["value"])
+        wrong[-1] &= ~_another_branch(engine, side[chosen], truth)
+    same = ~_two_functions(engine, chosen)
+    for word, mask in (("left", wrong[0] & ~wrong[1]), ("right", wrong[1] & ~wrong[0]), ("both", wrong[0] & wrong[1])):
+        found.culprit[chosen[mask & same]], found.evidence[chosen[mask & same]] = word, "reference"
+
+
+def _two_functions(engine: Engine, chosen: Array) -> Array:
+    """Pairs of sides that differ at more than half of the ordinary points of a case: two functions under one name, such
+    as the exact gelu and its approximation, of which neither is wrong. A defect shows at some points, not everywhere.
+    Ordinary is a point whose numbers are all between 2^-20 and 2^20 in modulus. A framework that differs from itself
+    (eager and compiled, two devices, two releases) evaluates one function, and may be wrong everywhere."""
+    pairs, seen = engine.pairs, engine.seen
+    settled = np.flatnonzero(
+        (engine.out.verdict >= 0) & (pairs.left >= 0) & engine.context.joiner.value[np.maximum(pairs.left, 0)]
+    )
+    rows = pairs.left[settled]
+    key = combine([
+        (seen.codes["case"][rows], len(seen.words["case"])), (seen.codes["dtype"][rows], len(seen.words["dtype"])),
+        (seen.codes["output"][rows], len(seen.words["output"])),
+        (pairs.left_target[settled], len(engine.context.targets)),
+        (pairs.right_target[settled], len(engine.context.targets)),
+    ])
+    asked = np.isin(key, key[np.isin(settled, chosen)])
+    asked[asked] = [_ordinary(engine, int(row)) for row in rows[asked]]
+    settled, key = settled[asked], key[asked]
+    _, inverse = np.unique(key, return_inverse=True)
+    inverse = inverse.reshape(-1)
+    differ = np.bincount(inverse, engine.out.verdict[settled] == VERDICT["value"])
+    share = (differ / np.bincount(inverse))[inverse]
+    every = np.zeros(pairs.count, bool)
+    family = np.array([target.family for target in engine.context.targets])
+    every[settled] = (share > 0.5) & (family[pairs.left_target[settled]] != family[pairs.right_target[settled]])
+    return np.asarray(every[chosen])
+
+
+def _ordinary(engine: Engine, row: int) -> bool:
+    context, seen = engine.context, engine.seen
+    case = context.cases.get(seen.text("case", row))
+    key = ("ordinary", seen.text("case", row), seen.text("point", row), seen.text("dtype", row))
+    if key not in context.memo:
+        sizes = [context.sizes_of_input(row, i.name) for i in case.inputs if i.differentiate] if case else []
+        context.memo[key] = all(s is None or bool(((s >= 2.0**-20) & (s <= 2.0**20)).all()) for s in sizes)
+    return bool(context.memo[key])
+
+
+def _another_branch(engine: Engine, side: Array, truth: Array) -> Array:
+    """Values that differ from the truth by multiples of 2 pi i alone: another branch of the logarithm."""
+    out = np.zeros(side.size, bool)
+    for k, (row, right) in enumerate(zip(side, truth, strict=True)):
+        a, b = (engine.seen.components(np.array([r]))[0] for r in (row, right))
+        if a.size != b.size or not engine.context.out_complex[row] or not (np.isfinite(a) & np.isfinite(b)).all():
+            continue
+        half, tol = a.size // 2, engine.context.tolerances[int(engine.context.tolerance_id[row])]
+        turns = (a[half:] - b[half:]) / (2 * np.pi)
+        near = np.abs(a - b - np.concatenate([np.zeros(half), 2 * np.pi * np.round(turns)]))
+        room = tol.coarse * np.maximum(np.abs(b), 1.0)
+        out[k] = bool((near <= room).all() and np.round(turns).any())
+    return out

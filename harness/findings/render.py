@@ -1,0 +1,123 @@
+"""Findings as a frame, as lines for a terminal, as markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from harness.findings.collect import UNREPORTED, Finding
+from harness.report.text import markdown_table, table
+
+#: Columns of the CSV form, a row a finding.
+COLUMNS = (
+    "id", "framework", "function", "cases", "points", "dtypes", "apis", "quantities", "versions", "verdict", "culprit",
+    "evidence", "size", "sentence", "link", "script", "confirmed",
+)
+
+_WHAT = (
+    "A finding is one defect, however many functions, points and APIs it shows in. The evidence is never the other "
+    "framework: it is a closed form, the reference in arbitrary precision, finite differences of the framework's own "
+    "values, or an assertion of the framework itself. `size` is the largest relative error."
+)
+
+
+def frame(findings: Sequence[Finding], folder: str = "") -> pd.DataFrame:
+    """One row a finding, the columns of COLUMNS; lists are joined by spaces.
+
+    folder: where the scripts lie, as `script` shall name them. confirmed: True, False, or None where no script ran.
+    """
+    return pd.DataFrame(
+        [
+            (
+                f.id, f.framework, " ".join(f.functions), " ".join(f.cases), " ".join(f.points), " ".join(f.dtypes),
+                " ".join(f.apis), " ".join(f.quantities), f.versions, f.verdict, " ".join(f.culprit),
+                " ".join(f.evidence), f.size, f.sentence, f.link or UNREPORTED, script_name(f, folder), f.confirmed,
+            )
+            for f in findings
+        ],
+        columns=list(COLUMNS),
+    )
+
+
+def script_name(finding: Finding, folder: str = "") -> str:
+    """The file of a finding's script; "" where there is none."""
+    if not finding.script:
+        return ""
+    return f"{folder.rstrip('/')}/{finding.id}.py" if folder else f"{finding.id}.py"
+
+
+def text(findings: Sequence[Finding], width: int | None = None) -> str:
+    """A table for a terminal, then how many there are and how many their scripts confirm."""
+    if not findings:
+        return "no findings: nobody is wrong on evidence that is not the other framework"
+    heads = ["finding", "verdict", "size", "points", "evidence", "script"]
+    rows = [
+        [f.id, f.verdict, size(f.size), str(len(f.points)), " ".join(f.evidence), _mark(f) or "not made"]
+        for f in findings
+    ]
+    return f"{table(heads, rows, width)}\n\n{summary(findings)}"
+
+
+def summary(findings: Sequence[Finding]) -> str:
+    """One sentence: how many findings, of which frameworks, how many confirmed."""
+    frameworks: dict[str, int] = {}
+    for f in findings:
+        frameworks[f.framework] = frameworks.get(f.framework, 0) + 1
+    told = ", ".join(f"{count} in {name}" for name, count in sorted(frameworks.items()))
+    ran = [f for f in findings if f.confirmed is not None]
+    sure = sum(f.confirmed is True for f in ran)
+    tail = f"; {sure} confirmed by their own scripts" if ran else ""
+    return f"{len(findings)} findings: {told}{tail}."
+
+
+def size(value: float) -> str:
+    """A relative error in two digits; "nan/inf" for what is not finite."""
+    return "nan/inf" if math.isinf(value) else "" if math.isnan(value) else f"{value:.2g}"
+
+
+def _mark(finding: Finding) -> str:
+    return {True: "confirmed", False: "not confirmed", None: "none" if finding.output else ""}[finding.confirmed]
+
+
+def markdown(findings: Sequence[Finding], folder: str = "") -> str:
+    """A page: the sentence, the list, a section for each finding; what no script confirms stands apart, at the end."""
+    sure = [f for f in findings if f.confirmed is not False and not (f.output and not f.script)]
+    open_ones = [f for f in findings if f not in sure]
+    lines = ["# Findings", "", summary(sure), "", _WHAT, ""]
+    rows = []
+    for f in sure:
+        path = script_name(f, folder)
+        script = f"[{_mark(f) or 'script'}]({path})" if path else _mark(f)
+        names = ", ".join(f"`{n}`" for n in f.functions[:3]) + (", ..." if len(f.functions) > 3 else "")
+        rows.append([f"[{f.id}](#{f.id.replace('.', '')})", names, f.verdict, ", ".join(f.evidence), size(f.size),
+                     str(len(f.points)), script])
+    lines += markdown_table(["finding", "function", "verdict", "evidence", "size", "points", "script"], rows)
+    for f in sure:
+        lines += _section(f, folder)
+    if open_ones:
+        lines += ["", "## Not confirmed by a script", "", "The evidence stands, but no short script shows it.", ""]
+        lines += [f"- {f.id}: {_escaped(f.sentence)} ({_some(f.points, 3)})" for f in open_ones]
+    return "\n".join(lines) + "\n"
+
+
+def _section(f: Finding, folder: str) -> list[str]:
+    lines = ["", f"## {f.id}", "", _escaped(f.sentence), ""]
+    lines += [
+        f"- {f.versions}; culprit: {', '.join(f.culprit)}; verdict: {f.verdict}; evidence: {', '.join(f.evidence)}",
+        f"- seen at {_some(f.points)} ({', '.join(f.dtypes)}; {', '.join(f.apis) or 'value'})",
+        f"- upstream: {f.link or UNREPORTED}",
+    ]
+    if f.script:
+        lines.append(f"- script: [{script_name(f, folder)}]({script_name(f, folder)}), {_mark(f) or 'not run'}")
+        lines += ["", "```", *[line for line in f.output.splitlines() if line.strip()][-6:], "```"]
+    return lines
+
+
+def _some(words: Sequence[str], most: int = 8) -> str:
+    return ", ".join(f"`{w}`" for w in words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
+
+
+def _escaped(sentence: str) -> str:
+    return sentence.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")

@@ -1,0 +1,114 @@
+"""Reference evaluations in processes of their own: `python -m harness.pointwise.pool` reads points and writes truths.
+
+Not `multiprocessing`: its children import the caller's main module again, which a notebook or a plain script without a
+guard does not survive, and a fork of a process with a framework's threads in it is not safe either.
+"""
+
+from __future__ import annotations
+
+import pickle
+import queue
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.pointwise.truth import Array, Reference, Truth, joined
+
+_CHUNK = 2048
+
+
+class Pool:
+    """Evaluates one text in `jobs` processes. Use as a context manager, or call `close`.
+
+    local: the same reference in this process, for small questions. Raises what Reference raises.
+    """
+
+    def __init__(self, text: str, argument: str, *, is_real: bool = False, single: bool = False, jobs: int = 2) -> None:
+        self.local = Reference(text, argument, is_real=is_real, single=single)
+        self._workers: list[subprocess.Popen[bytes]] = []
+        if jobs > 1:
+            root = str(Path(__file__).resolve().parents[2])
+            code = f"import sys; sys.path[:0] = [{root!r}]; from harness.pointwise.pool import serve; serve()"
+            for _ in range(jobs):
+                worker = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                _send(worker.stdin, (text, argument, is_real, single))
+                self._workers.append(worker)
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes. A pool that was closed still answers, in this process."""
+        for worker in self._workers:
+            if worker.stdin is not None:
+                worker.stdin.close()  # the end of its input is the end of its work
+            if worker.stdout is not None:
+                worker.stdout.close()
+            try:
+                worker.wait(2)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                worker.wait()
+        self._workers = []
+
+    def at(self, points: Array) -> Truth:
+        """The differential at (N,) points, N of any size; in the points' order."""
+        parts = np.array_split(points, max(1, -(-points.size // _CHUNK)))
+        if not self._workers or len(parts) == 1:
+            return joined([self.local.at(p) for p in parts])
+        todo: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for k in range(len(parts)):
+            todo.put(k)
+        made: dict[int, Truth] = {}
+        failures: list[BaseException] = []
+
+        def drive(worker: subprocess.Popen[bytes]) -> None:
+            try:
+                while not failures:
+                    try:
+                        k = todo.get_nowait()
+                    except queue.Empty:
+                        return
+                    _send(worker.stdin, parts[k])
+                    assert worker.stdout is not None
+                    made[k] = pickle.load(worker.stdout)
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=drive, args=(w,)) for w in self._workers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if failures:
+            raise RuntimeError(f"a process of the reference ended: {failures[0]!r}") from failures[0]
+        return joined([made[k] for k in range(len(parts))])
+
+
+def _send(pipe: Any, value: Any) -> None:
+    pickle.dump(value, pipe, protocol=pickle.HIGHEST_PROTOCOL)
+    pipe.flush()
+
+
+def serve() -> None:
+    """A worker: what to evaluate, then points until the input ends. Reads only what its own parent writes."""
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    text, argument, is_real, single = pickle.load(source)
+    reference = Reference(text, argument, is_real=is_real, single=single)
+    while True:
+        try:
+            points = pickle.load(source)
+        except EOFError:
+            return
+        _send(sink, reference.at(points))
+
+
+if __name__ == "__main__":
+    serve()

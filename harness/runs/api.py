@@ -1,0 +1,196 @@
+"""`harness.run(...)`: from paths or cases to a recorded run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from harness import backends as registry
+from harness.backends.base import Backend
+from harness.model import Case, CaseError, Task
+from harness.runs.errors import NotARun, RunError
+from harness.runs.execution import Executor, execute
+from harness.runs.local import LocalExecutor
+from harness.runs.planning import Target, chosen, own_python, plan, plan_digest
+from harness.runs.progress import Progress
+from harness.runs.reading import Run
+from harness.runs.reuse import default_store
+
+RUNS = Path("runs")  # where runs go that nobody named
+
+
+def run(
+    cases: str | Path | Case | Iterable[str | Path | Case],
+    *,
+    backends: Sequence[str] | None = None,
+    devices: Sequence[str] | None = None,
+    modes: Sequence[str] | None = None,
+    dtypes: Sequence[str] | None = None,
+    select: Sequence[str] | str | None = None,
+    apis: Sequence[str] | None = None,
+    jobs: int | None = None,
+    output: str | Path | None = None,
+    resume: bool = False,
+    allow: Sequence[str] = (),
+    python: Mapping[str, str | Sequence[str]] | None = None,
+    seconds: float | None = None,
+    memory: float | None = None,
+    reference: bool = True,
+    progress: Progress | bool | None = None,
+    executor: Executor | str | None = None,
+    reuse: bool | str | Path = False,
+) -> Run:
+    """Observe cases and record what was observed.
+
+    cases: Case objects, or paths of case files and folders. backends: names, or "package.module:Class" (default: every
+    one whose framework is installed). devices: in the frameworks' own words (default "cpu"). modes: default each
+    backend's own. dtypes: only these. select: globs on CASE or CASE@POINT. apis: native APIs, None for all, () for the
+    differential alone. jobs: workers at a time (default: one a processor). output: the run folder (default
+    runs/TIME-DIGEST). resume: continue `output`, or the newest incomplete run in runs/. allow: modules whose functions
+    cases may call. python: backend -> interpreter(s) of the environment(s) it is to be observed in ("" is our own).
+    seconds: time limit of a task in place of the case's own. memory: GiB that one worker may use. reference: whether
+    the arbitrary-precision reference takes part too. progress: True or None for standard error, False for none.
+    executor: where workers live: an Executor (which disregards jobs and memory), "local" (the default), "ray" or
+    "ray://ADDRESS" (docs/scale.md). reuse: take what was observed before under exactly the same conditions from a store
+    in this folder (True: in the cache folder), and add what is observed now (harness.runs.reuse).
+
+    Raises CaseError and RunError. Targets that cannot be run are in `failed_targets` of the result, unless there is
+    no other.
+    """
+    found = chosen(_cases(cases, allow), select)
+    targets, absent = _targets(backends, devices, modes, python or {}, reference)
+    path = (os.getcwd(),) if allow else ()
+    tasks = plan(found, targets, dtypes=dtypes, apis=apis, seconds=seconds, modules=allow, path=path)
+    if not tasks:
+        asked = f"at {', '.join(dtypes)}" if dtypes else "in these paths"
+        raise CaseError(f"there is nothing to run {asked}", None, "harness list shows the cases and their dtypes")
+    planned = {task.case for task in tasks}
+    return execute(
+        tasks,
+        _folder(output, resume, tasks),
+        cases=[case for case in found if case.id in planned],
+        executor=_executor(executor, jobs, memory),
+        resume=resume,
+        progress=progress if isinstance(progress, Progress) else _progress(progress),
+        absent=absent,
+        reuse=_store(reuse),
+    )
+
+
+def _executor(asked: Executor | str | None, jobs: int | None, memory: float | None) -> Executor:
+    if asked is None or asked == "local":
+        return LocalExecutor(jobs, memory)
+    if not isinstance(asked, str):
+        return asked
+    if asked == "ray" or asked.startswith("ray://"):
+        from harness.runs.ray import RayExecutor
+
+        return RayExecutor(asked, jobs, memory)
+    raise CaseError(f"there is no executor {asked!r}", None, "local, ray, or ray://ADDRESS")
+
+
+def _store(asked: bool | str | Path) -> Path | None:
+    if asked is False:
+        return None
+    if asked is not True:
+        return Path(asked) / "store.sqlite"
+    store = default_store()
+    if store is None:
+        raise CaseError("nothing can be reused: HARNESS_CACHE is off", None, "set it to a folder, or unset it")
+    return store
+
+
+def _progress(wanted: bool | None) -> Progress:
+    return Progress.silent() if wanted is False else Progress.auto()
+
+
+def _cases(cases: str | Path | Case | Iterable[str | Path | Case], allow: Sequence[str]) -> list[Case]:
+    items = [cases] if isinstance(cases, str | Path | Case) else list(cases)
+    paths = [item for item in items if not isinstance(item, Case)]
+    found = [item for item in items if isinstance(item, Case)]
+    if paths:
+        from harness.cases import load
+
+        found += load(paths, allow=allow)
+    seen: dict[str, Case] = {}
+    for case in found:
+        if seen.setdefault(case.id, case) is not case:
+            raise CaseError(f"case {case.id!r} is there twice", case.place, f"also in {seen[case.id].place}")
+    return found
+
+
+def _targets(
+    asked: Sequence[str] | None,
+    devices: Sequence[str] | None,
+    modes: Sequence[str] | None,
+    python: Mapping[str, str | Sequence[str]],
+    reference: bool,
+) -> tuple[list[Target], dict[str, str]]:
+    """(targets, backends left out and why). What was asked for by name is a target even where it cannot be run."""
+    classes: dict[str, type[Backend]] = {}
+    absent: dict[str, str] = {}
+    for spec in dict.fromkeys(asked) if asked is not None else registry.available():
+        classes[spec] = registry.load(spec)
+    if reference and "reference" in registry.available():
+        classes.setdefault("reference", registry.load("reference"))
+    elif not reference and not (asked and "reference" in asked):
+        classes.pop("reference", None)
+    for spec in python:
+        if spec not in classes:
+            raise CaseError(f"an interpreter is given for {spec!r}, which is not among the backends", None,
+                            f"they are {', '.join(classes)}")
+    targets = []
+    for spec, cls in classes.items():
+        by_name = asked is not None and spec in asked
+        interpreters = python.get(spec, "")
+        environments = [interpreters] if isinstance(interpreters, str) else list(interpreters)
+        lacking = registry.missing(cls)
+        for environment in dict.fromkeys(map(own_python, environments)):
+            if lacking and not environment and not by_name:
+                absent[spec] = f"not installed: {', '.join(lacking)}"
+                continue
+            for mode in _modes(cls, modes, by_name, spec, absent):
+                for device in _devices(cls, devices):
+                    targets.append(Target(cls.name, device, mode, spec, environment, cls.family))
+    _unambiguous(targets)
+    if not targets:
+        reasons = "; ".join(f"{name}: {why}" for name, why in absent.items())
+        raise RunError(f"there is no backend to run ({reasons or 'none is installed'})")
+    return targets, absent
+
+
+def _modes(
+    cls: type[Backend], modes: Sequence[str] | None, by_name: bool, spec: str, absent: dict[str, str]
+) -> list[str]:
+    if modes is None or cls.family == "reference":  # the reference has nothing to choose among
+        return [cls.default_mode]
+    have = [mode for mode in modes if mode in cls.modes]
+    if not have and not by_name:
+        absent[spec] = f"has no mode {', '.join(modes)}"
+        return []
+    return have or list(modes)
+
+
+def _devices(cls: type[Backend], devices: Sequence[str] | None) -> Sequence[str]:
+    return ["cpu"] if devices is None or cls.family == "reference" else list(dict.fromkeys(devices))
+
+
+def _unambiguous(targets: Sequence[Target]) -> None:
+    specs: dict[str, str] = {}
+    for target in targets:
+        other = specs.setdefault(target.backend, target.spec)
+        if other != target.spec:
+            raise CaseError(f"{other} and {target.spec} are both called {target.backend!r}; give them different names")
+
+
+def _folder(output: str | Path | None, resume: bool, tasks: Sequence[Task]) -> Path:
+    if output is not None:
+        return Path(output)
+    if resume:
+        open_runs = [p for p in RUNS.glob("*") if (p / "header.json").exists() and not (p / "closed.json").exists()]
+        if not open_runs:
+            raise NotARun(f"there is no incomplete run in {RUNS}/ to continue; name one with --output")
+        return max(open_runs, key=lambda p: p.name)
+    return RUNS / f"{datetime.now():%Y%m%d-%H%M%S}-{plan_digest(tasks)[:8]}"

@@ -1,0 +1,186 @@
+"""The plan: which case is observed on which target at which dtype. Pure: the same arguments give the same tasks."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from hashlib import sha256
+
+from harness.model import Case, CaseError, Source, Task
+from harness.runs.protocol import task_digest
+
+
+@dataclass(frozen=True, order=True)
+class Target:
+    """Where observations are made: a backend on a device in a mode, in one environment.
+
+    backend: the name that rows carry. spec: what loads it (empty: the name). python: the interpreter of its
+    environment, empty for the coordinator's own. family: which text of a case it evaluates.
+    """
+
+    backend: str
+    device: str = "cpu"
+    mode: str = "eager"
+    spec: str = ""
+    python: str = ""
+    family: str = ""
+
+    def __str__(self) -> str:
+        where = f" in {self.python}" if self.python else ""
+        return f"{self.backend} on {self.device} ({self.mode}){where}"
+
+    @classmethod
+    def of(cls, task: Task) -> Target:
+        """The target of a task (its family is not part of a task and stays empty)."""
+        return cls(task.backend, task.device, task.mode, task.spec or task.backend, task.python)
+
+
+def own_python(path: str | None) -> str:
+    """An interpreter as a task names it: "" where it is the one that runs us. Links are not followed: the python of a
+    virtual environment is a link to the one it was made from."""
+    if not path or os.path.abspath(path) == os.path.abspath(sys.executable):
+        return ""
+    return os.path.abspath(path)
+
+
+#: Native APIs that cost more than everything else there together and map the rules of another API over a basis, or
+#: repeat them: torch.func.linearize traces the function anew at every point (tens of ms), jax compiles a second,
+#: batched program for each of the others. Unless they are asked for, they are observed on the first case of each
+#: family, and those of ONCE at its first point alone.
+DEAR: Mapping[str, tuple[str, ...]] = {
+    "torch.func": ("linearize",),
+    "jax": (
+        "jacrev", "jacrev[holomorphic]", "jacfwd", "jacfwd[holomorphic]", "vmap(grad)", "hessian",
+        "hessian[holomorphic]",
+    ),
+}
+ONCE = ("linearize",)
+
+
+def plan(
+    cases: Iterable[Case],
+    targets: Sequence[Target],
+    *,
+    dtypes: Sequence[str] | None = None,
+    apis: Sequence[str] | None = None,
+    seconds: float | None = None,
+    modules: Sequence[str] = (),
+    path: Sequence[str] = (),
+) -> tuple[Task, ...]:
+    """One task for each case, dtype and target, in that order of nesting.
+
+    dtypes: only these; a case that has none of them is left out. apis: native APIs to observe, () for the differential
+    alone, ("all",) for all at every dtype. None: at the widest dtype of a case all of them but the DEAR ones, on the
+    first case of each family those too, and at other dtypes the differential alone: how an API packs the differential
+    does not depend on the function or the precision, and compiling every API again would triple the time of a run.
+    seconds: time limit of a task in place of the case's own. modules, path: modules whose functions cases may call,
+    and where to find them.
+    A case without a text for a target's family is planned all the same: its rows are `unsupported`.
+    """
+    from harness.cases import point_arrays
+
+    tasks, families = [], set[str]()
+    for case in cases:
+        first = case.family not in families
+        families.add(case.family)
+        asked = [d for d in case.dtypes if dtypes is None or d in dtypes]
+        for dtype in case.dtypes:
+            if dtypes is not None and dtype not in dtypes:
+                continue
+            points = point_arrays(case, dtype)
+            for target in targets:
+                tasks.append(
+                    Task(
+                        case=case.id,
+                        dtype=dtype,
+                        backend=target.backend,
+                        device=target.device,
+                        mode=target.mode,
+                        source=case.source(target.family) or Source("none", ""),
+                        inputs=case.inputs,
+                        points=points,
+                        outputs=case.outputs,
+                        order=case.order,
+                        apis=_apis(apis, dtype == asked[-1]),
+                        without=() if apis is not None or first else DEAR.get(target.backend, ()),
+                        differences=target.family != "reference" and _without_truth(case),
+                        skip=frozenset((p.name, api) for p in points[1:] for api in ONCE if apis is None),
+                        modules=tuple(modules),
+                        path=tuple(path),
+                        seconds=case.seconds if seconds is None else seconds,
+                        spec=target.spec or target.backend,
+                        python=target.python,
+                        derivative=case.derivative if target.family == "reference" else (),
+                    )
+                )
+    return tuple(tasks)
+
+
+def _without_truth(case: Case) -> bool:
+    """Whether neither a text for the reference nor a closed form says what the derivative is."""
+    source = case.source("reference")
+    return not case.derivative and (source is None or source.kind == "callable")
+
+
+def _apis(apis: Sequence[str] | None, widest: bool) -> tuple[str, ...] | None:
+    if apis is None:
+        return None if widest else ()
+    return None if tuple(apis) == ("all",) else tuple(apis)
+
+
+def plan_digest(tasks: Sequence[Task]) -> str:
+    """SHA-256 (hex) of everything that is asked, in order."""
+    total = sha256()
+    for task in tasks:
+        total.update(bytes.fromhex(task_digest(task)))
+    return total.hexdigest()
+
+
+def chosen(cases: Sequence[Case], select: Sequence[str] | str | None) -> tuple[Case, ...]:
+    """The cases, and of each the points, that match one of the globs CASE or CASE@POINT.
+
+    Raises CaseError for a glob that matches nothing: a mistyped name must not pass for a successful run.
+    """
+    if select is None:
+        return tuple(cases)
+    globs = [select] if isinstance(select, str) else list(select)
+    used: Mapping[str, list[int]] = {glob: [] for glob in globs}
+    out = []
+    for case in cases:
+        points = []
+        for point in case.points:
+            hits = [g for g in globs if _matches(g, case, point.name)]
+            for glob in hits:
+                used[glob].append(1)
+            if hits:
+                points.append(point)
+        if points:
+            out.append(case if len(points) == len(case.points) else replace(case, points=tuple(points)))
+    for glob, hits_ in used.items():
+        if not hits_:
+            raise CaseError(f"no case matches {glob!r}", None, _near(glob, cases))
+    return tuple(out)
+
+
+def _matches(glob: str, case: Case, point: str) -> bool:
+    name, at, where = glob.partition("@")
+    if not any(fnmatchcase(text, name) for text in (case.id, f"{case.family}/{case.id}")):
+        return False
+    return not at or fnmatchcase(point, where)
+
+
+def _near(glob: str, cases: Sequence[Case]) -> str:
+    from difflib import get_close_matches
+
+    name, _, point = glob.partition("@")
+    same = next((c for c in cases if c.id == name), None)
+    if same is not None:
+        names = [p.name for p in same.points]
+        close = get_close_matches(point, names, n=3)
+        shown = ", ".join(names[:12]) + (f", and {len(names) - 12} more" if len(names) > 12 else "")
+        return (f"did you mean {name}@{close[0]}? " if close else "") + f"{name} has the points {shown}"
+    close = get_close_matches(name, [c.id for c in cases], n=3)
+    return f"did you mean {', '.join(close)}?" if close else "harness list shows them all"

@@ -1,0 +1,219 @@
+"""A worker: one process, one framework. Reads tasks from one pipe, streams observations into another.
+
+    python -m harness.runs.worker --backend SPEC --in FD --out FD
+
+Imports the standard library, NumPy, harness.{model,wirtinger,expr,backends,run.protocol} and the framework, and runs
+on Python 3.10, so that any environment with NumPy can be observed. Standard output and error belong to user code;
+the coordinator drains them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import faulthandler
+import inspect
+import os
+import platform
+import queue
+import re
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from harness.backends.base import DONE
+from harness.model import Observation, Task
+from harness.runs import protocol
+from harness.runs.protocol import CorruptFrame, Frame, FrameReader
+
+_ROWS, _WAIT = 256, 0.05  # observations (and seconds) held back at most before they are sent
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve tasks until told to stop. The exit status is 0 unless the process was made to die."""
+    parser = argparse.ArgumentParser(prog="harness.runs.worker")
+    parser.add_argument("--backend", required=True)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--in", dest="source", type=int, required=True)
+    parser.add_argument("--out", dest="sink", type=int, required=True)
+    parser.add_argument("--identify", action="store_true", help="say in the hello what computes here, to the last file")
+    args = parser.parse_args(argv)
+    harden(args.source, args.sink)
+    inbox: queue.SimpleQueue[Frame] = queue.SimpleQueue()
+    threading.Thread(target=receive, args=(args.source, inbox), daemon=True).start()
+    send = Sender(args.sink)
+    try:
+        from harness import backends
+
+        cls: Any = backends.load(args.backend)
+        choosy = "device" in inspect.signature(cls).parameters
+        backend = cls(device=args.device) if choosy else cls()
+        hello = _hello(backend)
+        if args.identify:
+            from harness.runs.identity import identity
+
+            hello["identity"] = identity(args.backend, cls.__module__, cls.requires, args.device)
+    except BaseException as error:
+        send(protocol.pack({"m": "absent", "error": type(error).__name__, "message": _plain(error)}))
+        return 0
+    send(protocol.pack(hello))
+    while True:
+        frame = inbox.get()
+        if frame.header["m"] == "bye":
+            return 0
+        serve(backend, frame, send)
+
+
+def serve(backend: Any, frame: Frame, send: Any) -> None:
+    """Observe one task: frames start, (step | rows | point)*, and done or failed."""
+    number, target = frame.header["task"], frame.header["target"]
+    send(protocol.pack({"m": "start", "task": number}))
+    held: list[Observation] = []
+    said: set[tuple[str, ...]] = set()
+    since, announced = time.monotonic(), False
+
+    def flush(then: bytes = b"") -> None:
+        nonlocal since
+        rows = protocol.rows_frame(number, task.case, task.dtype, target, held) if held else b""
+        held.clear()
+        since = time.monotonic()
+        if rows or then:
+            send(rows + then)
+
+    try:
+        task = protocol.task_from(frame)
+        sys.path.extend(p for p in task.path if p not in sys.path)  # at the end: nothing of the user's hides a module
+        for item in backend.observe(task):
+            if isinstance(item, Observation):
+                held.append(_checked(item, task, said))
+                if not announced or len(held) >= _ROWS or time.monotonic() - since > _WAIT:
+                    flush()
+            elif item.api == DONE:
+                flush(protocol.pack({"m": "point", "task": number, "point": item.point}))
+            else:
+                announced = True
+                flush(protocol.pack({"m": "step", "task": number, "point": item.point, "api": item.api}))
+        flush(protocol.pack({"m": "done", "task": number}))
+    except (BrokenPipeError, GeneratorExit):
+        raise
+    except BaseException as error:  # SystemExit and KeyboardInterrupt of user code included
+        import traceback
+
+        traceback.print_exc()
+        failed = {"m": "failed", "task": number, "error": type(error).__name__, "message": _plain(error)}
+        flush(protocol.pack(failed))
+
+
+class Sender:
+    """Writes whole frames to the coordinator; where nobody listens any more the process ends."""
+
+    def __init__(self, sink: int) -> None:
+        self._sink = sink
+
+    def __call__(self, data: bytes) -> None:
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._sink, view) :]
+        except BrokenPipeError:
+            os._exit(0)
+
+
+def receive(source: int, inbox: queue.SimpleQueue[Frame]) -> None:
+    """Read frames ahead of their use. The end of the pipe without a goodbye means that the coordinator died."""
+    reader = FrameReader()
+    while True:
+        data = os.read(source, 1 << 16)
+        if not data:
+            os._exit(0)
+        try:
+            for frame in reader.feed(data):
+                inbox.put(frame)
+                if frame.header["m"] == "bye":
+                    return
+        except CorruptFrame as error:
+            os.write(2, f"harness worker: {error}\n".encode())
+            os._exit(70)
+
+
+def harden(*pipes: int) -> None:
+    """Die with the coordinator, leave no core file, be the first to go when memory ends, show where a crash was."""
+    for fd in pipes:
+        os.set_inheritable(fd, False)
+    faulthandler.enable(file=2, all_threads=True)
+    with contextlib.suppress(OSError, AttributeError, ValueError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG; Linux only
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("700")
+
+
+def _hello(backend: Any) -> dict[str, Any]:
+    sign = backend.convention
+    return {
+        "m": "hello",
+        "name": backend.name,
+        "family": backend.family,
+        "versions": dict(backend.versions()),
+        "flags": dict(backend.flags()),
+        "devices": [[d.name, d.usable, d.reason] for d in backend.devices()],
+        "modes": list(backend.modes),
+        "default_mode": backend.default_mode,
+        "apis": [[a.name, a.question, a.kind, a.sign] for a in backend.apis],
+        "convention": [sign.pullback, sign.cotangent, sign.pushforward, sign.tangent],
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+    }
+
+
+class WrongObservation(Exception):
+    """A backend spoke of something that it was not asked about, or said the same thing twice."""
+
+
+def _checked(seen: Observation, task: Task, said: set[tuple[str, ...]]) -> Observation:
+    """The observation as it can be recorded: about this task, its data numbers, no memory addresses in its text.
+
+    said: keys of the task's observations so far. Raises WrongObservation: such a row would be lost among others.
+    """
+    who = (seen.case, seen.dtype, seen.backend, seen.device, seen.mode)
+    if who != task.key or seen.point not in {p.name for p in task.points}:
+        raise WrongObservation(f"the backend spoke of {who} at {seen.point!r}; it was asked about {task.key}")
+    key = (seen.point, seen.api, seen.quantity, seen.input, seen.output)
+    if key in said:
+        raise WrongObservation(f"the backend returned two observations for {key}")
+    said.add(key)
+    if seen.data is not None:
+        try:
+            protocol.array_bytes(seen.data)
+        except TypeError as error:
+            seen = replace(seen, status="error", data=None, error="TypeError", message=str(error))
+    if seen.message:
+        seen = replace(seen, message=steady(seen.message))
+    return seen
+
+
+def steady(message: str) -> str:
+    """A message without memory addresses, which differ between two equal runs."""
+    return _ADDRESS.sub("0x...", message)
+
+
+def _plain(error: BaseException) -> str:
+    return protocol.shorten(steady(str(error))) or type(error).__name__
+
+
+if __name__ == "__main__":
+    sys.exit(main())

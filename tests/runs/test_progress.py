@@ -1,0 +1,78 @@
+"""Progress: lines where there is no terminal, a bar where there is one, counts that are right."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import harness.runs as runs
+from tests.runs.conftest import make_case
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_lines_say_how_far_what_and_what_went_wrong(go: Callable) -> None:
+    stream = io.StringIO()
+    cases = [make_case(f"case{k}") for k in range(4)]
+    go("Segfault", "Raises", cases=cases, progress=runs.Progress(stream))
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "harness: starting tests.runs.fakes:Raises, tests.runs.fakes:Segfault"
+    assert all(line.startswith("harness: ") for line in lines)
+    assert lines[-1].startswith("harness: 8/8 tasks, 4 error, 4 crash")
+    assert any(re.search(r"case\d \((segfault|raises), complex128\)", line) for line in lines)
+    assert any("s left" in line for line in lines)
+
+
+def test_lines_are_few(go: Callable) -> None:
+    stream = io.StringIO()
+    go("Square", cases=[make_case(f"case{k}") for k in range(60)], progress=runs.Progress(stream))
+    assert 3 <= len(stream.getvalue().splitlines()) <= 30
+
+
+def test_a_resumed_run_says_what_it_does_not_repeat(go: Callable) -> None:
+    run = go("Square", cases=[make_case(), make_case("other")])
+    (run.path / "closed.json").unlink()
+    journal = run.path / "journal.bin"
+    journal.write_bytes(journal.read_bytes()[:-40])
+    stream = io.StringIO()
+    go("Square", cases=[make_case(), make_case("other")], resume=True, progress=runs.Progress(stream))
+    text = stream.getvalue()
+    assert "1 of 2 tasks were done before and are not repeated" in text
+    assert "journal.bin: the last" in text
+
+
+def test_silence(go: Callable, capfd: object) -> None:
+    go("Floods", progress=False)
+    out, err = capfd.readouterr()  # type: ignore[attr-defined]
+    assert (out, err) == ("", "")
+
+
+def test_a_bar_on_a_terminal(tmp_path: Path) -> None:
+    code = (
+        "import harness.runs as r; from tests.runs.slow_run import cases\n"
+        f"r.run(cases()[:3], backends=['tests.runs.fakes:Square'], modes=['slow'], output={str(tmp_path / 'run')!r},\n"
+        "      jobs=1, reference=False)\n"
+    )
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                data = os.read(ours, 4096)
+            except OSError:  # the terminal is gone
+                break
+            if not data:
+                break
+            shown += data
+        assert process.wait() == 0
+    os.close(ours)
+    text = shown.decode()
+    assert "/3" in text and "case00 (square, complex128)" in text and "\x1b[" in text
