@@ -1,8 +1,9 @@
 """Migration audit: two functions of a user's own, one on torch and its port on JAX; what differs and what to change."""
 
+from harness.audit.answer import Audit
 from harness.audit.api import audit, compare_gradients
 from harness.audit.faults import AuditError, SideFault
-from harness.audit.result import Audit, Check, ParameterRow, StepRow, Suggestion, ValueRow
+from harness.audit.result import Check, ParameterRow, StepRow, Suggestion, ValueRow
 
 __all__ = [
     "Audit", "AuditError", "Check", "ParameterRow", "SideFault", "StepRow", "Suggestion", "ValueRow", "audit",

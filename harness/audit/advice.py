@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.audit.result import HARMLESS, Audit, ParameterRow, Suggestion
+from harness.audit.answer import Audit
+from harness.audit.result import HARMLESS, ParameterRow, Suggestion
+from harness.audit.state import State
 
-if TYPE_CHECKING:
-    from harness.audit.engine import State
 
-
-def add(state: State, audit: Audit) -> Audit:
+def with_advice(state: State, audit: Audit) -> Audit:
     """The audit with the sentences of its middle and the code of its end."""
     if audit.faults:
         return audit

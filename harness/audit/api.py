@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.audit import inputs as given
-from harness.audit.engine import SIDES, Options, State, run
+from harness.audit.answer import Audit
+from harness.audit.engine import run
 from harness.audit.faults import AuditError, SideFault
 from harness.audit.mapping import read_mapping
-from harness.audit.result import Audit
 from harness.audit.sides import Local, Remote, arrays
+from harness.audit.state import SIDES, Options, State
 from harness.wirtinger import Array
 from harness.workers.process import Paths
 

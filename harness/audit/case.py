@@ -26,8 +26,8 @@ from harness.model import CaseError
 from harness.wirtinger import Array
 
 if TYPE_CHECKING:
-    from harness.audit.engine import State
     from harness.audit.mapping import Link
+    from harness.audit.state import State
 
 
 def save(path: Path, state: State, channels: Mapping[str, Channel]) -> str:

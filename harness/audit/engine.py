@@ -4,105 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from harness.audit import advice, evidence, hints
+from harness.audit import advice, evidence, hints, origin, steps
+from harness.audit.answer import Audit
 from harness.audit.faults import AuditError, SideFault
 from harness.audit.judging import judge_gradient, largest
-from harness.audit.mapping import Link, Matching, link
+from harness.audit.mapping import link
 from harness.audit.patterns import relate
-from harness.audit.result import HARMLESS, Audit, ParameterRow, ValueRow
-from harness.audit.sides import Channel, Evaluated, Loaded, arrays, evaluated, loaded
+from harness.audit.result import ParameterRow, ValueRow
+from harness.audit.sides import Channel, evaluated, loaded
+from harness.audit.state import SIDES, Faults, Options, State
 from harness.comparison.tolerance import Tolerances, tolerances
 from harness.model import Tolerance
 from harness.report.text import number
 from harness.wirtinger import Array
 
-SIDES = ("torch", "jax")
+#: What follows once both sides have answered, in this order. The origin comes late: a loop of a hundred thousand taps
+#: may cost the worker; advice comes last, since it rests on everything else.
+STEPS: tuple[Callable[[State, Audit], Audit], ...] = (
+    hints.with_hints, evidence.with_evidence, steps.with_steps, origin.with_origin, advice.with_advice,
+)
 #: Two evaluations on equal inputs may differ by the order of sums; more than this is another function each time.
 _UNSTEADY = 100.0  # times eps
-
-
-@dataclass(frozen=True)
-class Options:
-    """What an audit is asked, beyond the two functions and their inputs."""
-
-    rtol: float | None = None
-    atol: float = 0.0
-    precision: str = ""
-    constant: tuple[str, ...] = ()
-    seed: int = 0
-    values_from: str = ""
-    mapping: Mapping[str, Any] = field(default_factory=dict)
-    torch_step: Any = None
-    jax_step: Any = None
-    path: tuple[str, ...] = ()
-    differences: bool = True
-    taps: bool = True
-
-
-@dataclass
-class State:
-    """What is known so far; the parts of the audit hand it on."""
-
-    channels: Mapping[str, Channel]
-    options: Options
-    targets: Mapping[str, Any]
-    loaded: dict[str, Loaded] = field(default_factory=dict)
-    seen: dict[str, Evaluated] = field(default_factory=dict)
-    matching: Matching = field(default_factory=lambda: Matching((), (), ()))
-    so_far: Audit | None = None  # kept where a side fails late
-    tol: Tolerances = field(default_factory=lambda: tolerances("complex128"))
-
-    def ask(self, request: str, fields: Callable[[str], Mapping[str, Any]] = lambda side: {}) -> dict[str, Any]:
-        """One request to both sides, at the same time; their answers by side. Raises Faults."""
-        for side in SIDES:
-            self.channels[side].ask(request, **fields(side))
-        found: dict[str, Any] = {}
-        faults: dict[str, SideFault] = {}
-        while len(found) + len(faults) < len(SIDES):
-            for side in SIDES:
-                if side in found or side in faults:
-                    continue
-                try:
-                    reply = self.channels[side].poll()
-                except SideFault as fault:
-                    faults[side] = fault
-                else:
-                    if reply is not None:
-                        found[side] = reply
-        if faults:
-            raise Faults([faults[side] for side in SIDES if side in faults])
-        return found
-
-    def array(self, side: str, name: str) -> Array:
-        leaf = next(x for x in self.loaded[side].leaves if x.name == name)
-        assert leaf.array is not None
-        return leaf.array
-
-    @property
-    def differentiated(self) -> list[Link]:
-        """Links of leaves that both sides differentiate."""
-        return [x for x in self.matching.links if self.active("torch", x.torch) and self.active("jax", x.jax)]
-
-    def active(self, side: str, name: str) -> bool:
-        return any(x.name == name and x.differentiate for x in self.loaded[side].leaves)
-
-    def gradients(self, x: Link) -> tuple[Array | None, Array | None]:
-        """Both gradients L_x + i L_y of a link, laid out as torch's."""
-        right = self.seen["jax"].gradients.get(x.jax)
-        return self.seen["torch"].gradients.get(x.torch), None if right is None else x.to_torch(right)
-
-
-class Faults(Exception):
-    """One or both sides could not be run."""
-
-    def __init__(self, faults: Sequence[SideFault]) -> None:
-        super().__init__("; ".join(map(str, faults)))
-        self.faults = tuple(faults)
 
 
 def run(
@@ -139,7 +66,6 @@ def _name(target: Any) -> str:
 
 
 def _audited(state: State, sources: Mapping[str, Sequence[Any]], audit: Audit) -> Audit:
-    options = state.options
     _load(state, sources)
     _same_inputs(state)
     versions = {k: v for side in SIDES for k, v in state.loaded[side].versions.items()}
@@ -165,15 +91,9 @@ def _audited(state: State, sources: Mapping[str, Sequence[Any]], audit: Audit) -
     values = _values(state)
     rows = _rows(state)
     audit = state.so_far = replace(audit, values=values, rows=rows, warnings=tuple(warnings), notes=tuple(notes))
-    audit = state.so_far = hints.add(state, audit)
-    if options.differences:
-        audit = state.so_far = evidence.add(state, audit)
-    if options.torch_step or options.jax_step:
-        from harness.audit import steps
-
-        audit = state.so_far = steps.add(state, audit)
-    audit = _started(state, audit)  # last: a loop of a hundred thousand taps may cost the worker
-    return advice.add(state, audit)
+    for step in STEPS:
+        audit = state.so_far = step(state, audit)
+    return audit
 
 
 def _load(state: State, sources: Mapping[str, Sequence[Any]]) -> None:
@@ -328,24 +248,3 @@ def _rows(state: State) -> tuple[ParameterRow, ...]:
             found.max_rel, found.blind, note.rstrip("; "), max(largest(left), largest(right)),
         ))
     return tuple(rows)
-
-
-def _started(state: State, audit: Audit) -> Audit:
-    """Where it starts: what the taps say, and what the functions called do at the user's own numbers."""
-    from harness.audit import origin as start
-
-    return start.add(state, audit)
-
-
-def transformed(state: State, side: str, what: Mapping[str, str]) -> dict[str, Array] | None:
-    """The outputs of a side with inputs turned; None where its code does not take them."""
-    state.channels[side].ask("transformed", what=dict(what))
-    try:
-        return arrays(state.channels[side].answer()["outputs"])
-    except SideFault as fault:
-        if fault.word in ("timeout", "memory", "died"):
-            raise Faults([fault]) from fault
-        return None
-
-
-__all__ = ["HARMLESS", "SIDES", "Faults", "Options", "State", "run", "transformed"]

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.audit.answer import Audit
 from harness.audit.faults import SideFault
 from harness.audit.judging import largest
-from harness.audit.result import HARMLESS, Audit, Check, ParameterRow
+from harness.audit.result import HARMLESS, Check, ParameterRow
+from harness.audit.state import Faults, State
 from harness.wirtinger import Array
 
 if TYPE_CHECKING:
-    from harness.audit.engine import State
     from harness.audit.mapping import Link
 
 #: Parameters that get a direction of their own where they differ; the others are moved together.
@@ -36,8 +37,10 @@ class Direction:
     links: tuple[Link, ...]
 
 
-def add(state: State, audit: Audit) -> Audit:
+def with_evidence(state: State, audit: Audit) -> Audit:
     """The audit with its checks, the culprit of each parameter that differs, and a sentence on who is right."""
+    if not state.options.differences:
+        return audit
     directions = list(_directions(state, audit.rows, audit.values_agree))
     checks = _checks(state, directions)
     wrong = _bisected(state, audit, checks)
@@ -177,8 +180,6 @@ def _second_look(state: State, directions: Sequence[Direction], checks: list[Che
         try:
             found = state.channels[side].answer()["differences"]
         except SideFault as fault:
-            from harness.audit.engine import Faults
-
             raise Faults([fault]) from fault
         for k, again in zip(mine, found, strict=True):
             estimate, old = float(again["estimate"]) / shrink, checks[k]

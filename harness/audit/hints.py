@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.audit.answer import Audit
 from harness.audit.judging import largest
 from harness.audit.patterns import relate
-from harness.audit.result import HARMLESS, Audit
-
-if TYPE_CHECKING:
-    from harness.audit.engine import State
+from harness.audit.result import HARMLESS
+from harness.audit.state import State, transformed
 
 #: Inputs that are turned and tried, each for one evaluation of the JAX side.
 TRIALS = 24
 
 
-def add(state: State, audit: Audit) -> Audit:
+def with_hints(state: State, audit: Audit) -> Audit:
     """The audit with hints: sentences that name a mistake and a parameter."""
     found = [f"The value: {v.pattern}." for v in audit.values if v.pattern]
     found += _constant_factor(audit)
@@ -55,7 +53,6 @@ def _constant_factor(audit: Audit) -> list[str]:
 
 def _turned(state: State, audit: Audit) -> list[str]:
     """Conjugate or transpose one input of the JAX side at a time: if the values then agree, that is the mistake."""
-    from harness.audit.engine import transformed
 
     trials = []
     for x in state.differentiated:

@@ -5,24 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from harness.audit.answer import Audit
 from harness.audit.faults import SideFault
-from harness.audit.result import Audit
 from harness.audit.sides import arrays, tapped, traced
+from harness.audit.state import State
 from harness.audit.taps import where_it_starts
 from harness.audit.trace import Suspect, remembered, suspects
 from harness.tapping import Tapped
-
-if TYPE_CHECKING:
-    from harness.audit.engine import State
 
 SIDES = ("torch", "jax")
 _FATAL = ("timeout", "memory", "died")  # of a process that answers nothing any more
 _FUNCTIONS = 3  # that the answer names
 
 
-def add(state: State, audit: Audit) -> Audit:
+def with_origin(state: State, audit: Audit) -> Audit:
     """The sentences of `start` and, as plain data, `start_at`: "forward", "backward", "taps", "functions".
 
     Functions are traced where something differs; taps are compared wherever there are any.

@@ -13,13 +13,13 @@ from harness.report import text as plain_text
 from harness.report.verdict_style import severity, style
 
 if TYPE_CHECKING:
-    from harness.audit.result import Audit
+    from harness.audit.result import Findings
 
 #: Parameters that are shown; the rest is counted.
 SHOWN = 6
 
 
-def text(audit: Audit, size: int | None = None, colour: bool = False) -> str:
+def text(audit: Findings, size: int | None = None, colour: bool = False) -> str:
     """The answer in lines of at most `size` characters (default: the terminal's width, at most 100)."""
     size = min(size or plain_text.width(), 100)
     blocks = [_title(audit)]
@@ -62,7 +62,7 @@ def _paint(words: str, terminal: str, colour: bool) -> str:
     return Style.parse(terminal).render(words)
 
 
-def _title(audit: Audit) -> str:
+def _title(audit: Findings) -> str:
     versions = ", ".join(f"{k} {v}" for k, v in audit.versions.items())
     return f"{audit.torch} (torch) ~ {audit.jax} (jax)" + (f"\n{versions}; {audit.seconds:.1f} s" if versions else "")
 
@@ -78,7 +78,7 @@ def _section(title: str, sentences: Any, size: int, colour: bool) -> str:
     return f"{_paint(title, 'bold', colour)}\n{_wrapped(sentences, size, '  ')}"
 
 
-def _faults(audit: Audit, size: int, colour: bool) -> str:
+def _faults(audit: Findings, size: int, colour: bool) -> str:
     lines = []
     for fault in audit.faults:
         lines.append(
@@ -92,7 +92,7 @@ def _faults(audit: Audit, size: int, colour: bool) -> str:
     return "\n".join(lines)
 
 
-def _values(audit: Audit, size: int, colour: bool) -> str:
+def _values(audit: Findings, size: int, colour: bool) -> str:
     lines = []
     for v in audit.values[:4]:
         name = "Value" if v.name == "value" else f"Value {v.name}"
@@ -107,7 +107,7 @@ def _values(audit: Audit, size: int, colour: bool) -> str:
     return "\n".join(lines)
 
 
-def _parameters(audit: Audit, size: int, colour: bool) -> str:
+def _parameters(audit: Findings, size: int, colour: bool) -> str:
     ranked = sorted(audit.rows, key=lambda r: (-severity(r.verdict), -_number(r.max_rel)))
     shown = ranked[:SHOWN] if len(ranked) > SHOWN else list(audit.rows)
     cells = []
@@ -141,7 +141,7 @@ def _short(dtype: str) -> str:
     return dtype.replace("complex", "c").replace("bfloat", "bf").replace("float", "f")
 
 
-def _steps(audit: Audit, size: int, colour: bool) -> str:
+def _steps(audit: Findings, size: int, colour: bool) -> str:
     """One line where all is well, else the worst parameters."""
     bad = [s for s in audit.steps if s.odd]
     sides = " and ".join(side for side in ("torch", "jax") if any(getattr(s, side) for s in audit.steps))
@@ -163,7 +163,7 @@ def _number(value: float) -> float:
     return value if value == value else math.inf
 
 
-def _unmatched(audit: Audit, size: int, colour: bool) -> str:
+def _unmatched(audit: Findings, size: int, colour: bool) -> str:
     lines = []
     for side, names in (("torch", audit.unmatched_torch), ("jax", audit.unmatched_jax)):
         if names:
@@ -172,7 +172,7 @@ def _unmatched(audit: Audit, size: int, colour: bool) -> str:
     return _section("Without a counterpart (write a mapping file and give it with --map)", lines, size, colour)
 
 
-def plain(audit: Audit) -> dict[str, Any]:
+def plain(audit: Findings) -> dict[str, Any]:
     """The answer as plain data for JSON; NaN becomes null, infinities a string."""
     held = {k: v for k, v in vars(audit).items() if k != "faults"}
     out: dict[str, Any] = {

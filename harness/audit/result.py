@@ -1,4 +1,4 @@
-"""The answer of an audit: frozen values, which `render` puts on a screen."""
+"""The answer of an audit: frozen values, which `answer` puts on a screen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness.audit.faults import SideFault
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 #: Verdicts that are no difference of substance.
 HARMLESS = ("agree", "precision", "choice", "gauge")
@@ -112,8 +112,8 @@ class Suggestion:
 
 
 @dataclass(frozen=True)
-class Audit:
-    """What an audit found. `text()` is the answer on one screen; `exit_status` as documented in docs/audit.md."""
+class Findings:
+    """What an audit found, as values; `answer.Audit` adds what people read. `exit_status` as in docs/audit.md."""
 
     torch: str
     jax: str
@@ -161,22 +161,3 @@ class Audit:
     @property
     def exit_status(self) -> int:
         return 3 if self.faults else 1 if self.surprising else 0
-
-    def text(self, size: int | None = None, colour: bool = False) -> str:
-        """The answer for people, in lines of at most `size` characters."""
-        from harness.audit.render import text
-
-        return text(self, size, colour)
-
-    def to_json(self) -> dict[str, Any]:
-        """The answer as plain data."""
-        from harness.audit.render import plain
-
-        return plain(self)
-
-    def frame(self) -> pd.DataFrame:
-        """One row a parameter, as pandas."""
-        import pandas as pd
-
-        names = list(ParameterRow.__dataclass_fields__)
-        return pd.DataFrame([[getattr(r, n) for n in names] for r in self.rows], columns=names)

@@ -7,25 +7,25 @@ part goes down and the imaginary part up, and nothing complains.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.audit.answer import Audit
 from harness.audit.faults import SideFault
 from harness.audit.judging import judge_gradient, largest
-from harness.audit.result import Audit, StepRow
+from harness.audit.result import StepRow
 from harness.audit.sides import arrays
+from harness.audit.state import State
 from harness.wirtinger import Array
-
-if TYPE_CHECKING:
-    from harness.audit.engine import State
 
 #: Correlation of update and gradient below which nothing is said of a direction.
 _CLEAR = 0.1
 
 
-def add(state: State, audit: Audit) -> Audit:
+def with_steps(state: State, audit: Audit) -> Audit:
     """The audit with one row for each parameter that a step updated. A step that fails is a fault."""
+    if not (state.options.torch_step or state.options.jax_step):
+        return audit
     targets = {"torch": state.options.torch_step, "jax": state.options.jax_step}
     updates: dict[str, dict[str, Array]] = {}
     faults: list[SideFault] = []

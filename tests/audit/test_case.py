@@ -12,7 +12,7 @@ import yaml
 
 import harness
 from harness.audit import AuditError, case
-from harness.audit.engine import Options, State
+from harness.audit.state import Options, State
 from harness.backends.side.binding import expression
 from harness.backends.side.faults import AuditFault
 from harness.cases import lint, load

@@ -1,0 +1,106 @@
+"""What the steps of an audit share: what was asked, what is known so far, and how both sides are asked at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.audit.answer import Audit
+from harness.audit.faults import SideFault
+from harness.audit.mapping import Link, Matching
+from harness.audit.sides import Channel, Evaluated, Loaded, arrays
+from harness.comparison.tolerance import Tolerances, tolerances
+from harness.wirtinger import Array
+
+SIDES = ("torch", "jax")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What an audit is asked, beyond the two functions and their inputs."""
+
+    rtol: float | None = None
+    atol: float = 0.0
+    precision: str = ""
+    constant: tuple[str, ...] = ()
+    seed: int = 0
+    values_from: str = ""
+    mapping: Mapping[str, Any] = field(default_factory=dict)
+    torch_step: Any = None
+    jax_step: Any = None
+    path: tuple[str, ...] = ()
+    differences: bool = True
+    taps: bool = True
+
+
+@dataclass
+class State:
+    """What is known so far; the parts of the audit hand it on."""
+
+    channels: Mapping[str, Channel]
+    options: Options
+    targets: Mapping[str, Any]
+    loaded: dict[str, Loaded] = field(default_factory=dict)
+    seen: dict[str, Evaluated] = field(default_factory=dict)
+    matching: Matching = field(default_factory=lambda: Matching((), (), ()))
+    so_far: Audit | None = None  # kept where a side fails late
+    tol: Tolerances = field(default_factory=lambda: tolerances("complex128"))
+
+    def ask(self, request: str, fields: Callable[[str], Mapping[str, Any]] = lambda side: {}) -> dict[str, Any]:
+        """One request to both sides, at the same time; their answers by side. Raises Faults."""
+        for side in SIDES:
+            self.channels[side].ask(request, **fields(side))
+        found: dict[str, Any] = {}
+        faults: dict[str, SideFault] = {}
+        while len(found) + len(faults) < len(SIDES):
+            for side in SIDES:
+                if side in found or side in faults:
+                    continue
+                try:
+                    reply = self.channels[side].poll()
+                except SideFault as fault:
+                    faults[side] = fault
+                else:
+                    if reply is not None:
+                        found[side] = reply
+        if faults:
+            raise Faults([faults[side] for side in SIDES if side in faults])
+        return found
+
+    def array(self, side: str, name: str) -> Array:
+        leaf = next(x for x in self.loaded[side].leaves if x.name == name)
+        assert leaf.array is not None
+        return leaf.array
+
+    @property
+    def differentiated(self) -> list[Link]:
+        """Links of leaves that both sides differentiate."""
+        return [x for x in self.matching.links if self.active("torch", x.torch) and self.active("jax", x.jax)]
+
+    def active(self, side: str, name: str) -> bool:
+        return any(x.name == name and x.differentiate for x in self.loaded[side].leaves)
+
+    def gradients(self, x: Link) -> tuple[Array | None, Array | None]:
+        """Both gradients L_x + i L_y of a link, laid out as torch's."""
+        right = self.seen["jax"].gradients.get(x.jax)
+        return self.seen["torch"].gradients.get(x.torch), None if right is None else x.to_torch(right)
+
+
+class Faults(Exception):
+    """One or both sides could not be run."""
+
+    def __init__(self, faults: Sequence[SideFault]) -> None:
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = tuple(faults)
+
+
+def transformed(state: State, side: str, what: Mapping[str, str]) -> dict[str, Array] | None:
+    """The outputs of a side with inputs turned; None where its code does not take them."""
+    state.channels[side].ask("transformed", what=dict(what))
+    try:
+        return arrays(state.channels[side].answer()["outputs"])
+    except SideFault as fault:
+        if fault.word in ("timeout", "memory", "died"):
+            raise Faults([fault]) from fault
+        return None
