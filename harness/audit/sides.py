@@ -12,10 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from harness.audit.faults import SideFault
-from harness.runs.protocol import pack
 from harness.tapping import Tapped
 from harness.wirtinger import Array
-from harness.workers.process import Kind, Paths, Worker
+from harness.workers.frames import pack
+from harness.workers.process import Paths, Worker, WorkerSpec
 
 _MODULE = "harness.backends.side_worker"
 
@@ -129,7 +129,7 @@ class Remote:
         self, side: str, folder: Path, paths: Paths, *, timeout: float, memory: float = 0.0, python: str = ""
     ) -> None:
         self.side, self._folder, self._timeout, self._memory = side, folder, timeout, memory
-        kind = Kind(side, python)
+        kind = WorkerSpec(side, python)
         self._step = "starting"
         self._asked, self._count = 0.0, 0
         self.peak = 0

@@ -14,9 +14,9 @@ from functools import partial
 from typing import Any, TypeVar
 
 from harness.backends.base import DONE, Backend, Step
-from harness.backends.rows import Refused, Rows, Wrong, attempt, output_names, unspelled
+from harness.backends.rows import Refused, Rows, attempt, unspelled
 from harness.backends.site import Site, pair_name
-from harness.expr.calling import Function, Steady, compile_task
+from harness.expr.calling import Function, Steady, Wrong, compile_task, output_names
 from harness.model import Observation, Point, Task
 from harness.wirtinger import Api, Array
 

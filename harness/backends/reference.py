@@ -27,9 +27,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from harness.backends.base import DONE, Backend, Device, Step
-from harness.backends.rows import Rows, Wrong, output_names, unspelled
+from harness.backends.rows import Rows, unspelled
 from harness.backends.site import pair_name
 from harness.expr import Unsupported
+from harness.expr.calling import Wrong, output_names
 from harness.model import CaseError, Observation, Point, Task
 from harness.wirtinger import TORCH, Array, Convention
 

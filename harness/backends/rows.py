@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from harness.expr.calling import Wrong
 from harness.model import Observation, Task
 from harness.wirtinger import Array
 
@@ -30,10 +31,6 @@ T = TypeVar("T")
 
 class Refused(Exception):
     """The harness itself declines on the framework's behalf (an integer output has no derivative); status refused."""
-
-
-class Wrong(Exception):
-    """What a function or a framework returned cannot be read as asked; the message is a sentence; status error."""
 
 
 class Recalled(Exception):
@@ -90,13 +87,6 @@ def attempt(function: Callable[[], T]) -> tuple[T | None, BaseException | None, 
     return result, None, perf_counter() - begin
 
 
-def output_names(task: Task, count: int) -> tuple[str, ...]:
-    """The names of `count` outputs: those of the case, or "out", or "out0", "out1", ..."""
-    if len(task.outputs) == count:
-        return task.outputs
-    return ("out",) if count == 1 else tuple(f"out{k}" for k in range(count))
-
-
 class Rows:
     """Makes the observations of one task."""
 
@@ -138,8 +128,3 @@ class Rows:
 def unspelled(rows: Rows, task: Task, message: str) -> list[Observation]:
     """One row per point for a source that this backend cannot spell."""
     return [rows.plain(p.name, "", "value", "", "", "unsupported", "", scrub(message)) for p in task.points]
-
-
-def result_sequence(result: Any) -> tuple[Any, ...]:
-    """What a case's function returned, as a tuple of outputs (named tuples and lists are tuples of outputs)."""
-    return tuple(result) if isinstance(result, tuple | list) else (result,)

@@ -23,8 +23,9 @@ from harness.backends.side.base import AuditSide
 from harness.backends.side.binding import Source
 from harness.backends.side.faults import AuditFault
 from harness.backends.side.values import Evaluation
-from harness.runs.protocol import Frame, pack
 from harness.wirtinger import Array
+from harness.workers.frames import Frame, pack
+from harness.workers.serving import Sender, harden, receive
 
 
 def make_side(family: str) -> AuditSide:
@@ -46,8 +47,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--in", dest="source", type=int, required=True)
     parser.add_argument("--out", dest="sink", type=int, required=True)
     args = parser.parse_args(argv)
-    from harness.runs.worker import Sender, harden, receive
-
     harden(args.source, args.sink)
     inbox: queue.SimpleQueue[Frame] = queue.SimpleQueue()
     threading.Thread(target=receive, args=(args.source, inbox), daemon=True).start()

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends.rows import Refused, Wrong
-from harness.expr.calling import Function
+from harness.backends.rows import Refused
+from harness.expr.calling import Function, Wrong
 from harness.model import Point, Task
 from harness.wirtinger import (
     Array,

@@ -7,8 +7,23 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from harness.backends.rows import Wrong, output_names, result_sequence
 from harness.model import Input, Task
+
+
+class Wrong(Exception):
+    """What a function or a framework returned cannot be read as asked; the message is a sentence; status error."""
+
+
+def output_names(task: Task, count: int) -> tuple[str, ...]:
+    """The names of `count` outputs: those of the case, or "out", or "out0", "out1", ..."""
+    if len(task.outputs) == count:
+        return task.outputs
+    return ("out",) if count == 1 else tuple(f"out{k}" for k in range(count))
+
+
+def result_sequence(result: Any) -> tuple[Any, ...]:
+    """What a case's function returned, as a tuple of outputs (named tuples and lists are tuples of outputs)."""
+    return tuple(result) if isinstance(result, tuple | list) else (result,)
 
 
 class Function:

@@ -21,8 +21,8 @@ import numpy as np
 
 from harness.model import Input
 from harness.reference.solution import Solution
-from harness.runs.protocol import CorruptFrame, array_bytes, array_from, pack, unpack
 from harness.storage import cache_folder, write_whole
+from harness.workers.frames import CorruptFrame, array_bytes, array_from, pack, unpack
 
 _KEEP_SECONDS = 30 * 24 * 3600.0  # results of other versions of the code
 _OPTIONAL = ("samples", "domain", "stability")

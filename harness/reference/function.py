@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from flint import acb, arb
 
-from harness.backends.rows import Wrong, result_sequence
 from harness.expr import compile_portable
-from harness.expr.calling import group_leaves
+from harness.expr.calling import Wrong, group_leaves, result_sequence
 from harness.model import Input
 from harness.reference import ball_arrays as A
 from harness.reference.ball_arrays import Array

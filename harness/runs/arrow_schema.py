@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from harness.runs.protocol import Frame, rows_from
+from harness.runs.protocol import rows_from
+from harness.workers.frames import Frame
 
 #: Columns of observations.parquet. kind: NumPy dtype string of the data ("" where there is none); shape: list<int32>;
 #: data: little-endian bytes, C order (null where there are none).

@@ -11,7 +11,7 @@ from harness import backends as registry
 from harness.runs.errors import WorkerFailed
 from harness.runs.local import LocalExecutor
 from harness.runs.planning import own_python
-from harness.workers.process import Kind
+from harness.workers.process import WorkerSpec
 
 COLUMNS = ("backend", "device", "usable", "reason", "environment")
 
@@ -23,7 +23,7 @@ def devices(backends: Sequence[str] | None, python: Mapping[str, str]) -> pd.Dat
     installed, or cannot be started, has one row with an empty device. Raises CaseError for an unknown backend.
     """
     rows: list[dict[str, Any]] = []
-    kinds: dict[Kind, str] = {}
+    kinds: dict[WorkerSpec, str] = {}
     for spec in backends or registry.available():
         cls = registry.load(spec)
         lacking = registry.missing(cls)
@@ -34,7 +34,7 @@ def devices(backends: Sequence[str] | None, python: Mapping[str, str]) -> pd.Dat
             rows.append(_row(spec, "", False, f"not installed: {', '.join(lacking)}", ""))
             continue
         for device in cls.device_hints:
-            kinds[Kind(spec, where, device)] = cls.name
+            kinds[WorkerSpec(spec, where, device)] = cls.name
     executor = LocalExecutor(jobs=1)
     try:
         for kind, name in kinds.items():
@@ -51,7 +51,7 @@ def devices(backends: Sequence[str] | None, python: Mapping[str, str]) -> pd.Dat
     return pd.DataFrame(kept, columns=list(COLUMNS))
 
 
-def _asked(executor: LocalExecutor, kind: Kind, name: str) -> list[dict[str, Any]]:
+def _asked(executor: LocalExecutor, kind: WorkerSpec, name: str) -> list[dict[str, Any]]:
     hello = executor.open({kind: 1})[kind]
     if isinstance(hello, WorkerFailed):
         device = "" if kind.device == "cpu" else kind.device

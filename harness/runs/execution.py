@@ -12,14 +12,14 @@ from harness.model import Case, Task
 from harness.runs.errors import DamagedRun, RunError, TargetError, WorkerFailed
 from harness.runs.header import catalogue_of, check_same, check_targets, describe, question
 from harness.runs.local import LocalExecutor
-from harness.runs.planning import Target
+from harness.runs.planning import Target, worker_spec
 from harness.runs.progress import Progress
 from harness.runs.reading import Run, read_json
 from harness.runs.recovery import Ledger
 from harness.runs.reuse import Keys, Reuse, Store
 from harness.runs.store import Folder, now
 from harness.runs.worker_slots import Event
-from harness.workers.process import Kind
+from harness.workers.process import WorkerSpec
 
 
 class Executor(Protocol):
@@ -32,7 +32,7 @@ class Executor(Protocol):
 
     identify: bool
 
-    def open(self, kinds: Mapping[Kind, int]) -> Mapping[Kind, dict[str, Any] | WorkerFailed]:
+    def open(self, kinds: Mapping[WorkerSpec, int]) -> Mapping[WorkerSpec, dict[str, Any] | WorkerFailed]:
         """The hello of a worker of each kind, or why there is none. kinds: kind -> tasks that wait for it."""
 
     def run(self, ledgers: Sequence[Ledger]) -> Iterator[list[Event]]:
@@ -89,10 +89,10 @@ def execute(
             failed = {k for k, entry in enumerate(header["targets"]) if entry["failed"]}
             todo = [x for x in ledgers if x.number not in done and x.target not in failed]
         if todo or not header:
-            kinds = Counter(Kind.of(ledger.task) for ledger in todo)
+            kinds = Counter(worker_spec(ledger.task) for ledger in todo)
             progress.say(f"starting {', '.join(sorted({k.spec for k in kinds}))}")
             hellos = executor.open(kinds)
-            known = [k for k, target in enumerate(targets) if Kind.of(target) in hellos]
+            known = [k for k, target in enumerate(targets) if worker_spec(target) in hellos]
             entries = describe([targets[k] for k in known], hellos)
             if header:
                 check_targets(header["targets"], [e for e, k in zip(entries, known, strict=True) if k not in failed])

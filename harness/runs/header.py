@@ -9,10 +9,10 @@ from typing import Any
 
 from harness.model import Case, Task
 from harness.runs.errors import PlanChanged, WorkerFailed
-from harness.runs.planning import Target, plan_digest
+from harness.runs.planning import Target, plan_digest, worker_spec
 from harness.runs.store import FORMAT, canonical, digest
 from harness.version import __version__
-from harness.workers.process import SETTINGS, Kind
+from harness.workers.process import SETTINGS, WorkerSpec
 
 _HELLO = (
     "family", "versions", "flags", "default_mode", "apis", "convention", "python", "implementation", "numpy",
@@ -55,12 +55,12 @@ def settings() -> dict[str, str]:
     return {name: values[name] for name in wanted}
 
 
-def describe(targets: Sequence[Target], hellos: Mapping[Kind, Hello]) -> list[dict[str, Any]]:
+def describe(targets: Sequence[Target], hellos: Mapping[WorkerSpec, Hello]) -> list[dict[str, Any]]:
     """One entry a target: what it is, its exact versions and flags; `failed` says why it cannot be run, or nothing."""
     entries: list[dict[str, Any]] = []
     names: dict[tuple[str, str], str] = {}  # (backend, environment) -> the interpreter that holds it
     for target in targets:
-        kind = Kind.of(target)
+        kind = worker_spec(target)
         hello = hellos[kind]
         entry: dict[str, Any] = {
             "name": str(target), "backend": target.backend, "spec": kind.spec, "device": target.device,

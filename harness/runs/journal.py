@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from harness.runs.errors import CannotWrite
-from harness.runs.protocol import MAGIC, CorruptFrame, Frame, unpack
+from harness.workers.frames import MAGIC, CorruptFrame, Frame, unpack
 
 
 class Journal:

@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.runs.errors import WorkerFailed
-from harness.runs.protocol import CorruptFrame, Frame, rows_from, task_frame
+from harness.runs.planning import worker_spec
+from harness.runs.protocol import rows_from, task_frame
 from harness.runs.recovery import Ledger
 from harness.runs.worker_slots import Desk, Event, crowded, ended_soon
+from harness.workers.frames import CorruptFrame, Frame
 from harness.workers.machine import default_jobs, memory_of_machine
-from harness.workers.process import Kind, Paths, Worker
+from harness.workers.process import Paths, Worker, WorkerSpec
 
 STARTUP = 300.0  # seconds that importing a framework may take
 _START = 60.0  # seconds from handing over a task until the worker takes it up
@@ -40,21 +42,21 @@ class LocalExecutor:
             self.memory = int(memory * _GIB)
         self.startup = startup
         self.identify = False  # whether workers say what computes there, to the last file (harness.runs.reuse)
-        self.backlog: Mapping[Kind, int] | None = None  # tasks that will come later; None: there are none
-        self.hellos: dict[Kind, dict[str, Any]] = {}
+        self.backlog: Mapping[WorkerSpec, int] | None = None  # tasks that will come later; None: there are none
+        self.hellos: dict[WorkerSpec, dict[str, Any]] = {}
         self._selector = selectors.DefaultSelector()
         self._paths = Paths()
         self._desks: list[Desk] = []
-        self._pending: dict[Kind, deque[Ledger]] = {}
-        self._failures: dict[Kind, list[WorkerFailed]] = {}
-        self._pace: dict[Kind, tuple[int, float]] = {}  # tasks done, seconds they took
-        self._import: dict[Kind, float] = {}  # seconds from start to hello
+        self._pending: dict[WorkerSpec, deque[Ledger]] = {}
+        self._failures: dict[WorkerSpec, list[WorkerFailed]] = {}
+        self._pace: dict[WorkerSpec, tuple[int, float]] = {}  # tasks done, seconds they took
+        self._import: dict[WorkerSpec, float] = {}  # seconds from start to hello
         self._events: list[Event] = []
         self._looked = 0.0
 
     # -- the interface
 
-    def open(self, kinds: Mapping[Kind, int]) -> dict[Kind, dict[str, Any] | WorkerFailed]:
+    def open(self, kinds: Mapping[WorkerSpec, int]) -> dict[WorkerSpec, dict[str, Any] | WorkerFailed]:
         """Start workers for every kind and learn what each is: its hello, or why there is none.
 
         kinds: kind -> number of tasks that wait for it.
@@ -85,7 +87,7 @@ class LocalExecutor:
     def add(self, ledgers: Sequence[Ledger]) -> None:
         """Tasks to observe, next to those that are there."""
         for ledger in ledgers:
-            kind = Kind.of(ledger.task)
+            kind = worker_spec(ledger.task)
             if kind not in self._pending:
                 self._pending[kind], self._failures[kind] = deque(), []
             self._pending[kind].append(ledger)
@@ -113,7 +115,7 @@ class LocalExecutor:
 
     # -- staff
 
-    def _start(self, kind: Kind) -> None:
+    def _start(self, kind: WorkerSpec) -> None:
         try:
             worker = Worker(kind, self._paths.of(kind), more=("--identify",) if self.identify else ())
         except OSError as error:
@@ -157,7 +159,7 @@ class LocalExecutor:
                 break  # it could not be started; the failure counts
             starting.append(self._desks[-1])
 
-    def _worth_starting(self, active: list[Desk], starting: list[Desk]) -> Kind | None:
+    def _worth_starting(self, active: list[Desk], starting: list[Desk]) -> WorkerSpec | None:
         """The kind with the most work for one more worker, if that outweighs importing the framework again."""
         best, most = None, 0.0
         for kind, pending in self._pending.items():
@@ -377,7 +379,7 @@ class LocalExecutor:
         if frames:
             self._events.append(Event("death", ledger.number, frames, {"status": failure.status}))
         if again and ledger.remaining() is not None:
-            self._pending.setdefault(Kind.of(ledger.task), deque()).appendleft(ledger)
+            self._pending.setdefault(worker_spec(ledger.task), deque()).appendleft(ledger)
         else:
             self._close_task(ledger)
 

@@ -18,7 +18,7 @@ from harness.runs.errors import WorkerFailed
 from harness.runs.local import LocalExecutor
 from harness.runs.recovery import Ledger
 from harness.runs.worker_slots import Event
-from harness.workers.process import Kind
+from harness.workers.process import WorkerSpec
 
 #: An event on its way: kind, number of the task, journal frames, header where the frames do not say it.
 Parcel = tuple[str, int, bytes, dict[str, Any]]
@@ -57,16 +57,16 @@ class Outpost:
         """The process number; the answer says that the node has taken us in."""
         return os.getpid()
 
-    def open(self, kinds: Mapping[Kind, int]) -> dict[Kind, dict[str, Any] | WorkerFailed]:
+    def open(self, kinds: Mapping[WorkerSpec, int]) -> dict[WorkerSpec, dict[str, Any] | WorkerFailed]:
         """The hello of a worker of each kind, or why there is none. Before the first `exchange`."""
         return self._executor.open(kinds)
 
-    def expect(self, hellos: Mapping[Kind, dict[str, Any]]) -> None:
+    def expect(self, hellos: Mapping[WorkerSpec, dict[str, Any]]) -> None:
         """What workers of other nodes said of themselves: those of this one must say the same."""
         for kind, hello in hellos.items():
             self._executor.hellos.setdefault(kind, hello)
 
-    def exchange(self, ledgers: Sequence[Ledger], backlog: Mapping[Kind, int], wait: float) -> list[Parcel]:
+    def exchange(self, ledgers: Sequence[Ledger], backlog: Mapping[WorkerSpec, int], wait: float) -> list[Parcel]:
         """Take more tasks, and tell what happened; waits at most `wait` seconds for something to tell.
 
         backlog: tasks of each kind that are likely to come here later.

@@ -11,6 +11,7 @@ from hashlib import sha256
 
 from harness.model import Case, CaseError, Source, Task
 from harness.runs.protocol import task_digest
+from harness.workers.process import WorkerSpec
 
 
 @dataclass(frozen=True, order=True)
@@ -36,6 +37,11 @@ class Target:
     def of(cls, task: Task) -> Target:
         """The target of a task (its family is not part of a task and stays empty)."""
         return cls(task.backend, task.device, task.mode, task.spec or task.backend, task.python)
+
+
+def worker_spec(asked: Task | Target) -> WorkerSpec:
+    """The worker that a task, or a target, needs."""
+    return WorkerSpec(asked.spec or asked.backend, asked.python, asked.device)
 
 
 def own_python(path: str | None) -> str:

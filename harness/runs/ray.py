@@ -19,10 +19,11 @@ from typing import Any
 
 from harness.runs.errors import RunError, WorkerFailed
 from harness.runs.node_agent import Outpost, Parcel
-from harness.runs.protocol import FrameReader
+from harness.runs.planning import worker_spec
 from harness.runs.recovery import Ledger
 from harness.runs.worker_slots import Event
-from harness.workers.process import Kind
+from harness.workers.frames import FrameReader
+from harness.workers.process import WorkerSpec
 
 _READY = 120.0  # seconds until a node must have taken an outpost in
 _WAIT = 0.5  # seconds that an outpost waits for something to tell
@@ -72,13 +73,13 @@ class RayExecutor:
         self.address, self.jobs, self.memory = address, jobs, memory
         self.runtime_env = dict(runtime_env or {})
         self.identify = False
-        self.hellos: dict[Kind, dict[str, Any]] = {}
+        self.hellos: dict[WorkerSpec, dict[str, Any]] = {}
         self.lost = 0  # outposts that were lost
         self._ray: Any = None
         self._ours = False  # whether we started, or connected to, the cluster
         self._posts: list[_Post] = []
         self._losses: Counter[str] = Counter()  # node -> outposts lost in a row
-        self._pending: dict[Kind, deque[Ledger]] = {}
+        self._pending: dict[WorkerSpec, deque[Ledger]] = {}
         self._suspects: deque[Ledger] = deque()
         self._events: list[Event] = []
         self._accelerated = False
@@ -86,7 +87,7 @@ class RayExecutor:
 
     # -- the interface
 
-    def open(self, kinds: Mapping[Kind, int]) -> dict[Kind, dict[str, Any] | WorkerFailed]:
+    def open(self, kinds: Mapping[WorkerSpec, int]) -> dict[WorkerSpec, dict[str, Any] | WorkerFailed]:
         """Connect, put an outpost on each node, and learn from one of them what each kind of worker is."""
         self._connect()
         self._accelerated = any(kind.device.partition(":")[0] != "cpu" for kind in kinds)
@@ -95,8 +96,8 @@ class RayExecutor:
             self._found_post(node)
         if not self._posts:
             raise RunError(f"the cluster at {self.address} has no node with a free processor")
-        answers: dict[Kind, dict[str, Any] | WorkerFailed] = {}
-        groups: dict[bool, dict[Kind, int]] = {}
+        answers: dict[WorkerSpec, dict[str, Any] | WorkerFailed] = {}
+        groups: dict[bool, dict[WorkerSpec, int]] = {}
         for kind, tasks in kinds.items():
             groups.setdefault(_wants_gpu(kind), {})[kind] = tasks
         for gpu, group in groups.items():
@@ -118,7 +119,7 @@ class RayExecutor:
         """Observe every task; events as they come, every task ends in an event "done". Raises RunError where the
         whole cluster is lost."""
         for ledger in ledgers:
-            self._pending.setdefault(Kind.of(ledger.task), deque()).append(ledger)
+            self._pending.setdefault(worker_spec(ledger.task), deque()).append(ledger)
         left = len(ledgers)
         for post in self._posts:
             if post.ready:
@@ -280,7 +281,7 @@ class RayExecutor:
             return []
         post.alone = False
         if not post.tasks and self._suspects:
-            suspect = next((x for x in self._suspects if post.gpus or not _wants_gpu(Kind.of(x.task))), None)
+            suspect = next((x for x in self._suspects if post.gpus or not _wants_gpu(worker_spec(x.task))), None)
             if suspect is not None:
                 self._suspects.remove(suspect)
                 post.alone = True
@@ -355,7 +356,7 @@ class RayExecutor:
         for number, ledger in reversed(post.tasks.items()):
             ledger.step = None
             if number not in suspected:
-                self._pending.setdefault(Kind.of(ledger.task), deque()).appendleft(ledger)
+                self._pending.setdefault(worker_spec(ledger.task), deque()).appendleft(ledger)
                 continue
             frames, again = ledger.blame(failure, forgivable=True)
             if again and ledger.remaining() is not None:
@@ -369,17 +370,17 @@ class RayExecutor:
 def _suspected(post: _Post) -> set[int]:
     """The tasks that may have been running when an outpost was lost: those that it said it had taken up, and the first
     of each kind, of which the word may have been lost with it."""
-    met: Counter[Kind] = Counter()
+    met: Counter[WorkerSpec] = Counter()
     out = set(post.started)
     for number, ledger in post.tasks.items():
-        kind = Kind.of(ledger.task)
+        kind = worker_spec(ledger.task)
         met[kind] += number not in post.started
         if met[kind] <= 2 * post.jobs:
             out.add(number)
     return out
 
 
-def _wants_gpu(kind: Kind) -> bool:
+def _wants_gpu(kind: WorkerSpec) -> bool:
     return kind.device.partition(":")[0] != "cpu"
 
 

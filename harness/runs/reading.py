@@ -17,9 +17,9 @@ from harness.model import Case
 from harness.runs.arrow_arrays import Arrays
 from harness.runs.arrow_schema import SCHEMA
 from harness.runs.errors import DamagedRun, NotARun, UnknownFormat
-from harness.runs.protocol import array_from
 from harness.runs.store import CLOSED, FORMAT, file_digest, gather
 from harness.wirtinger import Array
+from harness.workers.frames import array_from
 
 
 class Run:

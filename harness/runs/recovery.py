@@ -11,7 +11,8 @@ from typing import Any
 
 from harness.model import Observation, Task
 from harness.runs.errors import WorkerFailed
-from harness.runs.protocol import pack, rows_frame
+from harness.runs.protocol import rows_frame
+from harness.workers.frames import pack
 
 MAX_DEATHS = 3  # after which the remainder of a task is given up
 

@@ -24,20 +24,22 @@ from pathlib import Path
 from typing import Any
 
 from harness.model import Task
-from harness.runs.protocol import CorruptFrame, Row, pack, rows_from, task_frame, unpack
+from harness.runs.planning import worker_spec
+from harness.runs.protocol import Row, rows_from, task_frame
 from harness.runs.recovery import Ledger
 from harness.runs.store import FORMAT
 from harness.runs.worker_slots import Event
 from harness.storage import cache_folder
 from harness.version import __version__
-from harness.workers.process import Kind
+from harness.workers.frames import CorruptFrame, pack, unpack
+from harness.workers.process import WorkerSpec
 
 STORE_FORMAT = 1
 LIMIT = 4 << 30  # bytes of the store; beyond it the older half goes
 _KEPT = ("ok", "refused", "unsupported")
 _BATCH = 2000  # entries in one transaction
 
-Identities = Mapping[Kind, Mapping[str, Any]]
+Identities = Mapping[WorkerSpec, Mapping[str, Any]]
 
 
 def default_store() -> Path | None:
@@ -63,7 +65,7 @@ class Keys:
     """The keys of points. hellos: what a worker of each kind said of itself, with its identity."""
 
     def __init__(self, hellos: Identities, settings: Mapping[str, str]) -> None:
-        self._base: dict[Kind, bytes] = {}
+        self._base: dict[WorkerSpec, bytes] = {}
         for kind, hello in hellos.items():
             if hello.get("identity"):
                 said = {"hello": {k: v for k, v in hello.items() if k != "m"}, "settings": dict(settings),
@@ -72,7 +74,7 @@ class Keys:
 
     def of(self, task: Task) -> dict[str, bytes]:
         """Point name -> key; empty where the task's observations are not to be reused."""
-        base = self._base.get(Kind.of(task))
+        base = self._base.get(worker_spec(task))
         if base is None or task.modules or task.path or task.source.kind == "callable":
             return {}
         keys = {}

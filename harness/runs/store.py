@@ -25,8 +25,8 @@ from harness.runs.arrow_schema import Collector
 from harness.runs.errors import CannotWrite, DamagedRun, FolderInUse, NotARun
 from harness.runs.journal import Journal, cannot_write, read
 from harness.runs.lock import Lock
-from harness.runs.protocol import CorruptFrame
 from harness.runs.recovery import Ledger
+from harness.workers.frames import CorruptFrame
 
 FORMAT = 1  # of a run folder; a reader refuses what is newer
 CLOSED = ("catalogue.json", "header.json", "observations.parquet")  # whose digests the closing mark holds

@@ -2,23 +2,18 @@
 
     python -m harness.runs.worker --backend SPEC --in FD --out FD
 
-Imports the standard library, NumPy, harness.{model,wirtinger,expr,backends,run.protocol} and the framework, and runs
-on Python 3.10, so that any environment with NumPy can be observed. Standard output and error belong to user code;
-the coordinator drains them.
+Imports the standard library, NumPy, harness.{model,wirtinger,expr,workers,backends,runs.protocol} and the
+framework, and runs on Python 3.10, so that any environment with NumPy can be observed. Standard output and error
+belong to user code; the coordinator drains them.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import ctypes
-import faulthandler
 import inspect
-import os
 import platform
 import queue
 import re
-import signal
 import sys
 import threading
 import time
@@ -31,7 +26,8 @@ import numpy as np
 from harness.backends.base import DONE
 from harness.model import Observation, Task
 from harness.runs import protocol
-from harness.runs.protocol import CorruptFrame, Frame, FrameReader
+from harness.workers.frames import Frame, array_bytes, pack
+from harness.workers.serving import Sender, harden, receive
 
 _ROWS, _WAIT = 256, 0.05  # observations (and seconds) held back at most before they are sent
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
@@ -62,9 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             hello["identity"] = identity(args.backend, cls.__module__, cls.requires, args.device)
     except BaseException as error:
-        send(protocol.pack({"m": "absent", "error": type(error).__name__, "message": _plain(error)}))
+        send(pack({"m": "absent", "error": type(error).__name__, "message": _plain(error)}))
         return 0
-    send(protocol.pack(hello))
+    send(pack(hello))
     while True:
         frame = inbox.get()
         if frame.header["m"] == "bye":
@@ -75,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def serve(backend: Any, frame: Frame, send: Any) -> None:
     """Observe one task: frames start, (step | rows | point)*, and done or failed."""
     number, target = frame.header["task"], frame.header["target"]
-    send(protocol.pack({"m": "start", "task": number}))
+    send(pack({"m": "start", "task": number}))
     held: list[Observation] = []
     said: set[tuple[str, ...]] = set()
     since, announced = time.monotonic(), False
@@ -97,11 +93,11 @@ def serve(backend: Any, frame: Frame, send: Any) -> None:
                 if not announced or len(held) >= _ROWS or time.monotonic() - since > _WAIT:
                     flush()
             elif item.api == DONE:
-                flush(protocol.pack({"m": "point", "task": number, "point": item.point}))
+                flush(pack({"m": "point", "task": number, "point": item.point}))
             else:
                 announced = True
-                flush(protocol.pack({"m": "step", "task": number, "point": item.point, "api": item.api}))
-        flush(protocol.pack({"m": "done", "task": number}))
+                flush(pack({"m": "step", "task": number, "point": item.point, "api": item.api}))
+        flush(pack({"m": "done", "task": number}))
     except (BrokenPipeError, GeneratorExit):
         raise
     except BaseException as error:  # SystemExit and KeyboardInterrupt of user code included
@@ -109,54 +105,7 @@ def serve(backend: Any, frame: Frame, send: Any) -> None:
 
         traceback.print_exc()
         failed = {"m": "failed", "task": number, "error": type(error).__name__, "message": _plain(error)}
-        flush(protocol.pack(failed))
-
-
-class Sender:
-    """Writes whole frames to the coordinator; where nobody listens any more the process ends."""
-
-    def __init__(self, sink: int) -> None:
-        self._sink = sink
-
-    def __call__(self, data: bytes) -> None:
-        view = memoryview(data)
-        try:
-            while view:
-                view = view[os.write(self._sink, view) :]
-        except BrokenPipeError:
-            os._exit(0)
-
-
-def receive(source: int, inbox: queue.SimpleQueue[Frame]) -> None:
-    """Read frames ahead of their use. The end of the pipe without a goodbye means that the coordinator died."""
-    reader = FrameReader()
-    while True:
-        data = os.read(source, 1 << 16)
-        if not data:
-            os._exit(0)
-        try:
-            for frame in reader.feed(data):
-                inbox.put(frame)
-                if frame.header["m"] == "bye":
-                    return
-        except CorruptFrame as error:
-            os.write(2, f"harness worker: {error}\n".encode())
-            os._exit(70)
-
-
-def harden(*pipes: int) -> None:
-    """Die with the coordinator, leave no core file, be the first to go when memory ends, show where a crash was."""
-    for fd in pipes:
-        os.set_inheritable(fd, False)
-    faulthandler.enable(file=2, all_threads=True)
-    with contextlib.suppress(OSError, AttributeError, ValueError):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG; Linux only
-    with contextlib.suppress(ImportError, OSError, ValueError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-        file.write("700")
+        flush(pack(failed))
 
 
 def _hello(backend: Any) -> dict[str, Any]:
@@ -198,7 +147,7 @@ def _checked(seen: Observation, task: Task, said: set[tuple[str, ...]]) -> Obser
     said.add(key)
     if seen.data is not None:
         try:
-            protocol.array_bytes(seen.data)
+            array_bytes(seen.data)
         except TypeError as error:
             seen = replace(seen, status="error", data=None, error="TypeError", message=str(error))
     if seen.message:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from harness.runs.recovery import Ledger
-from harness.workers.process import Kind, Worker
+from harness.workers.process import Worker, WorkerSpec
 
 _PER_DEVICE = 4  # workers at a time on one accelerator: each holds a context and memory there
 
@@ -42,7 +42,7 @@ class Desk:
         return self.queue[0] if self.queue and self.began is not None else None
 
 
-def crowded(kind: Kind, active: Sequence[Desk]) -> bool:
+def crowded(kind: WorkerSpec, active: Sequence[Desk]) -> bool:
     """Whether the accelerator of this kind has as many workers as it should."""
     return kind.device != "cpu" and sum(d.worker.kind.device == kind.device for d in active) >= _PER_DEVICE
 

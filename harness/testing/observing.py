@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.model import Case
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import pytest
 
-    from harness.testing.plugin import CasePoint
 
 _SHOWN = 12  # surprising rows that a failure lists
 
@@ -37,27 +36,33 @@ class Seen:
     expected: list[str] = field(default_factory=list)
 
 
+class CaseItem(Protocol):
+    """A test of one point of one case, as the plugin makes it."""
+
+    path: Path
+    name: str
+    case: Case
+    point: str
+
+
 class Observed:
     """What was observed, by file, case and point."""
 
     def __init__(self, seen: dict[str, Seen]) -> None:
         self._seen = seen
 
-    def of(self, item: CasePoint) -> Seen:
+    def of(self, item: CaseItem) -> Seen:
         """What is to be said of a test that was selected when the observation was made."""
         return self._seen[key(item)]
 
 
-def key(item: CasePoint) -> str:
+def key(item: CaseItem) -> str:
     """What names a test: the file, the case and the point."""
     return f"{item.path}::{item.name}"
 
 
-def observe(session: pytest.Session) -> Observed:
-    """Observe and compare every case that the session selected. Raises CaseError and RunError."""
-    from harness.testing.plugin import CasePoint
-
-    items = [item for item in session.items if isinstance(item, CasePoint)]
+def observe(session: pytest.Session, items: Sequence[CaseItem]) -> Observed:
+    """Observe and compare the cases of the tests that the session selected. Raises CaseError and RunError."""
     folder = _folder(session.config, items)
     with _alone(folder):
         kept = folder / "tests.json"
@@ -71,7 +76,7 @@ def observe(session: pytest.Session) -> Observed:
     return Observed({k: Seen(**s) for k, s in told["seen"].items()})
 
 
-def _folder(config: pytest.Config, items: Sequence[CasePoint]) -> Path:
+def _folder(config: pytest.Config, items: Sequence[CaseItem]) -> Path:
     """A new folder of this session; for the workers of xdist, that of all of them."""
     shared = getattr(config, "workerinput", {}).get("testrunuid", "")
     if not shared:
@@ -92,7 +97,7 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _observed(items: Sequence[CasePoint], folder: Path, config: pytest.Config) -> tuple[dict[str, Seen], list[str]]:
+def _observed(items: Sequence[CaseItem], folder: Path, config: pytest.Config) -> tuple[dict[str, Seen], list[str]]:
     """(what each test says, what the session says) of a fresh observation in `folder`."""
     from harness.runs.api import run
     from harness.settings import read_settings
@@ -118,9 +123,9 @@ def _observed(items: Sequence[CasePoint], folder: Path, config: pytest.Config) -
     return seen, list(dict.fromkeys(said))
 
 
-def _apart(items: Sequence[CasePoint]) -> list[list[CasePoint]]:
+def _apart(items: Sequence[CaseItem]) -> list[list[CaseItem]]:
     """Tests in runs: two files may use one id for two cases, one run may not."""
-    parts: list[tuple[dict[str, Path], list[CasePoint]]] = []
+    parts: list[tuple[dict[str, Path], list[CaseItem]]] = []
     for item in items:
         fitting = next((p for p in parts if p[0].get(item.case.id, item.path) == item.path), None)
         if fitting is None:
@@ -131,7 +136,7 @@ def _apart(items: Sequence[CasePoint]) -> list[list[CasePoint]]:
     return [part for _, part in parts]
 
 
-def _whole(items: Sequence[CasePoint]) -> list[Case]:
+def _whole(items: Sequence[CaseItem]) -> list[Case]:
     """The cases with all their points, also those that were not selected: a strict expectation speaks of all."""
     return list({item.case.id: item.case for item in items}.values())
 
@@ -145,7 +150,7 @@ def _compared(run: Any) -> pd.DataFrame:
     return normalised(pd.concat([compare([run], axis=axis) for axis in ("backend", "api")], ignore_index=True))
 
 
-def _said(run: Any, item: CasePoint, rows: pd.DataFrame | None, lacking: dict[str, str]) -> Seen:
+def _said(run: Any, item: CaseItem, rows: pd.DataFrame | None, lacking: dict[str, str]) -> Seen:
     reasons = "; ".join(f"{target}: {reason}" for target, reason in lacking.items())
     if rows is None or rows.empty:
         return Seen(skip=f"nothing could be compared: {reasons or 'one target alone has this function'}")
@@ -160,7 +165,7 @@ def _said(run: Any, item: CasePoint, rows: pd.DataFrame | None, lacking: dict[st
     return seen
 
 
-def _report(run: Any, item: CasePoint, rows: pd.DataFrame) -> str:
+def _report(run: Any, item: CaseItem, rows: pd.DataFrame) -> str:
     from harness.api import show
     from harness.report.exports.junit import line
 

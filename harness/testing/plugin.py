@@ -157,7 +157,7 @@ def observed(session: pytest.Session) -> Observed:
     if found is None:
         from harness.testing.observing import observe
 
-        found = observe(session)
+        found = observe(session, [item for item in session.items if isinstance(item, CasePoint)])
         session._harness_observed = found  # type: ignore[attr-defined]
     return found
 

@@ -16,10 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.model import Task
-from harness.runs.planning import Target
-from harness.runs.protocol import CorruptFrame, Frame, FrameReader, pack
 from harness.storage import cache_folder
+from harness.workers.frames import CorruptFrame, Frame, FrameReader, pack
 
 LOG_BYTES = 1 << 14  # of a worker's standard output and error that are kept
 _READ = 1 << 18
@@ -43,7 +41,7 @@ _BOOT = (
 )
 
 
-def _environment(kind: Kind) -> dict[str, str]:
+def _environment(kind: WorkerSpec) -> dict[str, str]:
     values = {**SETTINGS, **os.environ, "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"}
     kept = cache_folder()
     if kept is not None:  # compiled programs; jax keeps them apart by version and by what they were compiled for
@@ -54,7 +52,7 @@ def _environment(kind: Kind) -> dict[str, str]:
 
 
 @dataclass(frozen=True, order=True)
-class Kind:
+class WorkerSpec:
     """What a worker is made for: one backend on one device in one environment.
 
     python: its interpreter, empty for our own. A process for each device: some frameworks choose theirs when they are
@@ -65,10 +63,6 @@ class Kind:
     python: str = ""
     device: str = "cpu"
 
-    @classmethod
-    def of(cls, asked: Task | Target) -> Kind:
-        """The kind of worker that a task, or a target, needs."""
-        return cls(asked.spec or asked.backend, asked.python, asked.device)
 
 
 class Worker:
@@ -79,7 +73,7 @@ class Worker:
     """
 
     def __init__(
-        self, kind: Kind, paths: list[str], module: str = "harness.runs.worker", more: Sequence[str] = ()
+        self, kind: WorkerSpec, paths: list[str], module: str = "harness.runs.worker", more: Sequence[str] = ()
     ) -> None:
         self.kind = kind
         self.started = time.monotonic()
@@ -236,7 +230,7 @@ class Paths:
         self._folder: str | None = None
         self._package = Path(__file__).resolve().parents[1]
 
-    def of(self, kind: Kind) -> list[str]:
+    def of(self, kind: WorkerSpec) -> list[str]:
         """Entries to put before the worker's own sys.path."""
         if not kind.python:
             return [os.path.abspath(p) for p in sys.path if p]

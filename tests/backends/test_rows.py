@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.backends.rows import MESSAGE_LENGTH, Refused, Wrong, attempt, classify, scrub
+from harness.backends.rows import MESSAGE_LENGTH, Refused, attempt, classify, scrub
+from harness.expr.calling import Wrong
 
 
 class XlaRuntimeError(RuntimeError):

@@ -10,7 +10,7 @@ from harness.runs.execution import Executor
 from harness.runs.local import LocalExecutor
 from harness.runs.recovery import Ledger
 from harness.runs.worker_slots import Event
-from harness.workers.process import Kind
+from harness.workers.process import WorkerSpec
 from tests.runs.conftest import make_case
 
 
@@ -20,7 +20,7 @@ class Distant:
     def __init__(self, nodes: int) -> None:
         self.nodes = [LocalExecutor(jobs=1) for _ in range(nodes)]
 
-    def open(self, kinds: Mapping[Kind, int]) -> Mapping[Kind, Any]:
+    def open(self, kinds: Mapping[WorkerSpec, int]) -> Mapping[WorkerSpec, Any]:
         answers = [node.open(pickle.loads(pickle.dumps(dict(kinds)))) for node in self.nodes]
         return pickle.loads(pickle.dumps(answers[0]))  # type: ignore[no-any-return]
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from harness.model import Input, Observation, Point, Source, Task
 from harness.runs import protocol
-from harness.runs.protocol import CorruptFrame, FrameReader
+from harness.workers import frames
+from harness.workers.frames import CorruptFrame, FrameReader
 
 
 def bits(array: np.ndarray) -> bytes:
@@ -40,7 +41,7 @@ def a_task() -> Task:
 
 def test_a_task_arrives_as_it_left() -> None:
     task = a_task()
-    found = protocol.unpack(protocol.task_frame(7, task, 3))
+    found = frames.unpack(protocol.task_frame(7, task, 3))
     assert found is not None
     frame, end = found
     assert end == len(frame.raw)
@@ -65,11 +66,11 @@ def test_observations_keep_dtype_shape_and_bits(dtype: str, shape: tuple[int, ..
     data = (data & 1).view(bool) if dtype == "bool" else data.view(dtype)
     data = data.reshape(shape)
     seen = Observation("c", "p", "float64", "b", "cpu", "eager", "grad", "raw", "z", "out", "ok", data, seconds=0.25)
-    found = protocol.unpack(protocol.rows_frame(2, "c", "float64", 1, [seen]))
+    found = frames.unpack(protocol.rows_frame(2, "c", "float64", 1, [seen]))
     assert found is not None
     ((row, raw),) = protocol.rows_from(found[0])
     assert raw is not None
-    back = protocol.array_from(row.kind, row.shape, raw)
+    back = frames.array_from(row.kind, row.shape, raw)
     assert back.shape == shape
     assert back.dtype == np.dtype(dtype).newbyteorder("<")
     assert bits(back) == bits(data.astype(data.dtype.newbyteorder("<")))
@@ -80,17 +81,17 @@ def test_observations_keep_dtype_shape_and_bits(dtype: str, shape: tuple[int, ..
 
 def test_nan_payloads_and_signed_zeros_survive() -> None:
     seen = Observation("c", "p", "float64", "b", "cpu", "eager", "", "value", "", "out", "ok", special())
-    found = protocol.unpack(protocol.rows_frame(0, "c", "float64", 0, [seen]))
+    found = frames.unpack(protocol.rows_frame(0, "c", "float64", 0, [seen]))
     assert found is not None
     ((row, raw),) = protocol.rows_from(found[0])
     assert raw is not None
-    assert protocol.array_from(row.kind, row.shape, raw).view("u8").tolist() == special().view("u8").tolist()
+    assert frames.array_from(row.kind, row.shape, raw).view("u8").tolist() == special().view("u8").tolist()
 
 
 def test_a_row_without_data_is_not_a_row_with_an_empty_array() -> None:
     head = ("c", "p", "float64", "b", "cpu", "eager", "", "value", "", "out")
     rows = [Observation(*head, "refused", None, "RuntimeError", "no"), Observation(*head, "ok", np.zeros((0, 3)))]
-    found = protocol.unpack(protocol.rows_frame(0, "c", "float64", 0, rows))
+    found = frames.unpack(protocol.rows_frame(0, "c", "float64", 0, rows))
     assert found is not None
     (_, nothing), (_, empty) = protocol.rows_from(found[0])
     assert nothing is None
@@ -100,13 +101,13 @@ def test_a_row_without_data_is_not_a_row_with_an_empty_array() -> None:
 @pytest.mark.parametrize("bad", [np.array([object()]), np.array(["text"]), np.array([b"ab"]), np.zeros(1, "V2")])
 def test_only_numbers_are_recorded(bad: np.ndarray) -> None:
     with pytest.raises(TypeError, match="cannot be recorded"):
-        protocol.array_bytes(bad)
+        frames.array_bytes(bad)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=6), st.integers(1, 50))
 def test_a_stream_is_cut_into_frames_however_it_arrives(bodies: list[bytes], step: int) -> None:
-    stream = b"".join(protocol.pack({"m": "x", "n": k}, [b]) for k, b in enumerate(bodies))
+    stream = b"".join(frames.pack({"m": "x", "n": k}, [b]) for k, b in enumerate(bodies))
     reader, found = FrameReader(), []
     for at in range(0, len(stream), step):
         found += [(f.header["n"], f.body) for f in reader.feed(stream[at : at + step])]
@@ -116,11 +117,11 @@ def test_a_stream_is_cut_into_frames_however_it_arrives(bodies: list[bytes], ste
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_no_single_flipped_bit_passes(data: st.DataObject) -> None:
-    frame = bytearray(protocol.pack({"m": "rows", "task": 1}, [b"0123456789"]))
+    frame = bytearray(frames.pack({"m": "rows", "task": 1}, [b"0123456789"]))
     bit = data.draw(st.integers(0, len(frame) * 8 - 1))
     frame[bit // 8] ^= 1 << bit % 8
     try:
-        found = protocol.unpack(frame)
+        found = frames.unpack(frame)
     except CorruptFrame:
         return
     assert found is None  # a longer length: the rest never comes
@@ -129,7 +130,7 @@ def test_no_single_flipped_bit_passes(data: st.DataObject) -> None:
 @pytest.mark.parametrize(
     "garbage",
     [b"print output", b"WHf1" + struct.pack("<II", 1 << 31, 0), b"WHf1" + struct.pack("<II", 0, 0),
-     protocol._PREFIX.pack(b"WHf1", 8, 0) + b"12345678"],
+     frames._PREFIX.pack(b"WHf1", 8, 0) + b"12345678"],
 )
 def test_garbage_is_a_named_exception(garbage: bytes) -> None:
     with pytest.raises(CorruptFrame):
@@ -139,6 +140,6 @@ def test_garbage_is_a_named_exception(garbage: bytes) -> None:
 def test_frames_before_garbage_are_not_lost() -> None:
     reader, found = FrameReader(), []
     with pytest.raises(CorruptFrame):
-        for frame in reader.feed(protocol.pack({"m": "a"}) + b"garbage garbage"):
+        for frame in reader.feed(frames.pack({"m": "a"}) + b"garbage garbage"):
             found.append(frame.header["m"])
     assert found == ["a"]

@@ -19,6 +19,7 @@ from harness.model import Observation
 from harness.runs import protocol
 from harness.runs.arrow_arrays import Arrays
 from harness.runs.arrow_schema import COLUMNS, KEY, Collector
+from harness.workers.frames import Frame, unpack
 from tests.runs.conftest import make_case
 
 TARGETS = [
@@ -27,8 +28,8 @@ TARGETS = [
 ]
 
 
-def frame_of(number: int, target: int, rows: list[Observation]) -> protocol.Frame:
-    found = protocol.unpack(protocol.rows_frame(number, f"case{number}", "float64", target, rows))
+def frame_of(number: int, target: int, rows: list[Observation]) -> Frame:
+    found = unpack(protocol.rows_frame(number, f"case{number}", "float64", target, rows))
     assert found is not None
     return found[0]
 
@@ -38,7 +39,7 @@ def seen(point: str, data: np.ndarray | None, api: str = "grad") -> Observation:
     return Observation("", point, "", "", "", "", api, "raw", "z", "out", status, data, "", message)
 
 
-def random_frames(count: int) -> list[protocol.Frame]:
+def random_frames(count: int) -> list[Frame]:
     rng, frames = np.random.default_rng(5), []
     kinds = ["float32", "complex128", "int64", "bool", "float64"]
     shapes: list[tuple[int, ...]] = [(), (0,), (3,), (2, 2), (2, 0, 1), (6,)]
@@ -54,7 +55,7 @@ def random_frames(count: int) -> list[protocol.Frame]:
     return frames
 
 
-def table_of(frames: list[protocol.Frame]) -> tuple[pa.Table, np.ndarray]:
+def table_of(frames: list[Frame]) -> tuple[pa.Table, np.ndarray]:
     collector = Collector(TARGETS)
     for frame in frames:
         collector.add(frame)

@@ -17,8 +17,8 @@ import psutil
 import pytest
 
 import harness.runs as runs
-from harness.runs import protocol
 from harness.runs.lock import Lock
+from harness.workers.frames import unpack
 from tests.runs.conftest import make_case
 from tests.runs.slow_run import cases
 
@@ -253,7 +253,7 @@ def test_a_lost_frame_of_a_task_that_was_done_is_noticed(go: Callable) -> None:
 
 def _raw(folder: Path) -> list[tuple[str, bytes]]:
     data, at, out = (folder / "journal.bin").read_bytes(), 0, []
-    while found := protocol.unpack(data, at):
+    while found := unpack(data, at):
         out.append((found[0].header["m"], found[0].raw))
         at = found[1]
         if at == len(data):

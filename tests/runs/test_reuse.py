@@ -22,8 +22,8 @@ from harness.model import Case, CaseError, Point, Task
 from harness.runs import _synthetic as synthetic
 from harness.runs import reuse
 from harness.runs.local import LocalExecutor
-from harness.runs.planning import Target, plan
-from harness.workers.process import Kind
+from harness.runs.planning import Target, plan, worker_spec
+from harness.workers.process import WorkerSpec
 from tests.runs.conftest import make_case
 
 SPEC = "harness.runs._synthetic:Synthetic"
@@ -134,7 +134,7 @@ def with_z(task: Task, z: complex) -> Task:
 
 def key(task: Task, hello: dict[str, Any] | None = None, **settings: str) -> bytes:
     base = {"identity": "x", "versions": {"a": "1"}, "flags": {"x64": "on"}, "numpy": "2", "python": "3"}
-    (one,) = reuse.Keys({Kind.of(task): {**base, **(hello or {})}}, settings).of(task).values()
+    (one,) = reuse.Keys({worker_spec(task): {**base, **(hello or {})}}, settings).of(task).values()
     return one
 
 
@@ -168,7 +168,7 @@ def test_the_key_changes_with_settings_and_releases(monkeypatch: pytest.MonkeyPa
 
 def test_code_of_the_user_s_own_and_foreign_backends_are_never_reused(go: Callable) -> None:
     task = a_task()
-    kind = Kind.of(task)
+    kind = worker_spec(task)
     keys = reuse.Keys({kind: {"identity": "x"}}, {})
     assert keys.of(task)
     for mine in (replace(task, modules=("mine",)), replace(task, path=("/x",)),
@@ -358,7 +358,7 @@ def test_a_cache_that_is_off_is_a_sentence(go: Callable, monkeypatch: pytest.Mon
 
 
 def test_workers_identify_themselves_only_when_asked() -> None:
-    kind = Kind(SPEC)
+    kind = WorkerSpec(SPEC)
     for asked in (False, True):
         executor = LocalExecutor(jobs=1)
         executor.identify = asked

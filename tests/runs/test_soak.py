@@ -66,8 +66,8 @@ def test_every_case_has_one_crash_and_one_hang_at_different_steps() -> None:
 
 def test_a_ledger_lets_go_of_what_is_closed() -> None:
     from harness.runs.planning import Target, plan
-    from harness.runs.protocol import FrameReader
     from harness.runs.recovery import Ledger
+    from harness.workers.frames import FrameReader
 
     (task,) = plan(synthetic.cases(1), [Target("synthetic", spec="harness.runs._synthetic:Synthetic")])
     ledger = Ledger(0, task, 0)

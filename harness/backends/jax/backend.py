@@ -4,54 +4,27 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from harness.backends.base import DONE, Device, Step
-from harness.backends.jax.program import Program, TracedSite, differentiable_outputs
+from harness.backends.jax.program import Program
 from harness.backends.jax.program_cache import Shelf
-from harness.backends.loop import Call, PointwiseBackend, quietly
-from harness.backends.rows import Refused, Rows, Wrong
-from harness.backends.site import Site, basis_array
+from harness.backends.jax.transforms import Transforms
+from harness.backends.loop import quietly
+from harness.backends.rows import Rows
 from harness.expr.calling import Function, Steady
-from harness.model import Observation, Point, Task
-from harness.wirtinger import JAX, Api, Array
-
-HOLOMORPHIC = "[holomorphic]"
+from harness.model import Observation, Task
 
 #: Folder of compiled programs kept from run to run; one subfolder a version of jaxlib.
 CACHE_VARIABLE = "HARNESS_COMPILATION_CACHE"
 
 
-class Jax(PointwiseBackend):
-    """Pullbacks by `jax.vjp`, pushforwards by `jax.jvp`."""
-
-    name = "jax"
-    family = "jax"
-    requires = ("jax", "jaxlib")
-    convention = JAX
-    modes = ("jit", "eager", "checkpoint", "x64-off")
-    default_mode = "jit"
-    device_hints = ("cpu", "gpu")
-    apis = (
-        Api("grad", "gradient", "gradient", -1),
-        Api("grad[holomorphic]", "gradient[holomorphic]", "gradient", -1),
-        Api("vjp", "vjp", "pullback", -1),
-        Api("jvp", "jvp", "pushforward"),
-        Api("linearize", "linearize", "pushforward"),
-        Api("jacrev", "jacobian-reverse", "jacobian-reverse", -1),
-        Api("jacrev[holomorphic]", "jacobian-reverse[holomorphic]", "jacobian-reverse", -1),
-        Api("jacfwd", "jacobian-forward", "jacobian-forward"),
-        Api("jacfwd[holomorphic]", "jacobian-forward[holomorphic]", "jacobian-forward"),
-        Api("vmap(grad)", "vmap(grad)", "batched-gradient", -1),
-        Api("hessian", "hessian", "hessian"),
-        Api("hessian[holomorphic]", "hessian[holomorphic]", "hessian"),
-    )
+class Jax(Transforms):
+    """The backend: how jax is set up, what it is, and each task as one compiled program where that can be had."""
 
     def __init__(self, device: str | None = None) -> None:
         """Imports jax and sets, on purpose, every setting that changes numbers.
@@ -64,16 +37,14 @@ class Jax(PointwiseBackend):
         import jax
         import jax.numpy as jnp
 
-        self.jax, self.jnp = jax, jnp
+        super().__init__(jax, jnp)
         jax.config.update("jax_enable_x64", True)
         jax.config.update("jax_default_matmul_precision", "highest")
         if device.startswith("cpu") and not os.environ.get("JAX_PLATFORMS"):
             jax.config.update("jax_platforms", "cpu")
         self.shelf = self._shelf(device)
         self._prepared: dict[Any, Future[Program]] = {}
-        self._devices: dict[str, Any] = {}
         self._pool: ThreadPoolExecutor | None = None
-        self._vectors = lru_cache(maxsize=256)(self._make_vectors)
 
     def _shelf(self, device: str) -> Shelf | None:
         """Whole programs kept from run to run, in the folder that the environment names; else jax's own cache.
@@ -127,187 +98,6 @@ class Jax(PointwiseBackend):
             if not any(device.platform == platform for device in others):
                 found.append(Device(platform, False, f"jax sees no {platform.upper()} here"))
         return tuple(found)
-
-    def roots(self) -> Mapping[str, Any]:
-        return {"jax": self.jax, "jnp": self.jnp}
-
-    # -- arrays ----------------------------------------------------------------------------------------------------
-
-    def as_array(self, value: Any) -> Any:
-        if isinstance(value, self.jax.Array):
-            return value
-        if isinstance(value, np.ndarray | np.generic | int | float | complex):
-            return self.jnp.asarray(value)
-        return None
-
-    def inputs(self, task: Task, point: Point) -> list[Any]:
-        """Layouts have no counterpart here: jax owns the memory of its arrays."""
-        leaves = [np.array(point.arrays[i.name]) for i in task.inputs]
-        moved: list[Any] = self.jax.device_put(leaves, self.device(task.device))
-        return moved
-
-    def put(self, array: Array, device: str) -> Any:
-        """A jax array on the named device ("cpu", "gpu", "gpu:1")."""
-        return self.jax.device_put(array, self.device(device))
-
-    def device(self, name: str) -> Any:
-        """The jax device called `name`."""
-        if name not in self._devices:
-            platform, _, number = name.partition(":")
-            self._devices[name] = self.jax.devices(platform)[int(number or 0)]
-        return self._devices[name]
-
-    def numpy(self, array: Any) -> Array:
-        if not isinstance(array, self.jax.Array):
-            dtype = getattr(array, "dtype", None)
-            if dtype is not None and dtype == self.jax.dtypes.float0:
-                raise Refused("float0: what was differentiated is an integer or a boolean")
-            raise Wrong(f"the API returned a {type(array).__name__}, expected an array")
-        return np.asarray(array)
-
-    def vectors(self, stacked_key: tuple[tuple[int, ...], str, int], device: str) -> list[Any]:
-        """A basis (shape, dtype, imaginary sign) as jax arrays; kept, since moving them costs as much as a call."""
-        found: list[Any] = self._vectors(stacked_key, device)
-        return found
-
-    def _make_vectors(self, key: tuple[tuple[int, ...], str, int], device: str) -> list[Any]:
-        return [self.put(row, device) for row in basis_array(*key)]
-
-    # -- the differential, eager or each API jitted by itself --------------------------------------------------------
-
-    def run(self, site: Site, key: Any, function: Callable[..., Any], *extra: Any) -> Any:
-        """function(site over these leaves, *extra): as it is in eager mode, else jitted and kept for the task."""
-        if site.task.mode == "eager":
-            return function(site, *extra)
-        if key not in site.shared:
-            site.shared[key] = self.jax.jit(lambda leaves, *more: function(TracedSite(site, leaves), *more))
-        return site.shared[key](site.leaves, *extra)
-
-    def pull(self, site: Site, output: int, cotangents: Array) -> list[Array]:
-        if site.task.mode == "eager":
-            _, back = self.jax.vjp(site.output(output), *site.moving)
-            rows = [back(self.put(c, site.task.device)) for c in cotangents]
-        else:
-            work = partial(self.pull_one, output)
-            rows = [self.run(site, ("pullback", output), work, self.put(c, site.task.device)) for c in cotangents]
-        return self.gather(rows, site.input_shapes, site.input_dtypes)
-
-    def pull_one(self, output: int, site: Site, cotangent: Any) -> Any:
-        """The pullback of one output along one cotangent: one array per differentiated input."""
-        return self.jax.vjp(site.output(output), *site.moving)[1](cotangent)
-
-    def push(self, site: Site, number: int, tangents: Array) -> list[Array]:
-        work = partial(self.push_one, number, differentiable_outputs(site))
-        rows = [
-            self.run(site, ("pushforward", number), work, self.put(t, site.task.device)) for t in tangents
-        ]
-        chosen = differentiable_outputs(site)
-        shapes, dtypes = [site.output_shapes[o] for o in chosen], [site.output_dtypes[o] for o in chosen]
-        stacked = iter(self.gather(rows, shapes, dtypes))
-        return [next(stacked) if o in chosen else np.zeros(0) for o in range(len(site.outputs))]
-
-    def push_one(self, number: int, outputs: tuple[int, ...], site: Site, tangent: Any) -> Any:
-        """The pushforward of the given outputs along one tangent of one differentiated input."""
-        f = site.along(number)
-
-        def chosen(x: Any) -> tuple[Any, ...]:
-            found = f(x)
-            return tuple(found[o] for o in outputs)
-
-        return self.jax.jvp(chosen, (site.moving[number],), (tangent,))[1]
-
-    def gather(self, rows: list[Any], shapes: list[tuple[int, ...]], dtypes: list[str]) -> list[Array]:
-        """K results per slot as one NumPy array (K, *shape) a slot."""
-        if not rows:
-            return [np.zeros((0, *shape), dtype=dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
-        return [np.stack([self.numpy(entry[slot]) for entry in rows]) for slot in range(len(shapes))]
-
-    # -- native APIs -----------------------------------------------------------------------------------------------
-
-    def native(self, site: Site, api: Api, output: int) -> Iterator[Call]:
-        for number, (names, _) in enumerate(self.calls(site, api, output)):
-            yield names, partial(self.run, site, (api.name, output, number), partial(self.call, api, output, number))
-
-    def call(self, api: Api, output: int, number: int, site: Site) -> Any:
-        """Makes the call with this number."""
-        return list(self.calls(site, api, output))[number][1]()
-
-    def calls(self, site: Site, api: Api, output: int) -> Iterator[Call]:
-        """The calls of one API as users write them, nothing jitted."""
-        jax, names, inputs = self.jax, tuple(site.names), site.moving
-        f, loss = site.output(output), site.loss(output)
-        numbers: Any = 0 if len(names) == 1 else tuple(range(len(names)))
-        name = api.name.removesuffix(HOLOMORPHIC)
-        how = {"argnums": numbers, **({"holomorphic": True} if name != api.name else {})}
-        if name == "grad":
-            yield names, lambda: jax.grad(loss, **how)(*inputs)
-        elif name == "vmap(grad)":
-            yield names, lambda: jax.vmap(jax.grad(loss, **how))(*[self.jnp.stack([x, x]) for x in inputs])
-        elif name == "vjp":
-            cotangent = site.generic_cotangent(output)
-            yield names, lambda: _one_or_all(jax.vjp(f, *inputs)[1](self.jnp.asarray(cotangent)))
-        elif name in ("jvp", "linearize"):
-            work = self.jvp if name == "jvp" else self.linearize
-            for k, x in enumerate(inputs):
-                tangent = self.jnp.asarray(site.generic_tangent(k))
-                yield (names[k],), partial(work, site.output_along(k, output), x, tangent)
-        elif name == "hessian":
-            yield (names if len(names) == 1 else ()), lambda: jax.hessian(loss, **how)(*inputs)
-        else:
-            transform = jax.jacrev if name == "jacrev" else jax.jacfwd
-            yield names, lambda: transform(f, **how)(*inputs)
-
-    def jvp(self, f: Callable[[Any], Any], x: Any, tangent: Any) -> Any:
-        """`jax.jvp` along one input."""
-        return self.jax.jvp(f, (x,), (tangent,))[1]
-
-    def linearize(self, f: Callable[[Any], Any], x: Any, tangent: Any) -> Any:
-        """`jax.linearize` along one input."""
-        return self.jax.linearize(f, x)[1](tangent)
-
-    # -- second order ----------------------------------------------------------------------------------------------
-
-    def hessian_columns(self, site: Site, output: int, number: int, tangents: Array) -> list[Array]:
-        work = partial(self.gradient_pushed, output, number)
-        rows = [self.run(site, ("column", output, number), work, self.put(t, site.task.device)) for t in tangents]
-        return self.gather(rows, site.input_shapes, site.input_dtypes)
-
-    def hessian_rows(self, site: Site, output: int, number: int, cotangents: Array) -> list[Array]:
-        work = partial(self.gradient_pulled, output, number)
-        rows = [self.run(site, ("row", output, number), work, self.put(c, site.task.device)) for c in cotangents]
-        return self.gather(rows, site.input_shapes, site.input_dtypes)
-
-    def gradient_pushed(self, output: int, number: int, site: Site, tangent: Any) -> Any:
-        """The gradient by every input, pushed along one tangent of input `number`."""
-        gradient = self.jax.grad(site.loss(output), tuple(range(len(site.names))))
-        inputs = site.moving
-
-        def along(x: Any) -> Any:
-            return gradient(*inputs[:number], x, *inputs[number + 1 :])
-
-        return self.jax.jvp(along, (inputs[number],), (tangent,))[1]
-
-    def gradient_pulled(self, output: int, number: int, site: Site, cotangent: Any) -> Any:
-        """The gradient by input `number`, pulled back along one cotangent to every input."""
-        gradient = self.jax.grad(site.loss(output), number)
-        return self.jax.vjp(gradient, *site.moving)[1](cotangent)
-
-    def hessian_mixed(self, site: Site, output: int, number: int, tangents: Array) -> list[Array]:
-        work = partial(self.pushforward_pulled, output, number)
-        rows = [self.run(site, ("mixed", output, number), work, self.put(t, site.task.device)) for t in tangents]
-        return self.gather(rows, site.input_shapes, site.input_dtypes)
-
-    def pushforward_pulled(self, output: int, number: int, site: Site, tangent: Any) -> Any:
-        """The gradient by every input of the loss pushed along one tangent of input `number`."""
-        loss = site.loss(output)
-
-        def pushed(*inputs: Any) -> Any:
-            def along(x: Any) -> Any:
-                return loss(*inputs[:number], x, *inputs[number + 1 :])
-
-            return self.jax.jvp(along, (inputs[number],), (tangent,))[1]
-
-        return self.jax.grad(pushed, tuple(range(len(site.names))))(*site.moving)
 
     # -- modes -----------------------------------------------------------------------------------------------------
 
@@ -378,10 +168,6 @@ class Jax(PointwiseBackend):
         if function is not None:
             self._pool = self._pool or ThreadPoolExecutor(1, "compile")
             self._prepared[task.key] = self._pool.submit(Program, self, task, function)
-
-
-def _one_or_all(found: tuple[Any, ...]) -> Any:
-    return found[0] if len(found) == 1 else found
 
 
 def _set_xla_flags(device: str) -> None:

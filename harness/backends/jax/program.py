@@ -3,50 +3,30 @@
 The program takes the leaves and one vector for each output and input, and is called once per basis vector and once
 with the generic vectors. Calling it along the basis, rather than mapping over the basis inside it, compiles fastest
 and leaves the operations unbatched, as a user would run them. An API that refuses while it is traced is remembered
-with its own error and does not disturb the others. A program that was kept (see `_jax_kept`) is not traced again.
+with its own error and does not disturb the others. A program that was kept (see `program_cache`) is not traced again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from harness.backends.jax.program_cache import KeptPart, KeptProgram, Shelf
+from harness.backends.jax.transforms import TracedSite, Transforms, differentiable_outputs
 from harness.backends.loop import SECOND_ORDER, Made, pick, pick2, row
-from harness.backends.rows import Recalled, Refused, Rows, attempt, classify, output_names
+from harness.backends.rows import Recalled, Refused, Rows, attempt, classify
 from harness.backends.site import Site, pair_name
-from harness.expr.calling import Function, Steady
+from harness.expr.calling import Function, Steady, output_names
 from harness.model import Observation, Point, Task
 from harness.wirtinger import Api, Array
-
-if TYPE_CHECKING:
-    from harness.backends.jax.backend import Jax
 
 #: Up to this many calls a point, the native APIs share the program of the differential (they are computed in every
 #: call and read once; compiling them together is cheaper than running them repeatedly is dear).
 SHARED_CALLS = 48
-
-
-class TracedSite(Site):
-    """A site over other leaves (tracers), with everything known of the original."""
-
-    def __init__(self, site: Site, leaves: Sequence[Any], tangents: Sequence[Any] | None = None) -> None:
-        self.__dict__.update(site.__dict__)
-        self.leaves = list(leaves)
-        self._tangents = tangents
-
-    def generic_tangent(self, number: int) -> Any:
-        """The tangent that the program is called with, so that XLA sees one computation where two APIs share it."""
-        return super().generic_tangent(number) if self._tangents is None else self._tangents[number]
-
-
-def differentiable_outputs(site: Site) -> tuple[int, ...]:
-    """Positions of the outputs that are not integer or boolean."""
-    return tuple(o for o in range(len(site.outputs)) if site.differentiable(o))
 
 
 Work = tuple[Hashable, Callable[[], Any]]
@@ -56,14 +36,14 @@ class Part:
     """One traced and compiled function; its results are found by key, as are the errors met while it was traced."""
 
     def __init__(
-        self, backend: Jax, run: Callable[..., list[Any]], slices: Mapping[Hashable, tuple[int, Any]],
+        self, backend: Transforms, run: Callable[..., list[Any]], slices: Mapping[Hashable, tuple[int, Any]],
         errors: Mapping[Hashable, BaseException],
     ) -> None:
         self.run, self._slices, self.errors = run, slices, errors
         self._unflatten = backend.jax.tree_util.tree_unflatten
 
     @classmethod
-    def made(cls, backend: Jax, arguments: tuple[Any, ...], work: Callable[..., list[Work]]) -> Part:
+    def made(cls, backend: Transforms, arguments: tuple[Any, ...], work: Callable[..., list[Work]]) -> Part:
         """Traces and compiles `work`. Raises what jax raises."""
         jax = backend.jax
         errors: dict[Hashable, BaseException] = {}
@@ -84,7 +64,7 @@ class Part:
         return cls(backend, jax.jit(traced).lower(*arguments).compile(), slices, errors)
 
     @classmethod
-    def loaded(cls, backend: Jax, kept: KeptPart) -> Part:
+    def loaded(cls, backend: Transforms, kept: KeptPart) -> Part:
         """What was kept of a part. Raises what jax raises where it cannot be loaded."""
         from jax.experimental.serialize_executable import deserialize_and_load
 
@@ -114,7 +94,7 @@ class Part:
 class Program:
     """The compiled program of a task; `observations` runs it at a point."""
 
-    def __init__(self, backend: Jax, task: Task, function: Function) -> None:
+    def __init__(self, backend: Transforms, task: Task, function: Function) -> None:
         """Traces and compiles. Raises whatever the framework raises where that is not possible."""
         self.backend, self.task = backend, task
         point = task.points[0]

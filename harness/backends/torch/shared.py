@@ -11,10 +11,10 @@ import numpy as np
 
 from harness.backends.base import Device
 from harness.backends.loop import PointwiseBackend
-from harness.backends.rows import Refused, Rows, Wrong
+from harness.backends.rows import Refused, Rows
 from harness.backends.site import Site
 from harness.backends.torch.modes import COMPILED, MODES, Compiler, modes_of
-from harness.expr.calling import Function
+from harness.expr.calling import Function, Wrong
 from harness.model import Observation, Point, Task
 from harness.wirtinger import TORCH, Array
 
