@@ -1,15 +1,13 @@
 """The arbitrary-precision reference: who is right, and what kind of point it is.
 
-    namespace     every portable function on arrays of balls (python-flint); array, registry, precision beneath it
+    namespace     every portable function on arrays of balls (python-flint); ball_arrays, registry, precision beneath it
     function      a case's text as a function with real coordinates, rows and a dependence structure
     derivative    J by differences, each entry with a bound from other formulas
     singular      what a point is where J does not settle
     hessian       second order
     solution      all of it for one point, as NumPy arrays; cache keeps that on disk
-    closed        closed forms stated in a case
-    differences   finite differences of anybody's own values, in NumPy alone
+    closed_forms  closed forms stated in a case
     clarke        whether a matrix lies in the convex hull of limiting derivatives, in NumPy alone
-    repro         a finding as a short script for an upstream report
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def digits(case: Case, point: Point, dtype: str, count: int = 30) -> str:
-    """The function and its derivative at a point to `count` digits, for people; see `text.digits`."""
-    from harness.reference.digits import digits as printed
+    """The function and its derivative at a point to `count` digits, for people; see `exact_digits.digits`."""
+    from harness.reference.exact_digits import digits as printed
 
     return printed(case, point, dtype, count)
