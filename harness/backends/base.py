@@ -8,12 +8,12 @@ knows no other backend, no verdict and no report.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from harness.model import Observation, Task
-from harness.wirtinger import Api, Convention
+from harness.wirtinger import Api, Array, Convention
 
 
 @dataclass(frozen=True)
@@ -75,3 +75,12 @@ class Backend(ABC):
         "pushforward" and one "raw" row per API; for order 2, "hessian" rows. A source that cannot be spelled here
         yields one row per point with quantity "value", api "" and status "unsupported".
         """
+
+    def sweep(self, call: Callable[..., Any], points: Array) -> Mapping[str, Callable[[], Array]] | None:
+        """Value and differential of an elementwise function at many points at once; None where there is no such way.
+
+        call: the function over one array of the framework. points: (N,), real or complex. The three entries are
+        `value`, () -> (N,); `reverse` and `forward`, () -> (N, rows of J, columns of J). They raise what the framework
+        raises, and NotElementwise where the function mixes its points.
+        """
+        return None

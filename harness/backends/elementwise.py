@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 
 from harness import expr
-from harness.backends import sweep as _grid
 from harness.model import Source
 from harness.wirtinger import JAX, TORCH, Array
 
@@ -36,16 +35,20 @@ def _observed(family: str, source: Source, argument: str, points: Array) -> dict
     if family == "torch":
         import torch
 
+        from harness.backends.torch.sweep import AutogradSweep
+
         roots = {"torch": torch}
         backend: Any = SimpleNamespace(torch=torch, convention=TORCH)
-        grid = _grid._Autograd
+        grid = AutogradSweep
     else:
         import jax
         import jax.numpy as jnp
 
+        from harness.backends.jax.sweep import JaxSweep
+
         roots = {"jax": jax, "jnp": jnp}
         backend = SimpleNamespace(jax=jax, jnp=jnp, convention=JAX)
-        grid = _grid._Jax
+        grid = JaxSweep
     call = expr.compile_source(source, (argument,), family, roots)
     asked = grid(backend, call, points)
     return {"value": asked.value(), "reverse": asked.reverse()}

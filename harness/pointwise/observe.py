@@ -72,7 +72,7 @@ class Asking:
             np.savez(file, points=points, spec=np.array(json.dumps(spec)))
         root = str(Path(__file__).resolve().parents[2])
         code = (
-            f"import sys; sys.path[:0] = [{root!r}]; from harness.backends.sweep import main; "
+            f"import sys; sys.path[:0] = [{root!r}]; from harness.backends.sweep_worker import main; "
             "sys.exit(main(sys.argv[1:]))"
         )
         with open(folder / f"{family}-errors.txt", "wb") as errors:

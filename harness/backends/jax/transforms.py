@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.backends.jax.program_cache import Shelf
+from harness.backends.jax.sweep import JaxSweep
 from harness.backends.loop import Call, PointwiseBackend
 from harness.backends.rows import Refused
 from harness.backends.site import Site, basis_array
@@ -75,6 +76,10 @@ class Transforms(PointwiseBackend):
 
     def roots(self) -> Mapping[str, Any]:
         return {"jax": self.jax, "jnp": self.jnp}
+
+    def sweep(self, call: Callable[..., Any], points: Array) -> Mapping[str, Callable[[], Array]]:
+        """See `Backend.sweep`."""
+        return JaxSweep(self, call, points).parts()
 
     # -- arrays ----------------------------------------------------------------------------------------------------
 

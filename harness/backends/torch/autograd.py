@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -10,6 +10,7 @@ from harness.backends.loop import Call
 from harness.backends.rows import Rows
 from harness.backends.site import Site
 from harness.backends.torch.shared import TorchBackend
+from harness.backends.torch.sweep import AutogradSweep
 from harness.expr.calling import Function
 from harness.model import Observation, Task
 from harness.wirtinger import Api, Array
@@ -45,6 +46,10 @@ class TorchAutograd(TorchBackend):
         if function is not None and compiler is not None:
             function.wrap(compiler.compiled)
         return function, failure
+
+    def sweep(self, call: Callable[..., Any], points: Array) -> Mapping[str, Callable[[], Array]]:
+        """See `Backend.sweep`."""
+        return AutogradSweep(self, call, points).parts()
 
     def pull(self, site: Site, output: int, cotangents: Array) -> list[Array]:
         leaves, grad = self.taped(site), self.torch.autograd.grad

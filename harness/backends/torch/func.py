@@ -12,6 +12,7 @@ from harness.backends.loop import Call
 from harness.backends.rows import Refused
 from harness.backends.site import Site
 from harness.backends.torch.shared import TorchBackend
+from harness.backends.torch.sweep import FuncSweep
 from harness.wirtinger import Api, Array
 
 
@@ -46,6 +47,10 @@ class TorchFunc(TorchBackend):
         return found
 
     # -- the differential ------------------------------------------------------------------------------------------
+
+    def sweep(self, call: Callable[..., Any], points: Array) -> Mapping[str, Callable[[], Array]]:
+        """See `Backend.sweep`."""
+        return FuncSweep(self, call, points).parts()
 
     def pull(self, site: Site, output: int, cotangents: Array) -> list[Array]:
         return self.pulled(site, site.output(output), cotangents)
