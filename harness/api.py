@@ -10,6 +10,7 @@ import pandas as pd
 
 from harness.model import Case, CaseError
 from harness.runs import Run
+from harness.selection import Selection
 
 if TYPE_CHECKING:
     from harness.comparison.frame import Comparison
@@ -45,7 +46,7 @@ def _runs(runs: Runs) -> list[Run]:
 
 
 def compare(
-    runs: Runs, axis: str = "backend", select: Sequence[str] | None = None, expect: Sequence[Case] | None = None
+    runs: Runs, axis: str = "backend", select: Sequence[str] | str | None = None, expect: Sequence[Case] | None = None
 ) -> Comparison:
     """Every pair of observations that differ along `axis` only; one row a pair, the columns of the contract.
 
@@ -58,7 +59,7 @@ def compare(
 
 
 def diff(
-    old: str | Path | Run, new: str | Path | Run, *, select: Sequence[str] | None = None, evidence: Runs = (),
+    old: str | Path | Run, new: str | Path | Run, *, select: Sequence[str] | str | None = None, evidence: Runs = (),
     unchanged: bool = False,
 ) -> pd.DataFrame:
     """What changed between two runs: the contract's columns and `change`; see harness.history.diff.diff."""
@@ -67,14 +68,14 @@ def diff(
     return changes(open_run(old), open_run(new), select=select, evidence=_runs(evidence), unchanged=unchanged)
 
 
-def timeline(runs: Runs, select: Sequence[str] | None = None) -> pd.DataFrame:
+def timeline(runs: Runs, select: Sequence[str] | str | None = None) -> pd.DataFrame:
     """One row for each function and question that changed, one column a version; see harness.history.timeline."""
     from harness.history import timeline as history
 
     return history(_runs(runs), select=select)
 
 
-def accuracy(runs: Runs, select: Sequence[str] | None = None) -> pd.DataFrame:
+def accuracy(runs: Runs, select: Sequence[str] | str | None = None) -> pd.DataFrame:
     """Worst and median error in ulp of the value, of d/dz and of d/dz*, for each function, dtype, backend and API.
 
     runs: recorded with the reference. select: globs on CASE or CASE@POINT. See
@@ -106,16 +107,12 @@ def show(run: str | Path | Run, what: str, dtype: str | None = None) -> str:
     from harness.report.show import show as page
 
     opened = open_run(run)
-    name, _, point_name = what.partition("@")
-    case = next((c for c in opened.cases if c.id == name), None)
-    if case is None:
-        from difflib import get_close_matches
-
-        close = get_close_matches(name, [c.id for c in opened.cases], n=3)
-        raise CaseError(f"the run has no case {name!r}", None, f"close: {', '.join(close)}" if close else "")
-    points = [p for p in case.points if not point_name or p.name == point_name]
-    if not points:
-        raise CaseError(f"case {name!r} has no point {point_name!r}", None, ", ".join(p.name for p in case.points))
+    found = Selection([what]).chosen(opened.cases)
+    if len(found) > 1:
+        names = ", ".join(c.id for c in found[:6])
+        raise CaseError(f"{what!r} selects {len(found)} cases; one page shows one", None, names)
+    (case,) = found
+    name, points = case.id, case.points
     wanted = dtype or case.dtypes[-1]
     if wanted not in case.dtypes:
         raise CaseError(f"case {name!r} was not run at {wanted}", None, ", ".join(case.dtypes))
@@ -144,8 +141,8 @@ def _digits() -> Any:
 
 
 def findings(
-    runs: Runs, select: Sequence[str] | None = None, expect: Sequence[Case] | None = None, *, scripts: bool = False,
-    jobs: int = 1, told: Callable[[Finding], None] | None = None,
+    runs: Runs, select: Sequence[str] | str | None = None, expect: Sequence[Case] | None = None, *,
+    scripts: bool = False, jobs: int = 1, told: Callable[[Finding], None] | None = None,
 ) -> list[Finding]:
     """The distinct defects of recorded runs, one a cause; see harness.findings.
 

@@ -13,6 +13,7 @@ looks at both sides, so it is not used here.)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -132,3 +133,39 @@ def _extrapolated(quotients: Array, order: int, rounding: Array) -> tuple[Array,
         best = np.where(better, np.take_along_axis(new, at[None], 0)[0], best)
         least = np.where(better, here, least)
     return best, least
+
+
+@dataclass
+class Difference:
+    """estimate of d/dt f(x + t d) at 0, its error, |f| and how many values were taken. NaN where f is not finite."""
+
+    estimate: float
+    error: float
+    size: float
+    values: int
+
+
+def difference(f: Callable[[float], float], single: bool) -> Difference:
+    """The derivative of f at 0. single: f is computed in single precision. Steps are fractions of the direction."""
+    first, rows = (2.0**-4, 4) if single else (2.0**-6, 5)
+    eps = float(np.finfo(np.float32 if single else np.float64).eps)
+    best, error = np.nan, np.inf
+    table: list[list[float]] = []
+    size, count = 0.0, 0
+    for k in range(rows):
+        h = first / 2**k
+        above, below = f(h), f(-h)
+        count += 2
+        if not np.isfinite([above, below]).all():
+            continue
+        size = max(size, abs(above), abs(below))
+        rounding = 4 * eps * size / h
+        row = [(above - below) / (2 * h)]
+        before = table[-1] if table else []
+        for j, older in enumerate(before):
+            row.append(row[j] + (row[j] - older) / (4.0 ** (j + 1) - 1))
+            guess = max(abs(row[j + 1] - row[j]), abs(row[j + 1] - older)) + rounding
+            if guess < error:
+                best, error = row[j + 1], guess
+        table.append(row)
+    return Difference(float(best), float(error), float(size), count)

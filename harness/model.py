@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -41,7 +41,16 @@ class Place:
         return f"{self.path}:{self.line}:{self.column}" if self.line else self.path
 
 
-class CaseError(Exception):
+class HarnessError(Exception):
+    """Anything that is the user's or the environment's to mend: the message is one sentence for the person.
+
+    exit_status: what the command line ends with: 2, or 3 where a target cannot run (design section 4).
+    """
+
+    exit_status: ClassVar[int] = 2
+
+
+class CaseError(HarnessError):
     """A case, a file of cases or a command line is wrong; the message is for the person who wrote it."""
 
     def __init__(self, problem: str, place: Place | None = None, hint: str = "") -> None:

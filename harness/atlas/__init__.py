@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.model import PRECISION, CaseError
+from harness.model import PRECISION, CaseError, HarnessError
 
 if TYPE_CHECKING:
     from harness.atlas.survey import Survey
@@ -91,7 +91,7 @@ def atlas(
     return Atlas(about.name, path, describe.caption(made), describe.alt(made), seconds, made if keep else None, wrong)
 
 
-class MissingPlot(Exception):
+class MissingPlot(HarnessError):
     """Matplotlib is not installed."""
 
     exit_status = 3

@@ -12,9 +12,9 @@ from matplotlib.patches import Patch
 
 from harness.atlas.describe import percent, versions
 from harness.atlas.survey import Survey, tally
-from harness.comparison.batch import VERDICTS
 from harness.pointwise.judge import UNKNOWN, Side
 from harness.report.verdict_style import STYLES
+from harness.verdicts import VERDICTS
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

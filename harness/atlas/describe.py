@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from harness.atlas.survey import Survey, tally
-from harness.comparison.batch import VERDICT
 from harness.pointwise.judge import UNKNOWN, Side
 from harness.report.verdict_style import STYLES
+from harness.verdicts import VERDICT
 
 _HARMLESS = ("agree", "precision", "branch", "choice")
 

@@ -23,9 +23,9 @@ from matplotlib.patheffects import withStroke
 from harness.atlas.curves import AGREE, NOT_KNOWN, curves, plain, subtitle, title
 from harness.atlas.describe import percent
 from harness.atlas.survey import Survey, tally
-from harness.comparison.batch import VERDICTS
 from harness.pointwise.judge import Side
-from harness.report.verdict_style import STYLES, severity
+from harness.report.verdict_style import STYLES
+from harness.verdicts import VERDICTS, severity
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -11,13 +11,13 @@ import numpy as np
 
 from harness.atlas import features
 from harness.atlas.window import Window
-from harness.comparison.batch import VERDICT, VERDICTS
 from harness.model import KINDS, PRECISION
 from harness.pointwise.judge import UNKNOWN, Beside, Judged, judge
 from harness.pointwise.observe import Asking, Observed, families_of
 from harness.pointwise.pool import Pool
 from harness.pointwise.subject import Subject
 from harness.pointwise.truth import Truth, sides
+from harness.verdicts import VERDICT, VERDICTS
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from harness.model import HarnessError
 
-class AuditError(Exception):
+
+class AuditError(HarnessError):
     """What was asked cannot be audited: a file, a name, an option or a mapping is wrong; the message says which."""
 
-    exit_status = 2
 
-
-class SideFault(Exception):
+class SideFault(HarnessError):
     """One side could not be run; the text names the side and the fault.
 
     word: raised, structure, inputs, import, mutates, random, timeout, memory, died, absent.

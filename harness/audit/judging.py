@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.comparison.batch import VERDICTS, judge_batch
+from harness.comparison.batch import judge_batch
 from harness.comparison.tolerance import Tolerances
 from harness.comparison.value_kinds import Form
+from harness.verdicts import VERDICTS
 from harness.wirtinger import Array, components, signed
 
 #: Entries that the hypotheses (conjugate, factor, ...) are tried on; the sizes are measured on all of them.

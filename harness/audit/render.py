@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.report import text as plain_text
-from harness.report.verdict_style import severity, style
+from harness.report.verdict_style import style
+from harness.verdicts import severity
 
 if TYPE_CHECKING:
     from harness.audit.result import Findings

@@ -123,10 +123,10 @@ def _suspect(
     call: Mapping[str, Any], function: Known, points: Array, torch: Mapping[str, Any], jax: Mapping[str, Any],
     versions: Mapping[str, str],
 ) -> Suspect | None:
-    from harness.comparison.batch import VERDICT
     from harness.comparison.tolerance import tolerances
     from harness.pointwise.judge import judge, verdicts
     from harness.pointwise.observe import Observed
+    from harness.verdicts import VERDICT
 
     dtype = str(points.dtype)
     tol = tolerances(dtype)

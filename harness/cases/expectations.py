@@ -14,6 +14,7 @@ from harness.cases import document, words
 from harness.cases.document import Node, Table
 from harness.cases.errors import Problems, suggestion
 from harness.model import CaseError, Expectation, Place
+from harness.verdicts import AXES, QUANTITIES, VERDICTS
 
 KEYS: Mapping[str, str] = {
     "verdict": "the verdict, or a list of verdicts any of which is expected",
@@ -66,14 +67,14 @@ def _one(
         if required not in table:
             raise CaseError(f"an expectation needs `{required}`", table.place, KEYS[required])
     return Expectation(
-        verdict=_list(table, "verdict", words.VERDICTS),
+        verdict=_list(table, "verdict", VERDICTS),
         because=" ".join(document.text(table.get("because"), "because", table.place).split()),
         points=words.matching(table.entries["points"], points, "the case has no point") if "points" in table else (),
         backends=_backends(table, "backends"),
         api=_list(table, "api"),
-        quantity=_list(table, "quantity", words.QUANTITIES),
+        quantity=_list(table, "quantity", QUANTITIES),
         dtype=_dtypes(table, dtypes),
-        axis=_list(table, "axis", words.AXES),
+        axis=_list(table, "axis", AXES),
         culprit=_backends(table, "culprit"),
         inputs=_list(table, "inputs", inputs),
         outputs=_list(table, "outputs", outputs or None),

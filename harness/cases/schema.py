@@ -9,6 +9,7 @@ from harness.cases import build, expectations, functions, inputs, known, points,
 from harness.cases.files import MAX_SIDE
 from harness.cases.samplers import REGISTRY, Parameter
 from harness.model import KINDS
+from harness.verdicts import AXES, QUANTITIES, VERDICTS
 
 Schema = dict[str, Any]
 
@@ -369,14 +370,14 @@ def _expectation() -> Schema:
     return _described(
         expectations.KEYS,
         {
-            "verdict": _one_or_many({"enum": list(words.VERDICTS)}),
+            "verdict": _one_or_many({"enum": list(VERDICTS)}),
             "because": {"type": "string", "minLength": 1},
             "points": free,
             "backends": {**free, "examples": list(words.BACKENDS)},
             "api": free,
-            "quantity": _one_or_many({"enum": list(words.QUANTITIES)}),
+            "quantity": _one_or_many({"enum": list(QUANTITIES)}),
             "dtype": _one_or_many({"enum": list(words.DTYPES)}),
-            "axis": _one_or_many({"enum": list(words.AXES)}),
+            "axis": _one_or_many({"enum": list(AXES)}),
             "culprit": {**free, "examples": [*words.BACKENDS, "both"]},
             "inputs": free,
             "outputs": free,

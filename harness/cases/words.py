@@ -13,13 +13,6 @@ from harness.cases.errors import suggestion
 from harness.cases.files import check_shape
 from harness.model import KINDS, PRECISION, CaseError, Place
 
-#: The verdicts of the contract, in the order in which they are decided.
-VERDICTS = (
-    "unsupported", "error", "crash", "timeout", "branch", "value", "agree", "precision", "nonfinite", "choice",
-    "gauge", "conjugate", "sign", "factor", "part", "zero", "mismatch",
-)
-QUANTITIES = ("value", "differential", "raw", "hessian")
-AXES = ("backend", "api", "mode", "device", "dtype", "version")
 DTYPES = tuple(PRECISION)
 LAYOUTS = ("noncontiguous", "lazy-conj")
 FAMILIES = ("portable", "torch", "jax", "reference")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from harness.cli.options import add_expect, add_format, emit, stated
+from harness.verdicts import AXES
 
-AXES = ("backend", "api", "mode", "device", "dtype", "version")
 COLUMNS = (
     "verdict",
     "case",

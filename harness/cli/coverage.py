@@ -36,10 +36,10 @@ def execute(args: argparse.Namespace) -> int:
     from harness.cases import load
     from harness.cli.progress import counter
     from harness.coverage import coverage
-    from harness.runs.planning import chosen
+    from harness.selection import Selection
 
     paths, allow = catalogue_paths(args)
-    cases = chosen(load(paths, allow=allow), args.select)
+    cases = Selection(args.select).chosen(load(paths, allow=allow))
     found = coverage(cases, progress=counter("harness coverage: what the points show", sys.stderr))
     if args.format == "json":
         import json

@@ -6,7 +6,13 @@ import argparse
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+
+from harness.model import HarnessError
+
+#: Of a defect of our own: neither 1 ("something surprising") nor the user's to mend. EX_SOFTWARE of sysexits.h.
+EXIT_DEFECT = 70
 
 
 def dispatch(name: str, command: tuple[str, str], words: Sequence[str]) -> int:
@@ -31,25 +37,15 @@ def dispatch(name: str, command: tuple[str, str], words: Sequence[str]) -> int:
     except BrokenPipeError:  # the reader (head, less) went away: not an error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:
-        status = exit_status(error)
-        if status is None:
-            raise
+    except HarnessError as error:
         print(f"harness {name}: {error}" if "\n" not in str(error) else str(error), file=sys.stderr)
-        return status
+        return error.exit_status
+    except Exception as error:
+        traceback.print_exc()
+        print(f"harness {name}: a defect of the harness, not of what it was given: {type(error).__name__}: {error}\n"
+              "Please report it with the command and what stands above.", file=sys.stderr)
+        return EXIT_DEFECT
 
 
-def exit_status(error: Exception) -> int | None:
-    """2 or 3 for the failures that are the user's or the environment's to mend; None for a defect of ours."""
-    status = getattr(error, "exit_status", None)
-    if isinstance(status, int):
-        return status
-    from harness.model import CaseError
-
-    if isinstance(error, CaseError | UsageError):
-        return 2
-    return None
-
-
-class UsageError(Exception):
+class UsageError(HarnessError):
     """The command line asks for something that does not exist or does not make sense."""

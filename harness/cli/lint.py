@@ -25,9 +25,9 @@ def execute(args: argparse.Namespace) -> int:
     problems = lint(paths, allow=allow)
     if not problems and not args.no_blind:
         from harness.coverage.blindness import blind_cases, unjudged
-        from harness.runs.planning import chosen
+        from harness.selection import Selection
 
-        cases = chosen(load(paths, allow=allow), args.select)
+        cases = Selection(args.select).chosen(load(paths, allow=allow))
         problems = blind_cases(cases, counter("harness lint: what the points show", sys.stderr))
         left = unjudged(cases)
         if left:

@@ -16,10 +16,10 @@ def execute(args: argparse.Namespace) -> int:
     import pandas as pd
 
     from harness.cases import load
-    from harness.runs.planning import chosen
+    from harness.selection import Selection
 
     paths, allow = catalogue_paths(args)
-    cases = chosen(load(paths, allow=allow), args.select)
+    cases = Selection(args.select).chosen(load(paths, allow=allow))
     rows = []
     for case in cases:
         spelled = case.function.get("portable") or "; ".join(f"{k}: {v}" for k, v in case.function.items())

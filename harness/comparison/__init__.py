@@ -4,12 +4,11 @@ NumPy, pandas and Arrow only; nothing here imports a framework or computes a der
 """
 
 from harness.comparison.api import compare, compare_tables
-from harness.comparison.batch import RELATIONS, VERDICTS
 from harness.comparison.errors import CompareError
 from harness.comparison.frame import COLUMNS, Comparison
 from harness.comparison.judge import Judgement, judge
-from harness.comparison.pairs import AXES
 from harness.comparison.tolerance import Tolerances, tolerances
+from harness.verdicts import AXES, RELATIONS, VERDICTS
 
 __all__ = [
     "AXES", "COLUMNS", "RELATIONS", "VERDICTS", "CompareError", "Comparison", "Judgement", "Tolerances", "compare",

@@ -35,7 +35,7 @@ _WORST = [f"{name}_worst" for name in _ERRORS]
 _MEDIAN = [f"{name}_median" for name in _ERRORS]
 
 
-def accuracy(runs: Any, select: Sequence[str] | None = None) -> pd.DataFrame:
+def accuracy(runs: Any, select: Sequence[str] | str | None = None) -> pd.DataFrame:
     """One row for each function, dtype, backend and API of the differential: COLUMNS, the worst first.
 
     runs: one opened run or several; the reference has to be in one of them.  select: globs on CASE or CASE@POINT.
@@ -50,7 +50,7 @@ def accuracy(runs: Any, select: Sequence[str] | None = None) -> pd.DataFrame:
 
 def accuracy_of_tables(
     tables: Sequence[Any], headers: Sequence[Any], cases: Sequence[Sequence[Case]], *,
-    select: Sequence[str] | None = None, names: Sequence[str] | None = None,
+    select: Sequence[str] | str | None = None, names: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """The same from tables of observations, headers and cases, one of each a run."""
     joiner, merged = joined(tables, headers, cases, select, names=names)

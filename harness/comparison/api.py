@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -22,10 +21,11 @@ from harness.comparison.statuses import settle
 from harness.comparison.targets import Target, match_targets, targets_of
 from harness.comparison.values import weigh_values
 from harness.model import Case
+from harness.selection import Selection, families
 
 
 def compare(
-    runs: Any, axis: str = "backend", select: Sequence[str] | None = None, expect: Sequence[Case] | None = None
+    runs: Any, axis: str = "backend", select: Sequence[str] | str | None = None, expect: Sequence[Case] | None = None
 ) -> Comparison:
     """Every pair of observations that differ along `axis` only, as one row of the contract's columns.
 
@@ -56,7 +56,7 @@ def run_name(run: Any) -> str:
 
 def compare_tables(
     tables: Sequence[pa.Table | pd.DataFrame], headers: Sequence[Mapping[str, Any]], cases: Sequence[Sequence[Case]],
-    axis: str = "backend", *, select: Sequence[str] | None = None, complete: Sequence[bool] | None = None,
+    axis: str = "backend", *, select: Sequence[str] | str | None = None, complete: Sequence[bool] | None = None,
     names: Sequence[str] | None = None, between: Callable[[Sequence[Target]], list[tuple[int, int]]] | None = None,
     expect: Sequence[Case] | None = None,
 ) -> Comparison:
@@ -84,7 +84,8 @@ def compare_tables(
 
 def joined(
     tables: Sequence[pa.Table | pd.DataFrame], headers: Sequence[Mapping[str, Any]], cases: Sequence[Sequence[Case]],
-    select: Sequence[str] | None = None, complete: Sequence[bool] | None = None, names: Sequence[str] | None = None,
+    select: Sequence[str] | str | None = None, complete: Sequence[bool] | None = None,
+    names: Sequence[str] | None = None,
 ) -> tuple[Joiner, dict[str, Case]]:
     """The observations of several runs as one table with their targets, and their cases by id; see `compare_tables`."""
     seen = Observations(tables)
@@ -101,8 +102,10 @@ def joined(
         for k, group in enumerate(cases)
     ]
     joiner = Joiner(seen, targets, planned)
-    if select:
-        joiner.compared &= _selected(seen, select)
+    selection = Selection(select)
+    if selection:
+        selection.demand(merged.values(), " in these runs")
+        joiner.compared &= _selected(seen, selection, merged)
     return joiner, merged
 
 
@@ -118,17 +121,13 @@ def _combinations(seen: Observations) -> list[tuple[int, str, str, str, str]]:
     return out
 
 
-def _selected(seen: Observations, globs: Sequence[str]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Rows of the cases or points that match; a pattern without "@" speaks of whole cases."""
+def _selected(
+    seen: Observations, selection: Selection, cases: Mapping[str, Case]
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Rows of the cases or points that are selected."""
     key = combine([(seen.codes[n], len(seen.words[n])) for n in ("case", "point")])
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
-    keep = []
-    for k in first:
-        case, point = seen.text("case", int(k)), seen.text("point", int(k))
-        # Rows that speak of all points of a case stay: they may explain why a point is missing.
-        keep.append(any(
-            fnmatchcase(case, g) if "@" not in g
-            else fnmatchcase(f"{case}@{point}", g) or (point in ("*", "") and fnmatchcase(case, g.partition("@")[0]))
-            for g in globs
-        ))
+    family = families(cases.values())
+    names = [(seen.text("case", int(k)), seen.text("point", int(k))) for k in first]
+    keep = [selection.matches(case, point, family.get(case, "")) for case, point in names]
     return np.array(keep or [False], bool)[inverse.reshape(-1)]

@@ -9,19 +9,7 @@ import numpy as np
 
 from harness.comparison.tolerance import Tolerances
 from harness.comparison.value_kinds import Array, Form, close, differences, magnitudes, same_pattern, scale
-
-#: Every verdict of the contract, in the order of design section 4.
-VERDICTS = (
-    "unsupported", "error", "crash", "timeout", "branch", "value", "agree", "precision", "nonfinite", "choice",
-    "gauge", "conjugate", "sign", "factor", "part", "zero", "mismatch",
-)
-#: Every relation of two raw results; "" where there are not two results.
-RELATIONS = (
-    "", "equal", "conjugate", "negated", "negated-conjugate", "factor", "real-part", "imag-part", "transposed",
-    "adjoint", "none",
-)
-VERDICT = {word: code for code, word in enumerate(VERDICTS)}
-RELATION = {word: code for code, word in enumerate(RELATIONS)}
+from harness.verdicts import RELATION, VERDICT
 
 #: Ratios that are believed from a single number.  Any two real numbers have a constant ratio; these are the ones that
 #: a forgotten 1/2 of the Wirtinger pair or a loss counted twice produces.

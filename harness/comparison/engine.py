@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.comparison.batch import RELATION, VERDICT, Judged, judge_batch
+from harness.comparison.batch import Judged, judge_batch
 from harness.comparison.blind import blindness
 from harness.comparison.context import Context, matrix_form
 from harness.comparison.magnitudes import matrix_floor, raw_floor, value_floor
@@ -18,6 +18,7 @@ from harness.comparison.predict import VECTOR_OF, predicted, salt, vector_compon
 from harness.comparison.reduced_precision import NOTES, tolerances_of
 from harness.comparison.relation import relations, turned
 from harness.comparison.value_kinds import Array, Form, close
+from harness.verdicts import RELATION, VERDICT
 
 _CHUNK = 1 << 20  # real components of one side that are judged at a time
 _SETTLED = (VERDICT["agree"], VERDICT["nonfinite"])

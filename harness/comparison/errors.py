@@ -1,5 +1,7 @@
 """What can be wrong with what is handed to a comparison."""
 
+from harness.model import HarnessError
 
-class CompareError(Exception):
+
+class CompareError(HarnessError):
     """Recorded runs cannot be compared as asked; the message says why and what to do."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.comparison.batch import RELATION, VERDICT, judge_batch
+from harness.comparison.batch import judge_batch
 from harness.comparison.culprit import accuse, explain, explain_reference, is_pole
 from harness.comparison.engine import Engine, Group
 from harness.comparison.facts import CUT, DOMAIN, GAUGE, POLE, SMOOTH, FactIndex, Facts
@@ -16,6 +16,7 @@ from harness.comparison.predict import VECTOR_OF, predicted
 from harness.comparison.targets import REFERENCE
 from harness.comparison.tolerance import Tolerances
 from harness.comparison.value_kinds import Array, Form, close, differences, scale
+from harness.verdicts import RELATION, VERDICT
 
 #: Verdicts that leave open who is wrong.
 OPEN = tuple(VERDICT[v] for v in ("nonfinite", "conjugate", "sign", "factor", "part", "zero", "mismatch"))

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.comparison.batch import RELATIONS, VERDICTS
 from harness.comparison.engine import Engine
 from harness.comparison.evidence import Evidence
 from harness.comparison.observations import combine
-from harness.comparison.pairs import AXES
 from harness.comparison.targets import Target
 from harness.comparison.value_kinds import Array
 from harness.model import Case
+from harness.verdicts import AXES, QUANTITIES, RELATIONS, VERDICTS
 
 #: The contract of design section 4.
 COLUMNS = (
@@ -26,7 +25,6 @@ COLUMNS = (
 #: What else is in a frame. factor: left / right, where that is the verdict. *_version: of the framework.
 _SIDE = ("backend", "device", "mode", "environment", "version", "run", "api", "status", "dtype")
 EXTRA = ("factor", "cause", *(f"{side}_{word}" for side in ("left", "right") for word in _SIDE))
-QUANTITIES = ("value", "differential", "hessian", "raw")
 EVIDENCE = ("", "closed-form", "reference", "finite-differences")
 _FIXED: Mapping[str, tuple[str, ...]] = {
     "verdict": VERDICTS, "relation": RELATIONS, "axis": AXES, "quantity": QUANTITIES, "evidence": EVIDENCE,

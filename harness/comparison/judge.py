@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.comparison.batch import RELATIONS, VERDICT, VERDICTS, judge_batch
+from harness.comparison.batch import judge_batch
 from harness.comparison.blind import blindness
 from harness.comparison.culprit import explain
 from harness.comparison.facts import Facts
@@ -16,6 +16,7 @@ from harness.comparison.relation import relations, turned
 from harness.comparison.tolerance import tolerances
 from harness.comparison.value_kinds import Array, Form
 from harness.model import Tolerance
+from harness.verdicts import RELATIONS, VERDICT, VERDICTS
 from harness.wirtinger import components, signed
 
 

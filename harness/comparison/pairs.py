@@ -13,8 +13,8 @@ from harness.comparison.errors import CompareError
 from harness.comparison.observations import Observations, combine, lookup
 from harness.comparison.targets import REFERENCE, Target
 from harness.comparison.value_kinds import Array
+from harness.verdicts import AXES
 
-AXES = ("backend", "api", "mode", "device", "dtype", "version")
 #: The version axis, said differently.
 ALIASES = {"environment": "version"}
 COMPARED = ("value", "differential", "hessian", "raw")

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.comparison.batch import RELATION, judge_batch, transposition
+from harness.comparison.batch import judge_batch, transposition
 from harness.comparison.tolerance import Tolerances
 from harness.comparison.value_kinds import Array, Form, close
+from harness.verdicts import RELATION
 
 
 def relations(

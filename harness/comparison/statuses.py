@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.comparison.batch import VERDICT
 from harness.comparison.engine import Engine
 from harness.comparison.value_kinds import Array
+from harness.verdicts import VERDICT
 
 #: Most serious first: a crash must not hide behind the other side's refusal.
 _FAILURES = ("crash", "timeout", "error", "absent")

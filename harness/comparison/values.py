@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.comparison.batch import VERDICT
 from harness.comparison.engine import Engine
 from harness.comparison.evidence import Evidence
 from harness.comparison.observations import combine
 from harness.comparison.pairs import Pairs
 from harness.comparison.targets import REFERENCE
 from harness.comparison.value_kinds import Array
+from harness.verdicts import VERDICT
 
 
 def weigh_values(engine: Engine, found: Evidence) -> None:

@@ -14,13 +14,14 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
+from harness.model import HarnessError
 from harness.storage import cache_folder
 
 _SECONDS = 600.0
 _NEEDS = {"torch": ("torch", "expecttest"), "jax": ("jax", "jaxlib")}
 
 
-class SurveyFailed(Exception):
+class SurveyFailed(HarnessError):
     """A framework could not be asked what it differentiates."""
 
     exit_status = 3

@@ -18,8 +18,8 @@ import pandas as pd
 
 from harness.expr import Unsupported
 from harness.model import Case, CaseError
-from harness.report.verdict_style import worst
 from harness.repro.native_code import native
+from harness.verdicts import worst
 
 #: What the report says where no upstream thread is known.
 UNREPORTED = "not reported as far as known"

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from harness.comparison.targets import REFERENCE, Target, targets_of
 from harness.model import Case
+from harness.selection import Selection, families
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Aligned:
         return [t for k, h in enumerate(self.headers) for t in targets_of(h, k, self.names[k])]
 
 
-def align(runs: Sequence[Any], select: Sequence[str] | None = None) -> Aligned:
+def align(runs: Sequence[Any], select: Sequence[str] | str | None = None) -> Aligned:
     """Opened runs without the points at which they were asked different things.
 
     A point counts as the same where the function's texts, the inputs, and the point's arrays are the same to the bit.
@@ -57,7 +58,9 @@ def align(runs: Sequence[Any], select: Sequence[str] | None = None) -> Aligned:
         shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
         notes.append(f"{len(different)} points of {len(names)} cases are not the same in all runs: left out ({shown})")
     notes += [note for run in runs for note in run.notes]
-    tables = [_kept(run.table(), different, select) for run in runs]
+    selection = Selection(select)
+    selection.demand(cases.values(), " in these runs")
+    tables = [_kept(run.table(), different, selection, cases) for run in runs]
     return Aligned(tables, [run.header for run in runs], cases, _names(runs), [bool(r.complete) for r in runs], notes)
 
 
@@ -82,25 +85,19 @@ def _digests(case: Case) -> dict[str, str]:
     return out
 
 
-def _kept(table: pa.Table, different: Iterable[tuple[str, str]], select: Sequence[str] | None) -> pa.Table:
-    """Rows of a table without the points left out, and of the points selected ("*" stands for all of a case)."""
+def _kept(
+    table: pa.Table, different: Iterable[tuple[str, str]], selection: Selection, cases: Mapping[str, Case]
+) -> pa.Table:
+    """Rows of a table without the points left out, and of the points selected."""
     different = set(different)
-    if not different and not select:
+    if not different and not selection:
         return table
-    from fnmatch import fnmatchcase
-
     frame = table.select(["case", "point"]).to_pandas()
     places = frame.groupby(["case", "point"], observed=True).indices
+    family = families(cases.values())
     keep = np.ones(table.num_rows, bool)
     for (case, point), rows in places.items():
-        if (case, point) in different:
-            keep[rows] = False
-        elif select:
-            keep[rows] = any(
-                fnmatchcase(case, g.partition("@")[0])
-                and (point in ("*", "") or "@" not in g or fnmatchcase(point, g.partition("@")[2]))
-                for g in select
-            )
+        keep[rows] = (case, point) not in different and selection.matches(case, point, family.get(case, ""))
     return table.filter(pa.array(keep))
 
 

@@ -31,7 +31,8 @@ _TURNED = ("conjugate", "negated", "negated-conjugate", "factor", "transposed", 
 
 
 def diff(
-    old: Any, new: Any, *, select: Sequence[str] | None = None, evidence: Sequence[Any] = (), unchanged: bool = False
+    old: Any, new: Any, *, select: Sequence[str] | str | None = None, evidence: Sequence[Any] = (),
+    unchanged: bool = False,
 ) -> pd.DataFrame:
     """One row for each question whose answer differs between two runs: the contract's columns and `change`.
 

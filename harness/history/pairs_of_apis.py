@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.comparison.batch import RELATIONS
 from harness.comparison.observations import combine, lookup
 from harness.history.sequence import Sequences
 from harness.history.states import History
 from harness.model import STATUSES
+from harness.verdicts import RELATIONS
 
 _KINDS = ("jacobian-reverse", "jacobian-forward")
 _TELLING = {*RELATIONS} - {"", "equal"}

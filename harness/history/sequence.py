@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from harness.comparison.batch import RELATIONS, VERDICT
 from harness.comparison.context import Context
 from harness.comparison.engine import Engine
 from harness.comparison.evidence import inherit, settle_values, weigh
@@ -18,6 +17,7 @@ from harness.comparison.pairs import Joiner, Pairs
 from harness.comparison.targets import REFERENCE, Target, match_targets
 from harness.comparison.values import weigh_values
 from harness.model import Case
+from harness.verdicts import RELATIONS, VERDICT
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -41,7 +41,7 @@ class Timeline(pd.DataFrame):
         return Timeline
 
 
-def timeline(runs: Sequence[Any], *, select: Sequence[str] | None = None) -> Timeline:
+def timeline(runs: Sequence[Any], *, select: Sequence[str] | str | None = None) -> Timeline:
     """What changed over the versions that the runs hold.
 
     runs: opened runs, in any order; several may hold one version, and any may hold the reference.

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from harness.comparison.batch import VERDICT, VERDICTS, judge_batch
+from harness.comparison.batch import judge_batch
 from harness.comparison.tolerance import Tolerances, tolerances
 from harness.comparison.value_kinds import Form
 from harness.pointwise.observe import Observed
 from harness.pointwise.truth import Truth
-from harness.report.verdict_style import severity
+from harness.verdicts import VERDICT, VERDICTS, severity
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

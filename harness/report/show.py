@@ -10,7 +10,7 @@ import numpy as np
 from harness.model import Case, Point
 from harness.report import text
 from harness.report.advice import advice
-from harness.report.summary import SEVERITY
+from harness.verdicts import SEVERITY
 from harness.wirtinger import wirtinger_pair
 
 if TYPE_CHECKING:

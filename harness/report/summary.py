@@ -6,21 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.report import text
+from harness.verdicts import SEVERITY
 
 if TYPE_CHECKING:
     import pandas as pd
-
-#: Verdicts from the most to the least alarming; every report sorts by it.
-SEVERITY = (
-    "crash", "timeout", "error", "sign", "conjugate", "factor", "part", "zero", "mismatch", "nonfinite", "value",
-    "gauge", "choice", "branch", "precision", "unsupported", "agree",
-)
-
-#: The order of the contract (design section 4), for tables of counts.
-ORDER = (
-    "unsupported", "error", "crash", "timeout", "branch", "value", "agree", "precision", "nonfinite", "choice",
-    "gauge", "conjugate", "sign", "factor", "part", "zero", "mismatch",
-)
 
 
 def headline(header: Mapping[str, Any], cases: int, points: int, observations: int, complete: bool) -> str:

@@ -8,8 +8,10 @@ system fonts and terminals carry (Mathematical Operators, Geometric Shapes, Arro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from harness.verdicts import GROUP_OF, severity
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,19 @@ GROUPS: Mapping[str, Group] = {
 
 @dataclass(frozen=True)
 class Style:
-    """One verdict: its symbol, its group, how bad it is (0 is harmless; reports sort by it), and what it means."""
+    """One verdict: its symbol and what it means; its group and its severity come from harness.verdicts."""
 
     verdict: str
     symbol: str
-    group: str
-    severity: int
     meaning: str
+
+    @property
+    def group(self) -> str:
+        return "convention" if self.verdict == "convention" else GROUP_OF.get(self.verdict, "refused")
+
+    @property
+    def severity(self) -> int:
+        return 0 if self.verdict == "convention" else severity(self.verdict)
 
     @property
     def colours(self) -> Group:
@@ -61,30 +69,30 @@ class Style:
 STYLES: Mapping[str, Style] = {
     s.verdict: s
     for s in (
-        Style("crash", "⊗", "failed", 16, "the process of one side died"),
-        Style("mismatch", "≠", "wrong", 15, "the derivatives differ in no simple way"),
-        Style("sign", "±", "wrong", 14, "the derivative is negated on one side"),
-        Style("conjugate", "∗", "wrong", 13, "still conjugated once the conventions are removed"),
-        Style("zero", "∅", "wrong", 12, "identically zero on one side, and not on the other"),
-        Style("part", "◐", "wrong", 11, "the real or the imaginary part is lost on one side"),
-        Style("factor", "×", "wrong", 10, "one side is a constant multiple of the other"),
-        Style("nonfinite", "∞", "wrong", 9, "NaN or infinity where the other side has a number"),
-        Style("error", "!", "failed", 8, "one side failed with an error that is not a refusal"),
-        Style("timeout", "◷", "failed", 7, "one side did not finish in time"),
-        Style("value", "≢", "value", 6, "the function values differ: two functions under one name"),
-        Style("unsupported", "⊘", "refused", 5, "one side refuses what the other does"),
-        Style("branch", "⋔", "explained", 4, "on a branch cut each side follows a different limit"),
-        Style("choice", "∨", "explained", 3, "a kink: both are valid generalised derivatives, and they differ"),
-        Style("gauge", "↻", "explained", 2, "the result depends on a free phase, sign or basis"),
-        Style("precision", "≈", "precision", 1, "equal to a coarse tolerance, not to the fine one"),
-        Style("agree", "✓", "agree", 0, "equal once the conventions are removed"),
+        Style("crash", "⊗", "the process of one side died"),
+        Style("mismatch", "≠", "the derivatives differ in no simple way"),
+        Style("sign", "±", "the derivative is negated on one side"),
+        Style("conjugate", "∗", "still conjugated once the conventions are removed"),
+        Style("zero", "∅", "identically zero on one side, and not on the other"),
+        Style("part", "◐", "the real or the imaginary part is lost on one side"),
+        Style("factor", "×", "one side is a constant multiple of the other"),
+        Style("nonfinite", "∞", "NaN or infinity where the other side has a number"),
+        Style("error", "!", "one side failed with an error that is not a refusal"),
+        Style("timeout", "◷", "one side did not finish in time"),
+        Style("value", "≢", "the function values differ: two functions under one name"),
+        Style("unsupported", "⊘", "one side refuses what the other does"),
+        Style("branch", "⋔", "on a branch cut each side follows a different limit"),
+        Style("choice", "∨", "a kink: both are valid generalised derivatives, and they differ"),
+        Style("gauge", "↻", "the result depends on a free phase, sign or basis"),
+        Style("precision", "≈", "equal to a coarse tolerance, not to the fine one"),
+        Style("agree", "✓", "equal once the conventions are removed"),
     )
 }
 
 #: Not a verdict: `agree` whose raw results are related by something other than equality.
-CONVENTION = Style("convention", "⇄", "convention", 0, "equal once the conventions are removed; raw results differ")
+CONVENTION = Style("convention", "⇄", "equal once the conventions are removed; raw results differ")
 
-_UNKNOWN = Style("?", "?", "refused", 6, "a verdict that this version of the report does not know")
+_UNKNOWN = Style("?", "?", "a verdict that this version of the report does not know")
 
 
 def style(verdict: str, relation: str = "equal") -> Style:
@@ -92,16 +100,6 @@ def style(verdict: str, relation: str = "equal") -> Style:
     if verdict == "agree" and relation not in ("", "equal", "none"):
         return CONVENTION
     return STYLES.get(verdict, _UNKNOWN)
-
-
-def severity(verdict: str) -> int:
-    """Larger is worse; a verdict that is not known sorts in the middle."""
-    return STYLES.get(verdict, _UNKNOWN).severity
-
-
-def worst(verdicts: Iterable[str]) -> str:
-    """The worst of some verdicts, "" of none (empty words do not count)."""
-    return max((v for v in verdicts if v), key=severity, default="")
 
 
 @dataclass(frozen=True)

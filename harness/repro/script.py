@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from harness.expr import Unsupported
-from harness.model import Case, Point, Source, concrete_dtype
+from harness.model import Case, HarnessError, Point, Source, concrete_dtype
 from harness.reference.function import Compiled
 from harness.reference.precision import Unsupported as NotInReference
 from harness.reference.solution import solve
@@ -33,7 +33,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 _FAMILY = {"torch.autograd": "torch", "torch.func": "torch", "jax": "jax"}
 
 
-class NoScript(Exception):
+class NoScript(HarnessError):
     """A finding that no script can be written for; the message says why."""
 
 

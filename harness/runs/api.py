@@ -13,10 +13,11 @@ from harness.model import Case, CaseError, Task
 from harness.runs.errors import NotARun, RunError
 from harness.runs.execution import Executor, execute
 from harness.runs.local import LocalExecutor
-from harness.runs.planning import Target, chosen, own_python, plan, plan_digest
+from harness.runs.planning import Target, own_python, plan, plan_digest
 from harness.runs.progress import Progress
 from harness.runs.reading import Run
 from harness.runs.reuse import default_store
+from harness.selection import Selection
 
 RUNS = Path("runs")  # where runs go that nobody named
 
@@ -59,7 +60,7 @@ def run(
     Raises CaseError and RunError. Targets that cannot be run are in `failed_targets` of the result, unless there is
     no other.
     """
-    found = chosen(_cases(cases, allow), select)
+    found = Selection(select).chosen(_cases(cases, allow))
     targets, absent = _targets(backends, devices, modes, python or {}, reference)
     path = (os.getcwd(),) if allow else ()
     tasks = plan(found, targets, dtypes=dtypes, apis=apis, seconds=seconds, modules=allow, path=path)

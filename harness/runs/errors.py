@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
+from harness.model import HarnessError
 
-class RunError(Exception):
+
+class RunError(HarnessError):
     """A run cannot be made, read or continued; the message says why and what to do."""
-
-    exit_status = 2
 
 
 class TargetError(RunError):

@@ -19,7 +19,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 #: Parts of this package that only read what was observed; every other file of it counts, read in full.
-READERS = ("atlas", "audit", "cli", "compare", "coverage", "findings", "history", "report", "__pycache__")
+READERS = (
+    "atlas", "audit", "cli", "comparison", "convention", "coverage", "findings", "history", "pointwise", "report",
+    "repro", "testing", "__pycache__",
+)
 
 #: What the kernel tells about accelerators and their drivers.
 _DRIVERS = (

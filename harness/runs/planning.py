@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
+from dataclasses import dataclass
 from hashlib import sha256
 
-from harness.model import Case, CaseError, Source, Task
+from harness.model import Case, Source, Task
 from harness.runs.protocol import task_digest
 from harness.workers.process import WorkerSpec
 
@@ -143,50 +142,3 @@ def plan_digest(tasks: Sequence[Task]) -> str:
     for task in tasks:
         total.update(bytes.fromhex(task_digest(task)))
     return total.hexdigest()
-
-
-def chosen(cases: Sequence[Case], select: Sequence[str] | str | None) -> tuple[Case, ...]:
-    """The cases, and of each the points, that match one of the globs CASE or CASE@POINT.
-
-    Raises CaseError for a glob that matches nothing: a mistyped name must not pass for a successful run.
-    """
-    if select is None:
-        return tuple(cases)
-    globs = [select] if isinstance(select, str) else list(select)
-    used: Mapping[str, list[int]] = {glob: [] for glob in globs}
-    out = []
-    for case in cases:
-        points = []
-        for point in case.points:
-            hits = [g for g in globs if _matches(g, case, point.name)]
-            for glob in hits:
-                used[glob].append(1)
-            if hits:
-                points.append(point)
-        if points:
-            out.append(case if len(points) == len(case.points) else replace(case, points=tuple(points)))
-    for glob, hits_ in used.items():
-        if not hits_:
-            raise CaseError(f"no case matches {glob!r}", None, _near(glob, cases))
-    return tuple(out)
-
-
-def _matches(glob: str, case: Case, point: str) -> bool:
-    name, at, where = glob.partition("@")
-    if not any(fnmatchcase(text, name) for text in (case.id, f"{case.family}/{case.id}")):
-        return False
-    return not at or fnmatchcase(point, where)
-
-
-def _near(glob: str, cases: Sequence[Case]) -> str:
-    from difflib import get_close_matches
-
-    name, _, point = glob.partition("@")
-    same = next((c for c in cases if c.id == name), None)
-    if same is not None:
-        names = [p.name for p in same.points]
-        close = get_close_matches(point, names, n=3)
-        shown = ", ".join(names[:12]) + (f", and {len(names) - 12} more" if len(names) > 12 else "")
-        return (f"did you mean {name}@{close[0]}? " if close else "") + f"{name} has the points {shown}"
-    close = get_close_matches(name, [c.id for c in cases], n=3)
-    return f"did you mean {', '.join(close)}?" if close else "harness list shows them all"

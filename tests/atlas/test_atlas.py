@@ -16,11 +16,11 @@ from harness.atlas.gallery import FUNCTIONS, gallery
 from harness.atlas.window import Window
 from harness.cases import catalogue_path, load
 from harness.cli import main
-from harness.comparison.batch import VERDICT
 from harness.model import CaseError, Source
 from harness.pointwise.observe import Asking, families_of
 from harness.pointwise.subject import find
 from harness.report.html.atlas import embed, in_folder
+from harness.verdicts import VERDICT
 
 needs_plot = pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="matplotlib is not installed")
 FRAMEWORKS = [f for f in ("torch", "jax") if importlib.util.find_spec(f) is not None]

@@ -10,12 +10,12 @@ import pytest
 from harness.atlas import describe, features
 from harness.atlas.survey import Survey
 from harness.atlas.window import Window
-from harness.comparison.batch import VERDICT, VERDICTS
 from harness.model import Case, CaseError, Input, Point
 from harness.pointwise.judge import UNKNOWN, Beside, judge
 from harness.pointwise.observe import Observed
 from harness.pointwise.subject import find
 from harness.pointwise.truth import Reference, sides
+from harness.verdicts import VERDICT, VERDICTS
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness._audit_differences import difference
 from harness.audit import compare_gradients
 from harness.audit.patterns import relate
+from harness.differences import difference
 from tests.audit.conftest import ROOT
 
 Z = np.random.default_rng(5).standard_normal((2, 40)).T @ np.array([1, 1j])

@@ -11,6 +11,7 @@ import pytest
 
 from harness.cases import build, constants, expectations, inputs, load, points, sampling, words
 from harness.model import KINDS
+from harness.verdicts import AXES, QUANTITIES, VERDICTS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cases.md").read_text(encoding="utf-8")
 
@@ -34,7 +35,7 @@ def test_sampler_is_on_the_page(row: str) -> None:
 @pytest.mark.parametrize(
     "word",
     [*build.KEYS, *expectations.KEYS, *inputs.KEYS, *points.SET_REFERENCE, *sampling.COMMON,
-     *words.VERDICTS, *words.AXES, *words.QUANTITIES, *words.LAYOUTS, *words.DTYPES, *KINDS],
+     *VERDICTS, *AXES, *QUANTITIES, *words.LAYOUTS, *words.DTYPES, *KINDS],
 )
 def test_word_is_on_the_page(word: str) -> None:
     assert re.search(rf"`[^`\n]*\b{re.escape(word)}\b[^`\n]*`", PAGE) or f"{word}:" in PAGE

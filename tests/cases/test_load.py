@@ -292,10 +292,3 @@ def test_full_case_validates() -> None:
 def test_catalogue_loads() -> None:
     assert [str(e) for e in lint([catalogue_path()])] == []
     assert load([catalogue_path()])
-
-
-def test_every_word_of_the_contract() -> None:
-    from harness.cases.words import VERDICTS
-    from harness.comparison.batch import VERDICTS as JUDGED
-
-    assert VERDICTS == JUDGED

@@ -14,7 +14,8 @@ import pytest
 from harness.model import Case, Input, Place, Point
 from harness.report.exports import badge, junit, markdown, sarif
 from harness.report.headline import function_outcomes, headline
-from harness.report.verdict_style import GROUPS, OUTCOMES, STYLES, style, worst
+from harness.report.verdict_style import GROUPS, OUTCOMES, STYLES, style
+from harness.verdicts import worst
 from tests.report import synthetic
 
 

@@ -10,8 +10,9 @@ import pytest
 from harness.model import Case, CaseError, Input, Point
 from harness.runs.api import _targets
 from harness.runs.errors import RunError
-from harness.runs.planning import Target, chosen, own_python, plan, plan_digest
+from harness.runs.planning import Target, own_python, plan, plan_digest
 from harness.runs.protocol import task_digest
+from harness.selection import Selection
 from tests.runs.conftest import make_case
 
 TARGETS = (Target("torch.func", family="torch"), Target("jax", mode="jit", family="jax"))
@@ -84,7 +85,7 @@ def test_the_digest_of_a_plan_is_about_its_content() -> None:
 )
 def test_selection(select: list[str] | str | None, want: dict[str, int]) -> None:
     cases = [make_case(family="group"), mixed()]
-    assert {c.id: len(c.points) for c in chosen(cases, select)} == want
+    assert {c.id: len(c.points) for c in Selection(select).chosen(cases)} == want
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_selection(select: list[str] | str | None, want: dict[str, int]) -> None
 )
 def test_a_selection_that_matches_nothing_is_an_error(glob: str, hint: str) -> None:
     with pytest.raises(CaseError, match=f"no case matches '{glob}'.*{hint}"):
-        chosen([make_case()], ["square", glob])
+        Selection(["square", glob]).chosen([make_case()])
 
 
 def test_targets_of_backends_by_name() -> None:

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from harness._audit_differences import Difference, difference
 from harness.backends.side.binding import Source, bind, expression, imported, signature
 from harness.backends.side.faults import AuditFault, guarded, kind
 from harness.backends.side.tree import Node, flatten
 from harness.backends.side.values import Evaluation, Leaf, cast, unsteadiness
+from harness.differences import Difference, difference
 from harness.tapping import Tapped, listening
 from harness.wirtinger import Array
 

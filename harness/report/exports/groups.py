@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.report.verdict_style import severity
+from harness.verdicts import severity
 
 
 @dataclass(frozen=True)

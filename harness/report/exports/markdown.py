@@ -11,7 +11,8 @@ from harness.report.exports.escaping import code, prose
 from harness.report.exports.groups import Difference, differences, some
 from harness.report.headline import function_outcomes, headline, sentence
 from harness.report.html.rows import normalised
-from harness.report.verdict_style import OUTCOMES, style, worst
+from harness.report.verdict_style import OUTCOMES, style
+from harness.verdicts import worst
 
 #: GitHub refuses comments of more than 65,536 characters.
 LIMIT = 64_000

@@ -13,7 +13,8 @@ import pandas as pd
 
 from harness.comparison.observations import Observations
 from harness.report.headline import unasked
-from harness.report.verdict_style import STYLES, severity
+from harness.report.verdict_style import STYLES
+from harness.verdicts import severity
 
 _FACT = 2000  # characters of one fact
 

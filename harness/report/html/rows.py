@@ -10,7 +10,8 @@ import pandas as pd
 
 from harness.report.headline import backend_of, function_outcomes
 from harness.report.html.pack import Array, codes
-from harness.report.verdict_style import OUTCOMES, severity
+from harness.report.verdict_style import OUTCOMES
+from harness.verdicts import severity
 
 TEXT = (
     "case", "point", "dtype", "api", "quantity", "input", "output", "axis", "left", "right", "verdict", "relation",
