@@ -11,13 +11,13 @@ from dataclasses import replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
-from harness.model import Case, HarnessError
+from harness.model import Case, CaseError
 
 #: The point of a row that speaks of all points of its case.
 WHOLE_CASE = ("*", "")
 
 
-class NothingSelected(HarnessError):
+class NothingSelected(CaseError):
     """A glob that selects nothing: a mistyped name must not pass for a success."""
 
 
@@ -55,8 +55,7 @@ class Selection:
         """Raises NothingSelected where a glob selects none of the cases. where: " in RUN", for the sentence."""
         known = list(cases)
         for glob in self.unmatched(known):
-            hint = _near(glob, known)
-            raise NothingSelected(f"no case matches {glob!r}{where}" + (f" ({hint})" if hint else ""))
+            raise NothingSelected(f"no case matches {glob!r}{where}", None, _near(glob, known))
 
     def chosen(self, cases: Sequence[Case]) -> tuple[Case, ...]:
         """The cases, and of each the points, that are selected. Raises NothingSelected for a glob that selects none."""
@@ -89,7 +88,8 @@ def _near(glob: str, cases: Sequence[Case]) -> str:
     same = next((c for c in cases if name in (c.id, f"{c.family}/{c.id}")), None)
     if same is not None:
         names = [p.name for p in same.points]
-        close = get_close_matches(point, names, n=3) or names[:6]
-        return f"points of {same.id}: {', '.join(close)}"
-    close = get_close_matches(name.strip("*?"), [c.id for c in cases], n=3)
-    return f"close: {', '.join(close)}" if close else "harness list prints every case"
+        close = get_close_matches(point, names, n=3)
+        shown = ", ".join(names[:12]) + (f", and {len(names) - 12} more" if len(names) > 12 else "")
+        return (f"did you mean {name}@{close[0]}? " if close else "") + f"{name} has the points {shown}"
+    close = get_close_matches(name, [c.id for c in cases], n=3)
+    return f"did you mean {', '.join(close)}?" if close else "harness list shows them all"

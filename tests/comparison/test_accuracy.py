@@ -321,8 +321,8 @@ def test_the_command_narrows_and_refuses(recorded: Path, capsys: pytest.CaptureF
     assert main(["accuracy", str(recorded), "--select", "exp", "--top", "1"]) == 0
     out = capsys.readouterr().out
     assert "sinc" not in out and "3 more rows" in out
-    assert main(["accuracy", str(recorded), "--select", "nothing"]) == 0
-    assert "nothing counted" in capsys.readouterr().out
+    assert main(["accuracy", str(recorded), "--select", "nothing"]) == 2
+    assert "no case matches 'nothing'" in capsys.readouterr().err
     assert main(["accuracy", str(recorded / "absent")]) == 2
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from harness.comparison import COLUMNS, CompareError, Comparison, compare_tables
+from harness.selection import NothingSelected
 from tests.comparison.build import JAX_APIS, TORCH_APIS, Table, case, header, holomorphic, observe, run
 
 J = holomorphic(1 + 2j, -3 + 1j)
@@ -451,7 +452,8 @@ def test_select() -> None:
     cases = [case(shape=SHAPE, points={"p": np.ones(2), "q": np.ones(2)}), case("other", shape=SHAPE)]
     assert words(run(table, cases, select=["f@q"]), "case", "point") == {("f", "q")}
     assert words(run(table, cases, select=["o*"]), "case") == {("other",)}
-    assert run(table, cases, select=["nothing"]).empty
+    with pytest.raises(NothingSelected, match="no case matches 'nothing'"):
+        run(table, cases, select=["o*", "nothing"])
 
 
 def test_nothing_to_compare() -> None:
