@@ -17,12 +17,14 @@ from harness.version import __version__
 if TYPE_CHECKING:
     from harness.api import accuracy, compare, conventions, devices, diff, open_run, repro, run, show, timeline
     from harness.comparison.frame import Comparison
+    from harness.model import HarnessError
     from harness.runs.reading import Run
     from harness.tapping import tap
 
 #: Where each public name lives.
 _HOMES = {
     "Comparison": "harness.comparison.frame",
+    "HarnessError": "harness.model",
     "Run": "harness.runs.reading",
     "accuracy": "harness.api",
     "compare": "harness.api",
@@ -38,8 +40,8 @@ _HOMES = {
 }
 
 __all__ = [
-    "Comparison", "Run", "__version__", "accuracy", "compare", "conventions", "devices", "diff", "open_run", "repro",
-    "run", "show", "tap", "timeline",
+    "Comparison", "HarnessError", "Run", "__version__", "accuracy", "compare", "conventions", "devices", "diff",
+    "open_run", "repro", "run", "show", "tap", "timeline",
 ]
 
 

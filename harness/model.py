@@ -50,6 +50,10 @@ class HarnessError(Exception):
     exit_status: ClassVar[int] = 2
 
 
+class Unsupported(HarnessError):
+    """A function is not there: not in a framework (expr.NoSpelling) or not in the reference (NotInReference)."""
+
+
 class CaseError(HarnessError):
     """A case, a file of cases or a command line is wrong; the message is for the person who wrote it."""
 

@@ -84,8 +84,11 @@ def atlas(
         made.notes.append("of a real variable: no framework evaluates it on complex numbers")
     png = draw(made, dpi=dpi)
     path = _path(output, about.name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(png)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png)
+    except OSError as error:
+        raise HarnessError(f"cannot write {path}: {error.strerror}") from error
     seconds = {**made.seconds, "total": time.perf_counter() - start}
     wrong = {s.name: made.wrong(s.against) for s in made.judged.sides if made.wrong(s.against)}
     return Atlas(about.name, path, describe.caption(made), describe.alt(made), seconds, made if keep else None, wrong)

@@ -11,6 +11,7 @@ from harness.audit.faults import SideFault
 from harness.audit.mapping import Link, Matching
 from harness.audit.sides import Channel, Evaluated, Loaded, arrays
 from harness.comparison.tolerance import Tolerances, tolerances
+from harness.model import HarnessError
 from harness.wirtinger import Array
 
 SIDES = ("torch", "jax")
@@ -87,8 +88,10 @@ class State:
         return self.seen["torch"].gradients.get(x.torch), None if right is None else x.to_torch(right)
 
 
-class Faults(Exception):
+class Faults(HarnessError):
     """One or both sides could not be run."""
+
+    exit_status = 3
 
     def __init__(self, faults: Sequence[SideFault]) -> None:
         super().__init__("; ".join(map(str, faults)))

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from harness.backends.base import DONE, Backend, Step
-from harness.backends.rows import Refused, Rows, attempt, unspelled
+from harness.backends.rows import ResultRefused, Rows, attempt, unspelled
 from harness.backends.site import Site, pair_name
 from harness.expr.calling import Function, Steady, Wrong, compile_task, output_names
 from harness.model import Observation, Point, Task
@@ -62,7 +62,7 @@ class PointwiseBackend(Backend):
 
     @abstractmethod
     def numpy(self, array: Any) -> Array:
-        """A result as a NumPy array of its own memory. Raises Refused for None, Wrong for anything else."""
+        """A result as a NumPy array of its own memory. Raises ResultRefused for None, Wrong for anything else."""
 
     @abstractmethod
     def pull(self, site: Site, output: int, cotangents: Array) -> list[Array]:
@@ -89,7 +89,7 @@ class PointwiseBackend(Backend):
 
     def hessian_mixed(self, site: Site, output: int, number: int, tangents: Array) -> list[Array]:
         """Reverse over forward: the loss pushed along tangents of input `number`, then pulled back to every input."""
-        raise Refused(f"{self.name} does not say how to differentiate a pushforward in reverse")
+        raise ResultRefused(f"{self.name} does not say how to differentiate a pushforward in reverse")
 
     def evaluate(self, site: Site) -> tuple[Any, ...]:
         """The outputs at the site; a subclass may look at the leaves before and after."""
@@ -107,10 +107,10 @@ class PointwiseBackend(Backend):
 
     def compiled(self, task: Task, rows: Rows) -> tuple[Function | None, list[Observation]]:
         """The task's function, or the rows that say why there is none."""
-        from harness.expr import Unsupported
+        from harness.expr import NoSpelling
 
         function, error, seconds = quietly(lambda: compile_task(task, self.family, self.roots(), self.as_array))
-        if isinstance(error, Unsupported):
+        if isinstance(error, NoSpelling):
             return None, unspelled(rows, task, str(error))
         if function is None or error is not None:
             error = error or Wrong("no function")
@@ -282,7 +282,7 @@ def row(
     if error is None:
         data, error, _ = attempt(lambda: read(result))
     if error is not None or data is None:
-        return rows.failed(point, api, quantity, input, output, error or Refused("no result"), seconds / share)
+        return rows.failed(point, api, quantity, input, output, error or ResultRefused("no result"), seconds / share)
     return rows.ok(point, api, quantity, input, output, data, seconds / share)
 
 

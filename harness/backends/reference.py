@@ -29,9 +29,8 @@ import numpy as np
 from harness.backends.base import DONE, Backend, Device, Step
 from harness.backends.rows import Rows, unspelled
 from harness.backends.site import pair_name
-from harness.expr import Unsupported
 from harness.expr.calling import Wrong, output_names
-from harness.model import CaseError, Observation, Point, Task
+from harness.model import CaseError, Observation, Point, Task, Unsupported
 from harness.wirtinger import TORCH, Array, Convention
 
 if TYPE_CHECKING:
@@ -69,7 +68,6 @@ class Reference(Backend):
         return (Device("cpu", True),)
 
     def observe(self, task: Task) -> Iterator[Observation | Step]:
-        from harness.reference import precision
         from harness.reference.cache import Cache
         from harness.reference.function import Compiled
 
@@ -81,7 +79,7 @@ class Reference(Backend):
             return
         try:
             function = Compiled(task.source.text, task.inputs)
-        except (Unsupported, precision.Unsupported) as missing:
+        except Unsupported as missing:
             yield from unspelled(rows, task, str(missing))
             return
         except CaseError as wrong:
@@ -106,7 +104,6 @@ def _point(
     rows: Rows, task: Task, function: Compiled, point: Point, cache: Cache,
 ) -> Iterator[Observation]:
     from harness.reference import cache as caching
-    from harness.reference import precision
     from harness.reference.solution import solve
 
     name = caching.key(task.source.text, task.inputs, point.arrays, single=_single(task), order=task.order)
@@ -115,7 +112,7 @@ def _point(
         try:
             solution = solve(
                 function, point.arrays, single=_single(task), order=task.order, seconds=0.5 * task.seconds)
-        except (Unsupported, precision.Unsupported) as missing:
+        except Unsupported as missing:
             yield rows.plain(point.name, "", "value", "", "", "unsupported", "", str(missing))
             return
         except Exception as error:

@@ -29,7 +29,7 @@ _XLA_REFUSALS = ("UNIMPLEMENTED", "INVALID_ARGUMENT", "FAILED_PRECONDITION")
 T = TypeVar("T")
 
 
-class Refused(Exception):
+class ResultRefused(Exception):
     """The harness itself declines on the framework's behalf (an integer output has no derivative); status refused."""
 
 
@@ -58,7 +58,7 @@ def classify(error: BaseException) -> tuple[str, str, str]:
         text = str(error)
     except BaseException as second:  # a user's exception may fail to print itself
         text = f"(its message could not be made: {type(second).__name__})"
-    if isinstance(error, Refused):
+    if isinstance(error, ResultRefused):
         return "refused", "", scrub(text)
     if isinstance(error, Wrong):
         return "error", "", scrub(text)

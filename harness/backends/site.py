@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends.rows import Refused
+from harness.backends.rows import ResultRefused
 from harness.expr.calling import Function, Wrong
 from harness.model import Point, Task
 from harness.wirtinger import (
@@ -95,15 +95,15 @@ class Site:
         return self.output_dtypes[output].startswith(("complex", "float", "bfloat"))
 
     def need_differentiable(self, output: int) -> None:
-        """Raises Refused for an integer or boolean output."""
+        """Raises ResultRefused for an integer or boolean output."""
         if not self.differentiable(output):
-            raise Refused(f"output {self.outputs[output]} is {self.output_dtypes[output]}: it has no derivative")
+            raise ResultRefused(f"output {self.outputs[output]} is {self.output_dtypes[output]}: it has no derivative")
 
     def need_real_loss(self, output: int) -> None:
-        """Raises Refused where the output has no real Hessian."""
+        """Raises ResultRefused where the output has no real Hessian."""
         self.need_differentiable(output)
         if self.output_complex(output):
-            raise Refused(f"output {self.outputs[output]} is complex: a Hessian is observed for real losses")
+            raise ResultRefused(f"output {self.outputs[output]} is complex: a Hessian is observed for real losses")
 
     def too_large(self, kind: str, output: int) -> bool:
         """Whether a whole Jacobian or Hessian of this output has more entries than are asked for."""

@@ -37,7 +37,8 @@ commands:
 {commands}
 
   harness COMMAND --help says more about one. Exit status: 0 nothing surprising,
-  1 something surprising, 2 bad usage or a bad case, 3 a target could not be run.
+  1 something surprising, 2 bad usage or a bad case, 3 a target could not be run,
+  70 a defect of the harness itself.
 """
 
 

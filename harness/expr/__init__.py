@@ -13,15 +13,15 @@ from harness.expr.compiling import callable_path, check_arguments, compile_porta
 from harness.expr.grammar import NOWHERE, parse
 from harness.expr.native import ROOTS, Native
 from harness.expr.portable import Portable
-from harness.expr.spelling import CONSTANTS, FAMILIES, Signature, Spelling, Unsupported, canonical, table
+from harness.expr.spelling import CONSTANTS, FAMILIES, NoSpelling, Signature, Spelling, canonical, table
 from harness.model import CaseError, Place, Source
 
 __all__ = [
     "CONSTANTS",
     "FAMILIES",
+    "NoSpelling",
     "Signature",
     "Spelling",
-    "Unsupported",
     "canonical",
     "check",
     "compile_portable",

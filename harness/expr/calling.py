@@ -111,7 +111,7 @@ def _mapping(keys: Sequence[str], positions: Sequence[int], leaves: Sequence[Any
 
 
 def compile_task(task: Task, family: str, roots: Mapping[str, Any], as_array: Callable[[Any], Any]) -> Function:
-    """The function of a task. Raises expr.Unsupported where the family has no spelling, CaseError where it is wrong."""
+    """The function of a task. Raises expr.NoSpelling where the family has no spelling, CaseError where it is wrong."""
     from harness import expr
 
     sys.path.extend(folder for folder in task.path if folder not in sys.path)

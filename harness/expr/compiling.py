@@ -9,10 +9,10 @@ from typing import Any
 
 from harness.expr import toolkit
 from harness.expr.grammar import NOWHERE, parse
-from harness.expr.kinds import Refused
+from harness.expr.kinds import ExpressionRefused
 from harness.expr.native import HIDDEN, ROOTS, Native, full
 from harness.expr.portable import Portable
-from harness.expr.spelling import FAMILIES, Unsupported, table
+from harness.expr.spelling import FAMILIES, NoSpelling, table
 from harness.expr.translate import Need, Translator, build, define
 from harness.model import CaseError, Place, Source
 
@@ -53,15 +53,15 @@ class Namespace:
         return module
 
     def native(self, name: str) -> Any:
-        """The object that a whitelisted dotted name stands for; raises Unsupported."""
+        """The object that a whitelisted dotted name stands for; raises NoSpelling."""
         parent, _, last = full(self.family, name).rpartition(".")
         try:
             return getattr(self._module(parent), last)
         except (AttributeError, KeyError):
-            raise Unsupported(name, self.family, "not in the installed release") from None
+            raise NoSpelling(name, self.family, "not in the installed release") from None
 
     def portable(self, name: str, row: int) -> tuple[Function, tuple[str, ...]]:
-        """The function of a row of the spelling table and which hidden values it wants; raises Unsupported."""
+        """The function of a row of the spelling table and which hidden values it wants; raises NoSpelling."""
         found = self._cells.get((name, row))
         if found is None:
             found = self._cells[name, row] = self._compile_cell(name, row)
@@ -70,7 +70,7 @@ class Namespace:
     def _compile_cell(self, name: str, row: int) -> tuple[Function, tuple[str, ...]]:
         spelled = table()[name].rows[row]
         if self.family not in spelled.cells:
-            raise Unsupported(name, self.family)
+            raise NoSpelling(name, self.family)
         signature = spelled.signature
         parameters = (*signature.positional, *signature.keyword_only)
         place = Place(f"spelling of {name}", 1, 1)
@@ -85,12 +85,12 @@ class Namespace:
         function.body = body
         try:
             scope = self.bind(cell)
-        except Unsupported as missing:
-            raise Unsupported(name, self.family, f"{missing.name} is not in the installed release") from None
+        except NoSpelling as missing:
+            raise NoSpelling(name, self.family, f"{missing.name} is not in the installed release") from None
         return self.define(ast.fix_missing_locations(module), scope), hidden
 
     def hidden_of(self, name: str, row: int) -> tuple[str, ...]:
-        """Which hidden values a portable function wants; raises Unsupported."""
+        """Which hidden values a portable function wants; raises NoSpelling."""
         return self.portable(name, row)[1]
 
     def bind(self, translator: Translator) -> dict[str, Any]:
@@ -109,7 +109,7 @@ class Namespace:
         return need.value
 
     def compile(self, source: Source, arguments: Sequence[str]) -> Function:
-        """The callable of a portable or native text; raises CaseError and Unsupported."""
+        """The callable of a portable or native text; raises CaseError and NoSpelling."""
         text = parse(source.text)
         translator: Translator
         if source.kind == "portable":
@@ -187,7 +187,7 @@ def compile_source(
     """The callable of a case on a framework: it takes the case's arguments by position or by name.
 
     A final tuple is a tuple of outputs. Raises CaseError for a bad text or a module that is not in `modules`, and
-    Unsupported where a portable function has no spelling in `family`.
+    NoSpelling where a portable function has no spelling in `family`.
     """
     check_arguments(arguments, NOWHERE)
     try:
@@ -196,7 +196,7 @@ def compile_source(
         if family not in FAMILIES:
             raise CaseError(f"there is no column for the family {family}", NOWHERE, "use compile_portable")
         return namespace(family, roots).compile(source, arguments)
-    except Refused as refused:
+    except ExpressionRefused as refused:
         raise CaseError(refused.problem, NOWHERE, refused.hint) from None
 
 
@@ -207,7 +207,7 @@ def compile_portable(
 
     Functions get the arguments of the call as they stand (an argument that is the constant None is left out), arrays
     and Python numbers alike; `pi`, `e` and the other constants are taken from the namespace where it has them. A list
-    in brackets arrives as an integer array. Raises CaseError, and Unsupported for a name that is not there.
+    in brackets arrives as an integer array. Raises CaseError, and NoSpelling for a name that is not there.
     """
     check_arguments(arguments, NOWHERE)
     own = [name for name in ("pi", "e", "euler_gamma", "inf", "nan") if name in functions]
@@ -220,5 +220,5 @@ def compile_portable(
         elif need.name in functions:
             scope[known] = functions[need.name]
         else:
-            raise Unsupported(need.name, family)
+            raise NoSpelling(need.name, family)
     return define(build("_f", arguments, body), scope)

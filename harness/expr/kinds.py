@@ -61,7 +61,7 @@ SHAPE = Kind("sequence", length=64, element=SIZE)
 ARRAYS = Kind("sequence", length=MAX_LENGTH, element=ARRAY)
 
 
-class Refused(Exception):
+class ExpressionRefused(Exception):
     """Why an operation is refused: problem and hint; the caller knows the place."""
 
     def __init__(self, problem: str, hint: str = "") -> None:
@@ -77,7 +77,7 @@ def constant(value: Any) -> Kind:
         return Kind("int", True, value, bits=1)
     if isinstance(value, int):
         if abs(value) > EXACT:
-            raise Refused("this integer is too big to be a double exactly", "write a float: 1e20")
+            raise ExpressionRefused("this integer is too big to be a double exactly", "write a float: 1e20")
         return Kind("int", True, value, bits=max(value.bit_length(), 1))
     if isinstance(value, (float, complex)):
         return Kind("number", True, value)
@@ -85,7 +85,7 @@ def constant(value: Any) -> Kind:
         return Kind("string", True, value)
     if value is Ellipsis:
         return Kind("other", True, value)
-    raise Refused(f"constants of type {type(value).__name__} are not allowed")
+    raise ExpressionRefused(f"constants of type {type(value).__name__} are not allowed")
 
 
 def display(items: tuple[Kind, ...]) -> Kind:
@@ -120,7 +120,9 @@ def _bits(left: Kind, op: ast.operator, right: Kind) -> int | None:
         return right.bits
     if isinstance(op, ast.Pow):
         if not right.known:
-            raise Refused("a power of integers whose exponent is not a constant", "make one of them a float: 2.0 ** n")
+            raise ExpressionRefused(
+                "a power of integers whose exponent is not a constant", "make one of them a float: 2.0 ** n"
+            )
         return None if right.value < 0 else max(left.bits * right.value, 1)
     return max(left.bits, right.bits)
 
@@ -134,7 +136,7 @@ def _integers(left: Kind, op: ast.operator, right: Kind) -> Kind:
         bits = 1
     # The bound of a known result may be one bit too wide, which is why the exact test follows the computation.
     if bits > (4 * MAX_BITS if both else MAX_DYNAMIC_BITS):
-        raise Refused("this integer can become too big", "use a float: 2.0 ** 100, 1e20")
+        raise ExpressionRefused("this integer can become too big", "use a float: 2.0 ** 100, 1e20")
     if not both:
         return Kind("int", bits=bits)
     return _computed(op, left.value, right.value)
@@ -145,38 +147,38 @@ def _computed(op: ast.operator, left: Any, right: Any) -> Kind:
     try:
         value = _BINARY[type(op)](left, right)
     except ZeroDivisionError:
-        raise Refused("this constant divides by zero", "write inf or nan where that is meant") from None
+        raise ExpressionRefused("this constant divides by zero", "write inf or nan where that is meant") from None
     except OverflowError:
-        raise Refused("this constant overflows a double", "write inf where that is meant") from None
+        raise ExpressionRefused("this constant overflows a double", "write inf where that is meant") from None
     except TypeError:
-        raise Refused("these constants cannot be combined") from None
+        raise ExpressionRefused("these constants cannot be combined") from None
     if isinstance(value, int):
         if value.bit_length() > MAX_BITS:
-            raise Refused("this integer is too big", "use a float: 2.0 ** 100, 1e20")
+            raise ExpressionRefused("this integer is too big", "use a float: 2.0 ** 100, 1e20")
         return Kind("int", True, value, bits=max(value.bit_length(), 1))
     return Kind("number", True, value)
 
 
 def binary(left: Kind, op: ast.operator, right: Kind) -> Kind:
-    """The kind of `left op right`; raises Refused."""
+    """The kind of `left op right`; raises ExpressionRefused."""
     sorts = {left.sort, right.sort}
     if sorts == {"sequence"} and isinstance(op, ast.Add):
         length = left.length + right.length
         if length > MAX_LENGTH:
-            raise Refused("this tuple becomes too long")
+            raise ExpressionRefused("this tuple becomes too long")
         items = left.items + right.items if left.items is not None and right.items is not None else None
         element = left.element if left.element == right.element else (left.element or right.element)
         return Kind("sequence", length=length, element=element, items=items)
     for side in (left, right):
         if side.sort not in ("array", "int", "number"):
             hint = "write array([1, 2])" if side.sort == "sequence" else ""
-            raise Refused(f"{side.words} takes no part in arithmetic", hint)
+            raise ExpressionRefused(f"{side.words} takes no part in arithmetic", hint)
     if "array" in sorts:
         return FRESH
     if isinstance(op, ast.MatMult):
-        raise Refused("@ needs arrays on both sides")
+        raise ExpressionRefused("@ needs arrays on both sides")
     if isinstance(op, (ast.BitAnd, ast.BitOr, ast.BitXor)) and "number" in sorts:
-        raise Refused("&, | and ^ are for booleans and integers")
+        raise ExpressionRefused("&, | and ^ are for booleans and integers")
     if "number" in sorts:
         if left.known and right.known:
             return _computed(op, left.value, right.value)
@@ -185,13 +187,13 @@ def binary(left: Kind, op: ast.operator, right: Kind) -> Kind:
 
 
 def unary(op: ast.unaryop, operand: Kind) -> Kind:
-    """The kind of `op operand`; raises Refused."""
+    """The kind of `op operand`; raises ExpressionRefused."""
     if operand.sort not in ("array", "int", "number"):
-        raise Refused(f"{operand.words} takes no part in arithmetic")
+        raise ExpressionRefused(f"{operand.words} takes no part in arithmetic")
     if operand.sort == "array":
         return ARRAY if isinstance(op, ast.UAdd) else FRESH  # torch's +x is x itself
     if isinstance(op, ast.Invert):
-        raise Refused("~ is for boolean arrays")
+        raise ExpressionRefused("~ is for boolean arrays")
     if isinstance(op, ast.Not):
         return Kind("int", bits=1)
     if not operand.known:
@@ -201,19 +203,19 @@ def unary(op: ast.unaryop, operand: Kind) -> Kind:
 
 
 def subscript(base: Kind, index: Kind) -> Kind:
-    """The kind of `base[index]`; raises Refused."""
+    """The kind of `base[index]`; raises ExpressionRefused."""
     if base.sort == "array":
         return Kind("array", fresh=base.fresh)
     if base.sort != "sequence":
-        raise Refused(f"{base.words} cannot be indexed")
+        raise ExpressionRefused(f"{base.words} cannot be indexed")
     if index.sort == "slice":
         return Kind("sequence", length=base.length, element=base.element)
     if index.sort != "int":
-        raise Refused("a tuple or list is indexed by an integer or a slice")
+        raise ExpressionRefused("a tuple or list is indexed by an integer or a slice")
     if index.known and base.items is not None:
         try:
             item: Kind = base.items[index.value]
             return item
         except IndexError:
-            raise Refused(f"index {index.value} of {len(base.items)} items") from None
+            raise ExpressionRefused(f"index {index.value} of {len(base.items)} items") from None
     return base.element or ARRAY

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 
 from harness.expr.grammar import words
-from harness.expr.kinds import Kind, Refused
+from harness.expr.kinds import ExpressionRefused, Kind
 
 MAX_ELEMENTS = 1_000_000
 MAX_SIDE = 1_000
@@ -40,9 +40,11 @@ def check_call(name: str, arguments: Sequence[Kind]) -> None:
         found = _integers(kind)
         for integer in found:
             if integer > MAX_ELEMENTS:
-                raise Refused(f"{integer:,} is too big for an integer argument", "write a float where a value is meant")
+                raise ExpressionRefused(
+                    f"{integer:,} is too big for an integer argument", "write a float where a value is meant"
+                )
             if short in _SQUARE and integer > MAX_SIDE:
-                raise Refused(f"{short} of {integer:,} is too big", f"at most {MAX_SIDE:,}")
+                raise ExpressionRefused(f"{short} of {integer:,} is too big", f"at most {MAX_SIDE:,}")
         if kind.sort == "sequence" and short != "array":
             _product(short, found)
         loose.extend(found)
@@ -53,4 +55,4 @@ def check_call(name: str, arguments: Sequence[Kind]) -> None:
 def _product(name: str, integers: Sequence[int]) -> None:
     size = prod(integer for integer in integers if integer > 1)
     if size > MAX_ELEMENTS:
-        raise Refused(f"{name} of {size:,} elements is too big", f"at most {MAX_ELEMENTS:,}")
+        raise ExpressionRefused(f"{name} of {size:,} elements is too big", f"at most {MAX_ELEMENTS:,}")

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from harness.expr import limits
 from harness.expr.grammar import Text, suggest, words
-from harness.expr.kinds import ARRAY, ARRAYS, FRESH, NUMBER, OTHER, SHAPE, SIZE, Kind, Refused
+from harness.expr.kinds import ARRAY, ARRAYS, FRESH, NUMBER, OTHER, SHAPE, SIZE, ExpressionRefused, Kind
 from harness.expr.spelling import Signature, data
 from harness.expr.translate import Translator, Typed, refuse_argument
 
@@ -154,18 +154,18 @@ class Native(Translator):
             self.hidden.add(node.id)
             return ast.Name(node.id, ast.Load()), OTHER
         if node.id in ROOTS[self.family]:
-            raise Refused(f"{node.id} is a module, not a value")
+            raise ExpressionRefused(f"{node.id} is a module, not a value")
         roots = ", ".join(ROOTS[self.family])
-        raise Refused(
+        raise ExpressionRefused(
             f"there is no name {node.id}",
             suggest(node.id, [*self.locals, *ROOTS[self.family]])
             or f"a native text uses the inputs ({', '.join(self.arguments)}) and {roots}",
         )
 
-    def unknown(self, name: str) -> Refused:
+    def unknown(self, name: str) -> ExpressionRefused:
         last = name.rpartition(".")[2]
         near = [known for known in self.white.names if known.rpartition(".")[2] == last]
-        return Refused(
+        return ExpressionRefused(
             f"{name} is not on the list of allowed names",
             f"did you mean {near[0]}?" if near else suggest(name, self.white.names),
         )
@@ -181,7 +181,7 @@ class Native(Translator):
                 kind = NUMBER if name.rpartition(".")[2] in ("pi", "e", "inf", "nan", "euler_gamma") else OTHER
                 return self.require("native", name), kind
             if name in self.white.functions:
-                raise Refused(f"{dotted} is a function", f"call it: {dotted}(...)")
+                raise ExpressionRefused(f"{dotted} is a function", f"call it: {dotted}(...)")
             raise self.unknown(dotted)
         value, kind = self.expression(node.value)
         if kind.sort == "sequence" and node.attr in kind.fields:
@@ -196,7 +196,7 @@ class Native(Translator):
             allowed |= self.white.result_attributes
         if kind.sort != "array" or node.attr not in allowed:
             hint = f"call it: {node.attr}()" if node.attr in self.white.methods else ""
-            raise Refused(
+            raise ExpressionRefused(
                 f"the attribute {node.attr} is not on the list of allowed names",
                 hint or suggest(node.attr, allowed | self.white.methods),
             )
@@ -208,7 +208,7 @@ class Native(Translator):
         if isinstance(function, ast.Name):
             return self.helper(node, function)
         if not isinstance(function, ast.Attribute):
-            raise Refused("only functions that have a name can be called")
+            raise ExpressionRefused("only functions that have a name can be called")
         dotted = self.dotted(function)
         if dotted is None:
             return self.method(node, function)
@@ -229,9 +229,9 @@ class Native(Translator):
         """A call of a bare name: only a cell has any."""
         if self.cell is None or function.id not in HELPERS or function.id in self.locals:
             if function.id in self.locals:
-                raise Refused(f"{function.id} is a value here, it cannot be called")
+                raise ExpressionRefused(f"{function.id} is a value here, it cannot be called")
             root = "torch" if self.family == "torch" else "jnp"
-            raise Refused(
+            raise ExpressionRefused(
                 f"{function.id} is not part of a native text",
                 f"write {root}.{function.id}" if f"{root}.{function.id}" in self.white.functions else "",
             )
@@ -246,12 +246,14 @@ class Native(Translator):
             return at
         value, kind = self.expression(function.value)
         if kind.sort != "array":
-            raise Refused(f"there is no method {function.attr} here")
+            raise ExpressionRefused(f"there is no method {function.attr} here")
         if function.attr in self.white.inplace:
             if not kind.fresh:
-                raise Refused(f"{function.attr} would write into an input", "use it on a result: x.clone().mul_(2)")
+                raise ExpressionRefused(
+                    f"{function.attr} would write into an input", "use it on a result: x.clone().mul_(2)"
+                )
         elif function.attr not in self.white.methods:
-            raise Refused(
+            raise ExpressionRefused(
                 f"the method {function.attr} is not on the list of allowed names",
                 suggest(function.attr, self.white.methods),
             )
@@ -259,7 +261,9 @@ class Native(Translator):
         if function.attr in ("to", "astype", "type"):
             for argument in node.args:
                 if isinstance(argument, ast.Constant):
-                    raise Refused(f"{function.attr} takes a dtype here", "z.to(torch.complex128), z.astype(w.dtype)")
+                    raise ExpressionRefused(
+                        f"{function.attr} takes a dtype here", "z.to(torch.complex128), z.astype(w.dtype)"
+                    )
         self.used.add(f".{function.attr}")
         if function.attr in _PYTHON_RESULTS:
             result = SHAPE if function.attr == "size" and not node.args else SIZE
@@ -277,7 +281,7 @@ class Native(Translator):
             return None
         value, kind = self.expression(item.value.value)
         if kind.sort != "array":
-            raise Refused("only arrays have .at")
+            raise ExpressionRefused("only arrays have .at")
         index, _ = self.index(item.slice)
         arguments, keywords = self.arguments_of(node, function.attr)
         self.used.add(f".at.{function.attr}")
@@ -294,25 +298,25 @@ class Native(Translator):
             for position, argument in enumerate(node.args):
                 if isinstance(argument, ast.Starred):
                     if not (isinstance(argument.value, ast.Name) and argument.value.id == variadic):
-                        raise Refused("* is for the variadic parameter of a cell")
+                        raise ExpressionRefused("* is for the variadic parameter of a cell")
                     starred[position] = ast.Starred(ast.Name(variadic, ast.Load()), ast.Load())
                     plain.args[position] = argument.value
         positional, keywords = self.call_parts(plain)
         for keyword, (_, kind) in keywords:
             if keyword in FORBIDDEN_KEYWORDS or (keyword == "device" and kind.sort != "other"):
-                raise Refused(f"the argument {keyword}= is not allowed")
+                raise ExpressionRefused(f"the argument {keyword}= is not allowed")
             if keyword == "inplace" and not (kind.known and kind.value is False) and not _first_fresh(positional):
-                raise Refused(f"{name} would write into an input", "leave inplace out")
+                raise ExpressionRefused(f"{name} would write into an input", "leave inplace out")
         if name in _STATISTICS:
             running = [kind for _, kind in positional[1:3]] + [t[1] for k, t in keywords if k.startswith("running_")]
             if any(kind.sort != "none" for kind in running) and any(k in _UPDATES for k, _ in keywords):
-                raise Refused(f"{name} would write into its running statistics", "give None for them")
+                raise ExpressionRefused(f"{name} would write into its running statistics", "give None for them")
             if len(positional) > 5:
-                raise Refused(f"{name} is given too many arguments by position", "name them")
+                raise ExpressionRefused(f"{name} is given too many arguments by position", "name them")
         if name in _INPLACE_BY_POSITION and not _first_fresh(positional):
             for _, kind in positional[1:]:
                 if kind.known and kind.value is True:
-                    raise Refused(f"{name} would write into an input", "leave inplace out")
+                    raise ExpressionRefused(f"{name} would write into an input", "leave inplace out")
         if self.cell is None:
             limits.check_call(name, [kind for _, kind in (*positional, *(typed for _, typed in keywords))])
         built = [starred.get(position, value) for position, (value, _) in enumerate(positional)]

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.expr import kinds, limits
 from harness.expr.grammar import Text, suggest, words
-from harness.expr.kinds import ARRAY, FRESH, NUMBER, Kind, Refused
+from harness.expr.kinds import ARRAY, FRESH, NUMBER, ExpressionRefused, Kind
 from harness.expr.spelling import CONSTANTS, canonical, lookup
 from harness.expr.toolkit import numbers
 from harness.expr.translate import Translator, Typed, index_array
@@ -55,8 +55,8 @@ class Portable(Translator):
                 return self.require("constant", node.id), NUMBER
             return ast.Constant(value), kind
         if node.id in canonical():
-            raise Refused(f"{node.id} is a function", f"call it: {lookup(node.id).signature}")
-        raise Refused(
+            raise ExpressionRefused(f"{node.id} is a function", f"call it: {lookup(node.id).signature}")
+        raise ExpressionRefused(
             f"there is no name {node.id}",
             suggest(node.id, [*self.locals, *CONSTANTS, *canonical()]) or f"the inputs are {', '.join(self.arguments)}",
         )
@@ -71,7 +71,7 @@ class Portable(Translator):
             return self.invoke(node, ATTRIBUTES[node.attr], [(value, kind)], [])
         names = kind.fields if kind.sort == "sequence" else (*ATTRIBUTES, "shape", "ndim")
         hint = suggest(node.attr, names) or self._as_function(node.attr)
-        raise Refused(f"there is no attribute {node.attr} here", hint)
+        raise ExpressionRefused(f"there is no attribute {node.attr} here", hint)
 
     @staticmethod
     def _as_function(name: str) -> str:
@@ -83,14 +83,14 @@ class Portable(Translator):
         if isinstance(function, ast.Attribute):
             value, kind = self.expression(function.value)
             if kind.sort != "array" or function.attr not in METHODS:
-                raise Refused(f"there is no method {function.attr} here", self._as_function(function.attr))
+                raise ExpressionRefused(f"there is no method {function.attr} here", self._as_function(function.attr))
             if node.args or node.keywords:
-                raise Refused(f"{function.attr}() takes no arguments")
+                raise ExpressionRefused(f"{function.attr}() takes no arguments")
             return self.invoke(node, METHODS[function.attr], [(value, kind)], [])
         if not isinstance(function, ast.Name):
-            raise Refused("only functions that have a name can be called")
+            raise ExpressionRefused("only functions that have a name can be called")
         if function.id in self.locals:
-            raise Refused(f"{function.id} is a value here, it cannot be called", "rename the value")
+            raise ExpressionRefused(f"{function.id} is a value here, it cannot be called", "rename the value")
         lookup(function.id)
         positional, keywords = self.call_parts(node)
         return self.invoke(node, function.id, positional, keywords)
@@ -109,7 +109,7 @@ class Portable(Translator):
         numeric = bool(given) and all(kind.is_python_number for kind in given)
         if numeric and not spelling.group.startswith("Creation"):
             if name not in SCALAR:
-                raise Refused(f"{name} needs an array", f"write {name}(array(...))")
+                raise ExpressionRefused(f"{name} needs an array", f"write {name}(array(...))")
             if self.scalars and all(kind.known for kind in given) and not keywords:
                 value = numbers(name)(*(kind.value for kind in given))
                 return ast.Constant(value), kinds.constant(value)

@@ -10,7 +10,8 @@ from importlib import resources
 from types import MappingProxyType
 
 from harness.expr.grammar import suggest
-from harness.expr.kinds import Refused
+from harness.expr.kinds import ExpressionRefused
+from harness.model import Unsupported
 
 #: The families that have a column, in the order of the columns.
 FAMILIES = ("torch", "jax")
@@ -28,7 +29,7 @@ CONSTANTS: Mapping[str, float | None] = MappingProxyType(
 )
 
 
-class Unsupported(Exception):
+class NoSpelling(Unsupported):
     """A function has no spelling in a family, or the installed release of the framework lacks it."""
 
     def __init__(self, name: str, family: str, detail: str = "") -> None:
@@ -92,7 +93,7 @@ class Spelling:
         return next((row.cells[family] for row in self.rows if family in row.cells), None)
 
     def row(self, count: int, keywords: Sequence[str]) -> int:
-        """The index of the first row that binds at a call; raises Refused."""
+        """The index of the first row that binds at a call; raises ExpressionRefused."""
         for index, row in enumerate(self.rows):
             if row.signature.binds(count, keywords):
                 return index
@@ -100,7 +101,7 @@ class Spelling:
         known = [p for row in self.rows for p in (*row.signature.positional, *row.signature.keyword_only)]
         unknown = next((keyword for keyword in keywords if keyword not in known), None)
         problem = f"{self.name} has no parameter {unknown}" if unknown else f"{self.name} does not take {shown}"
-        raise Refused(problem, f"it is {self.signature}")
+        raise ExpressionRefused(problem, f"it is {self.signature}")
 
 
 def _signature(text: str) -> tuple[str, Signature]:
@@ -189,8 +190,8 @@ def canonical() -> Mapping[str, str]:
 
 
 def lookup(name: str) -> Spelling:
-    """The Spelling of a name or another name; raises Refused with a suggestion."""
+    """The Spelling of a name or another name; raises ExpressionRefused with a suggestion."""
     found = canonical().get(name)
     if found is None:
-        raise Refused(f"there is no portable function {name}", suggest(name, canonical()))
+        raise ExpressionRefused(f"there is no portable function {name}", suggest(name, canonical()))
     return table()[found]

@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.expr import kinds
 from harness.expr.grammar import Text
-from harness.expr.kinds import ARRAY, FRESH, SHAPE, SIZE, Kind, Refused
+from harness.expr.kinds import ARRAY, FRESH, SHAPE, SIZE, ExpressionRefused, Kind
 from harness.model import CaseError
 
 Typed = tuple[ast.expr, Kind]
@@ -128,14 +128,14 @@ class Translator(ABC):
         """Judge and rebuild one expression; `strings` admits a string constant here."""
         try:
             return self._expression(node, strings)
-        except Refused as refused:
+        except ExpressionRefused as refused:
             self.text.refuse(node, refused.problem, refused.hint)
 
     def _expression(self, node: ast.expr, strings: bool) -> Typed:
         if isinstance(node, ast.Constant):
             kind = kinds.constant(node.value)
             if kind.sort == "string" and not strings:
-                raise Refused("a string is only allowed as an argument", 'for instance fft(z, norm="ortho")')
+                raise ExpressionRefused("a string is only allowed as an argument", 'for instance fft(z, norm="ortho")')
             if isinstance(node.value, int) and node.value is not True and node.value is not False:
                 return ast.Constant(int(node.value)), kind
             return ast.Constant(node.value), kind
@@ -162,19 +162,19 @@ class Translator(ABC):
             return self.attribute(node)
         if isinstance(node, ast.Call):
             return self.call(node)
-        raise Refused(_WORDS.get(type(node), f"{type(node).__name__} is not part of the grammar"))
+        raise ExpressionRefused(_WORDS.get(type(node), f"{type(node).__name__} is not part of the grammar"))
 
     def comparison(self, node: ast.Compare) -> Typed:
         """One comparison of arrays or numbers."""
         if len(node.ops) != 1:
-            raise Refused("one comparison at a time", "(a < b) & (b < c)")
+            raise ExpressionRefused("one comparison at a time", "(a < b) & (b < c)")
         if not isinstance(node.ops[0], _COMPARISONS):
-            raise Refused("this comparison is not part of the grammar")
+            raise ExpressionRefused("this comparison is not part of the grammar")
         left, left_kind = self.expression(node.left)
         right, right_kind = self.expression(node.comparators[0])
         for kind in (left_kind, right_kind):
             if kind.sort not in ("array", "int", "number"):
-                raise Refused(f"{kind.words} cannot be compared")
+                raise ExpressionRefused(f"{kind.words} cannot be compared")
         both = left_kind.is_python_number and right_kind.is_python_number
         return ast.Compare(left, [node.ops[0]], [right]), Kind("int", bits=1) if both else FRESH
 
@@ -183,7 +183,7 @@ class Translator(ABC):
         base, kind = self.expression(node.value)
         if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
             if not (isinstance(node.value, ast.Name) and node.value.id in self.arguments):
-                raise Refused("a string index is for an argument that is a mapping of arrays")
+                raise ExpressionRefused("a string index is for an argument that is a mapping of arrays")
             return ast.Subscript(base, ast.Constant(str(node.slice.value)), ast.Load()), ARRAY
         index, index_kind = self.index(node.slice)
         return ast.Subscript(base, index, ast.Load()), kinds.subscript(kind, index_kind)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.expr import Unsupported
+from harness.expr import NoSpelling
 from harness.model import Case, CaseError
 from harness.repro.native_code import native
 from harness.verdicts import worst
@@ -200,7 +200,7 @@ def _called(case: Case, framework: str) -> list[str]:
         return []
     try:
         nodes = ast.walk(ast.parse(native(source, [i.name for i in case.inputs], framework).body))
-    except (Unsupported, CaseError, SyntaxError):
+    except (NoSpelling, CaseError, SyntaxError):
         return []
     names = []
     for node in nodes:

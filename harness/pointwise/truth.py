@@ -61,7 +61,7 @@ class Reference:
     def evaluate(self, balls: list[Any]) -> list[Any]:
         """The function at each ball; None where it cannot be decided or evaluated."""
         from harness.reference.ball_arrays import Array as Balls
-        from harness.reference.precision import Undecided, Unsupported
+        from harness.reference.precision import NotInReference, Undecided
 
         if not balls:
             return []
@@ -72,7 +72,7 @@ class Reference:
             fits = out.data.shape == data.shape
             values: list[Any] = out.balls().data.ravel().tolist() if fits else [None] * len(balls)
             return values
-        except Unsupported:
+        except NotInReference:
             return [None] * len(balls)
         except (Undecided, ArithmeticError, ValueError):
             if len(balls) == 1:

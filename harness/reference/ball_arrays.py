@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from flint import acb, arb
 
-from harness.reference.precision import Ball, Undecided, Unsupported, literal, power_of_two, state
+from harness.reference.precision import Ball, NotInReference, Undecided, literal, power_of_two, state
 
 Objects = np.ndarray[Any, np.dtype[Any]]
 ORDER = "birc"
@@ -270,14 +270,14 @@ def lift(x: Any) -> Array:
         return stack([lift(v) for v in x]) if x else Array(np.empty(0, dtype=object), "r")
     if isinstance(x, (np.ndarray, np.generic)):
         return from_numpy(np.asarray(x))
-    raise Unsupported(f"a {type(x).__name__} is not an array")
+    raise NotInReference(f"a {type(x).__name__} is not an array")
 
 
 def from_numpy(x: Objects) -> Array:
     """Exactly the numbers of a NumPy array."""
     kind = {"f": "r", "c": "c", "i": "i", "u": "i", "b": "b"}.get(x.dtype.kind)
     if kind is None:
-        raise Unsupported(f"dtype {x.dtype}")
+        raise NotInReference(f"dtype {x.dtype}")
     if kind == "c":
         flat = x.ravel()
         re, im = flat.real.astype(np.float64).tolist(), flat.imag.astype(np.float64).tolist()
@@ -531,7 +531,7 @@ def compare(test: Callable[[Ball, Ball], bool], a: Array, b: Array) -> Array:
         op = operator.lt if test is less else operator.le if test is less_equal else operator.eq
         return Array(native(op(a.data, b.data)), "b", _both_masks(a, b))
     if test is not equal and "c" in (a.kind, b.kind):
-        raise Unsupported("complex numbers have no order")
+        raise NotInReference("complex numbers have no order")
     return pairwise(test, a, b, "b")
 
 

@@ -15,7 +15,7 @@ from flint import acb, arb
 
 from harness.reference import ball_arrays as A
 from harness.reference.ball_arrays import Array, elements, lift
-from harness.reference.precision import Ball, Unsupported, midpoint, state
+from harness.reference.precision import Ball, NotInReference, midpoint, state
 from harness.reference.registry import portable, real_only, unary
 
 NAN = arb("nan")
@@ -212,7 +212,7 @@ def complex_(re: Any, im: Any) -> Array:
 def _real(a: Array) -> Array:
     a = a.balls()
     if a.kind == "c":
-        raise Unsupported("a real array is needed here, not a complex one")
+        raise NotInReference("a real array is needed here, not a complex one")
     return a
 
 

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from flint import acb
 
-from harness.expr import Unsupported
-from harness.model import Case, CaseError, Point, concrete_dtype
+from harness.model import Case, CaseError, Point, Unsupported, concrete_dtype
 from harness.reference import precision
 from harness.reference.derivative import Differences, Differential
 from harness.reference.function import Compiled, Problem
@@ -28,7 +27,7 @@ def digits(case: Case, point: Point, dtype: str, count: int = 30) -> str:
         return ""
     try:
         return "\n".join(_lines(case, source.text, point, dtype, count))
-    except (Unsupported, precision.Unsupported, CaseError, ValueError, TypeError) as missing:
+    except (Unsupported, CaseError, ValueError, TypeError) as missing:
         return f"no digits: {missing}"
     except precision.Undecided:
         return "no digits: a comparison in the function is a tie here, or nearer to one than these digits can tell"

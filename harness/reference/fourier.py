@@ -9,7 +9,7 @@ import numpy as np
 from flint import acb, arb
 
 from harness.reference.ball_arrays import Array, lift
-from harness.reference.precision import Ball, Unsupported
+from harness.reference.precision import Ball, NotInReference
 from harness.reference.reductions import lines
 from harness.reference.registry import portable
 
@@ -22,7 +22,7 @@ def _scale(n: int, norm: str | None, inverse: bool) -> Ball:
         return arb(1) if inverse else 1 / arb(n)
     if norm == "ortho":
         return arb(n).rsqrt()
-    raise Unsupported(f"norm={norm!r} of a Fourier transform")
+    raise NotInReference(f"norm={norm!r} of a Fourier transform")
 
 
 def roots(n: int) -> list[Ball]:
@@ -66,7 +66,7 @@ def ifft(x: Any, n: int | None = None, axis: int = -1, norm: str | None = None) 
 
 def _need_real(x: Array, name: str) -> Array:
     if x.kind == "c":
-        raise Unsupported(f"{name} of a complex array")
+        raise NotInReference(f"{name} of a complex array")
     return x.balls()
 
 
@@ -161,7 +161,7 @@ def _weight(k: int, n: int, norm: str | None) -> Ball:
         return arb(1)
     if norm == "ortho":
         return arb(4 * n if k == 0 else 2 * n).rsqrt()
-    raise Unsupported(f"norm={norm!r} of a cosine transform")
+    raise NotInReference(f"norm={norm!r} of a cosine transform")
 
 
 @portable("dct")

@@ -14,7 +14,7 @@ from flint import acb, acb_mat, arb, arb_mat, ctx
 
 from harness.reference import ball_arrays as A
 from harness.reference.ball_arrays import Array, Objects, lift
-from harness.reference.precision import Ball, Unsupported, power_of_two, state
+from harness.reference.precision import Ball, NotInReference, power_of_two, state
 from harness.reference.registry import portable
 
 Matrix = Any  # arb_mat or acb_mat
@@ -56,7 +56,7 @@ def batched(
     places: list[Any] = list(product(*(range(n) for n in batch)))
     results = [function(*(v[place] for v in views)) for place in places]
     if not results:
-        raise Unsupported("a linear algebra function of an empty batch")
+        raise NotInReference("a linear algebra function of an empty batch")
     outputs = []
     for k, first in enumerate(results[0]):
         kind = kinds[k] if kinds and kinds[k] != "." else widest

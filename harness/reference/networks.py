@@ -11,7 +11,7 @@ from flint import acb, arb
 from harness.reference import ball_arrays as A
 from harness.reference.ball_arrays import Array, lift
 from harness.reference.elementary import larger, log_of_sum, maximum, undefined
-from harness.reference.precision import Ball, Unsupported, literal
+from harness.reference.precision import Ball, NotInReference, literal
 from harness.reference.reductions import along, mean, part, square_modulus, sum_, var
 from harness.reference.registry import portable, unary
 from harness.reference.special import logistic, softplus
@@ -55,7 +55,7 @@ unary("selu", lambda x: literal(_SELU_SCALE) * _sided(x, lambda: x, lambda: lite
 def _real(x: Any) -> Array:
     a = lift(x).balls()
     if a.kind == "c":
-        raise Unsupported("defined for real arrays only")
+        raise NotInReference("defined for real arrays only")
     return a
 
 

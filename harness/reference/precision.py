@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from flint import acb, arb, ctx
 
+from harness.model import Unsupported
+
 Ball = Any  # arb or acb; python-flint ships no types that mypy could use
 
 
@@ -25,7 +27,7 @@ class Undecided(Exception):
     """A comparison of two balls that overlap: more precision is needed to tell."""
 
 
-class Unsupported(Exception):
+class NotInReference(Unsupported):
     """The reference cannot evaluate this; the message says what."""
 
 

@@ -13,7 +13,7 @@ from flint import acb, arb
 from harness.reference import ball_arrays as A
 from harness.reference.ball_arrays import Array, boxed, lift
 from harness.reference.elementary import larger, log_of_sum, precedes, smaller, undefined
-from harness.reference.precision import Ball, Unsupported
+from harness.reference.precision import Ball, NotInReference
 from harness.reference.registry import portable
 
 Axis = int | Sequence[int] | None
@@ -375,7 +375,7 @@ def unwrap(x: Any, axis: int = -1) -> Array:
 
     a = _number(x)
     if a.kind == "c":
-        raise Unsupported("unwrap of a complex array")
+        raise NotInReference("unwrap of a complex array")
     return lines(a, axis, rule, "r")
 
 

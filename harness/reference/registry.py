@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from harness.reference.ball_arrays import Array, elements, lift
-from harness.reference.precision import Ball, Unsupported
+from harness.reference.precision import Ball, NotInReference
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,7 +42,7 @@ def unary(
         a = lift(x).balls()
         rule = complex_ if a.kind == "c" else real
         if rule is None:
-            raise Unsupported(f"{name} of a {'complex' if a.kind == 'c' else 'real'} array")
+            raise NotInReference(f"{name} of a {'complex' if a.kind == 'c' else 'real'} array")
         return a.each(rule, gives or a.kind)
 
     function.__name__ = name
@@ -58,7 +58,7 @@ def real_only(name: str, rule: Callable[..., Ball], count: int) -> Callable[...,
         if len(arrays) != count:
             raise TypeError(f"{name} takes {count} arguments")
         if any(a.kind == "c" for a in arrays):
-            raise Unsupported(f"{name} of a complex array")
+            raise NotInReference(f"{name} of a complex array")
         return elements(rule, arrays, "r")
 
     function.__name__ = name

@@ -10,7 +10,7 @@ from flint import acb, arb
 from harness.reference import ball_arrays as A
 from harness.reference.ball_arrays import Array, elements, lift
 from harness.reference.elementary import NAN, log_of_sum, undefined
-from harness.reference.precision import Ball, Unsupported
+from harness.reference.precision import Ball, NotInReference
 from harness.reference.registry import portable, real_only, unary
 
 
@@ -70,7 +70,7 @@ def polygamma(n: Any, x: Any) -> Array:
 
     orders, a = lift(n).balls(), lift(x).balls()
     if orders.kind == "c":
-        raise Unsupported("polygamma of a complex order")
+        raise NotInReference("polygamma of a complex order")
     return elements(rule, [orders, a], a.kind)
 
 

@@ -26,7 +26,7 @@ from harness.reference.linalg import (
     to_matrix,
     unknown,
 )
-from harness.reference.precision import Ball, Unsupported, power_of_two, rounded, state
+from harness.reference.precision import Ball, NotInReference, power_of_two, rounded, state
 from harness.reference.reductions import _total, along, p_norm, square_modulus
 from harness.reference.registry import portable
 
@@ -431,7 +431,7 @@ def _matrix_norm(a: Objects, order: Any) -> Ball:
         lines = a.T if abs(order) == 1 else a
         sums = [_total([abs(x) for x in line.tolist()]) for line in lines]
         return p_norm(sums, float("inf") if order > 0 else float("-inf"))
-    raise Unsupported(f"the matrix norm of order {order!r}")
+    raise NotInReference(f"the matrix norm of order {order!r}")
 
 
 @portable("matrix_norm")

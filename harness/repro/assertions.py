@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from harness.expr import Unsupported
+from harness.expr import NoSpelling
 from harness.model import Case, Point, concrete_dtype
 from harness.repro.calls import IMPORTS, VERSION, constants
 from harness.repro.native_code import native
@@ -42,7 +42,7 @@ def failure_script(case: Case, point: Point, row: Mapping[str, Any], *, versions
         raise NoScript("inputs that are constants, mappings or laid out in a special way are not written out")
     try:
         body = native(source, [i.name for i in case.inputs], "torch")
-    except (Unsupported, ValueError) as problem:
+    except (NoSpelling, ValueError) as problem:
         raise NoScript(str(problem)) from None
     dtype = str(row["dtype"])
     arrays = {i.name: point.arrays[i.name].astype(concrete_dtype(i.kind, dtype)) for i in case.inputs}

@@ -11,7 +11,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.expr import Unsupported, table, toolkit
+from harness.expr import NoSpelling, table, toolkit
 from harness.expr.grammar import parse
 from harness.expr.portable import Portable
 from harness.model import Source
@@ -59,7 +59,7 @@ class Code:
 
 
 def native(source: Source, arguments: Sequence[str], family: str) -> Code:
-    """The body of the function on a framework. Raises Unsupported, or CaseError for a bad text."""
+    """The body of the function on a framework. Raises NoSpelling, or CaseError for a bad text."""
     if source.kind == "native":
         return Code(_returning(ast.parse(source.text.strip())))
     writer = _Writer(family)
@@ -110,7 +110,7 @@ class _Writer(ast.NodeTransformer):
         """The cell of a row with the arguments in the place of its parameters."""
         spelled = table()[name].rows[row]
         if self.family not in spelled.cells:
-            raise Unsupported(name, self.family)
+            raise NoSpelling(name, self.family)
         bound = bound_arguments(spelled.signature.text, node)
         cell = ast.parse(spelled.cells[self.family], mode="eval").body
         out = _Filled(bound).visit(cell)
@@ -197,13 +197,13 @@ class _MpWriter(_Writer):
         for keyword in node.keywords:  # a form of its own, such as gelu[approximate='none']
             name += f"[{keyword.arg}={ast.unparse(keyword.value)}]"
         if name not in _MPMATH:
-            raise Unsupported(name, "mpmath")
+            raise NoSpelling(name, "mpmath")
         text = _MPMATH[name].format(*(f"({ast.unparse(a)})" for a in node.args))
         return ast.parse(text, mode="eval").body
 
 
 def in_mpmath(text: str, arguments: Sequence[str]) -> Code:
-    """An elementwise text, or the sum of one, as a function of mpmath scalars. Raises Unsupported for anything else."""
+    """An elementwise text, or the sum of one, as a function of mpmath scalars. Raises NoSpelling for anything else."""
     whole = ast.parse(text.strip())
     last = whole.body[-1]
     summed = (isinstance(last, ast.Expr) and isinstance(last.value, ast.Call) and not last.value.keywords
@@ -213,7 +213,7 @@ def in_mpmath(text: str, arguments: Sequence[str]) -> Code:
     writer = _MpWriter("mpmath")
     body = writer.written(ast.unparse(whole), arguments)
     if "[" in body or "@" in body:
-        raise Unsupported("an array operation", "mpmath")
+        raise NoSpelling("an array operation", "mpmath")
     return Code(body, summed=summed)
 
 

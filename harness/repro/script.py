@@ -19,10 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.expr import Unsupported
-from harness.model import Case, HarnessError, Point, Source, concrete_dtype
+from harness.model import Case, HarnessError, Point, Source, Unsupported, concrete_dtype
 from harness.reference.function import Compiled
-from harness.reference.precision import Unsupported as NotInReference
 from harness.reference.solution import solve
 from harness.repro import calls
 from harness.repro.entry import Entry, chosen_entry, with_digits
@@ -62,7 +60,7 @@ def script(
     order = 2 if str(row["quantity"]) == "hessian" else 1
     try:
         solution = solve(Compiled(reference.text, case.inputs), arrays, single=_single(dtype), order=order)
-    except (Unsupported, NotInReference) as missing:
+    except Unsupported as missing:
         raise NoScript(str(missing)) from None
     try:
         entry = chosen_entry(case, row, np.asarray(returned), solution, arrays)

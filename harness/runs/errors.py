@@ -42,8 +42,10 @@ class CannotWrite(RunError):
     """The run folder cannot be written: disk full, read-only, no permission."""
 
 
-class WorkerFailed(Exception):
+class WorkerFailed(HarnessError):
     """A worker ended, or never began, and the reason; the executor turns it into rows or a TargetError."""
+
+    exit_status = 3
 
     def __init__(self, status: str, error: str, message: str) -> None:
         super().__init__(message)

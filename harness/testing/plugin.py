@@ -136,10 +136,9 @@ class CasePoint(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, Surprising):
             return str(excinfo.value)
-        from harness.model import CaseError
-        from harness.runs.errors import RunError
+        from harness.model import HarnessError
 
-        if isinstance(excinfo.value, CaseError | RunError):
+        if isinstance(excinfo.value, HarnessError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.backends.rows import MESSAGE_LENGTH, Refused, attempt, classify, scrub
+from harness.backends.rows import MESSAGE_LENGTH, ResultRefused, attempt, classify, scrub
 from harness.expr.calling import Wrong
 
 
@@ -24,7 +24,7 @@ class OutOfMemoryError(RuntimeError):
         (RuntimeError("not implemented for 'Half'"), "refused"),
         (NotImplementedError("no rule"), "refused"),
         (IndexError("Dimension out of range"), "refused"),
-        (Refused("an integer has no derivative"), "refused"),
+        (ResultRefused("an integer has no derivative"), "refused"),
         (RuntimeError('x INTERNAL ASSERT FAILED at "a.cpp":1, please report a bug to PyTorch.'), "error"),
         (AssertionError("nope"), "error"),
         (ZeroDivisionError("division"), "error"),

@@ -75,12 +75,12 @@ def test_what_is_compiled_is_right_where_it_should_be(tmp_path: Path) -> None:
 
 def test_eager_is_not_passed_off_as_compiled() -> None:
     torch = pytest.importorskip("torch")
-    from harness.backends.rows import Refused
+    from harness.backends.rows import ResultRefused
     from harness.backends.torch.modes import Compiler
 
     compiler = Compiler(torch, "compile-aot")
     hidden = torch._dynamo.disable(lambda x: x * 2)
-    with pytest.raises(Refused, match="captured nothing"):
+    with pytest.raises(ResultRefused, match="captured nothing"):
         compiler.compiled(lambda x: hidden(x))(torch.ones(2))
     assert compiler.compiled(lambda x: x * 2)(torch.ones(2)).tolist() == [2, 2]
 

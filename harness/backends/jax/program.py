@@ -18,7 +18,7 @@ import numpy as np
 from harness.backends.jax.program_cache import KeptPart, KeptProgram, Shelf
 from harness.backends.jax.transforms import TracedSite, Transforms, differentiable_outputs
 from harness.backends.loop import SECOND_ORDER, Made, pick, pick2, row
-from harness.backends.rows import Recalled, Refused, Rows, attempt, classify
+from harness.backends.rows import Recalled, ResultRefused, Rows, attempt, classify
 from harness.backends.site import Site, pair_name
 from harness.expr.calling import Function, Steady, output_names
 from harness.model import Observation, Point, Task
@@ -111,7 +111,7 @@ class Program:
         else:
             shapes, error, _ = attempt(partial(backend.jax.eval_shape, function, leaves))
             if shapes is None or error is not None:
-                self.failure = error or Refused("no value")
+                self.failure = error or ResultRefused("no value")
                 return
             site.output_shapes = [tuple(s.shape) for s in shapes]
             site.output_dtypes = [str(np.dtype(s.dtype)) for s in shapes]

@@ -11,7 +11,7 @@ import numpy as np
 from harness.backends.jax.program_cache import Shelf
 from harness.backends.jax.sweep import JaxSweep
 from harness.backends.loop import Call, PointwiseBackend
-from harness.backends.rows import Refused
+from harness.backends.rows import ResultRefused
 from harness.backends.site import Site, basis_array
 from harness.expr.calling import Wrong
 from harness.model import Point, Task
@@ -111,7 +111,7 @@ class Transforms(PointwiseBackend):
         if not isinstance(array, self.jax.Array):
             dtype = getattr(array, "dtype", None)
             if dtype is not None and dtype == self.jax.dtypes.float0:
-                raise Refused("float0: what was differentiated is an integer or a boolean")
+                raise ResultRefused("float0: what was differentiated is an integer or a boolean")
             raise Wrong(f"the API returned a {type(array).__name__}, expected an array")
         return np.asarray(array)
 

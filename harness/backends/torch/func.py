@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.backends.loop import Call
-from harness.backends.rows import Refused
+from harness.backends.rows import ResultRefused
 from harness.backends.site import Site
 from harness.backends.torch.shared import TorchBackend
 from harness.backends.torch.sweep import FuncSweep
@@ -125,7 +125,7 @@ class TorchFunc(TorchBackend):
     def absent(self, name: str) -> Callable[[], Any]:
         """A call that says that this release lacks the API."""
         def decline() -> Any:
-            raise Refused(f"this release has no {self.func.__name__}.{name}")
+            raise ResultRefused(f"this release has no {self.func.__name__}.{name}")
 
         return decline
 

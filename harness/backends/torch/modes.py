@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from harness.backends.rows import Refused
+from harness.backends.rows import ResultRefused
 
 COMPILED = {"compile-aot": "aot_eager", "compile-inductor": "inductor"}
 MODES = ("eager", "vmap", *COMPILED)
@@ -55,14 +55,16 @@ class Compiler:
         self._dynamo.reset()
 
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function under torch.compile. Calling it raises Refused where no captured graph ran."""
+        """The function under torch.compile. Calling it raises ResultRefused where no captured graph ran."""
         fast = self.torch.compile(function, backend=self._backend, dynamic=False)
 
         def call(*arguments: Any) -> Any:
             before = self._runs
             result = fast(*arguments)
             if self._runs == before:
-                raise Refused(f'torch.compile(backend="{self.name}") captured nothing of this and would run it eagerly')
+                raise ResultRefused(
+                    f'torch.compile(backend="{self.name}") captured nothing of this and would run it eagerly'
+                )
             return result
 
         return call

@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.backends.base import Device
 from harness.backends.loop import PointwiseBackend
-from harness.backends.rows import Refused, Rows
+from harness.backends.rows import ResultRefused, Rows
 from harness.backends.site import Site
 from harness.backends.torch.modes import COMPILED, MODES, Compiler, modes_of
 from harness.expr.calling import Function, Wrong
@@ -157,7 +157,7 @@ class TorchBackend(PointwiseBackend):
 
     def numpy(self, array: Any) -> Array:
         if array is None:
-            raise Refused("None: the output does not depend on this input")
+            raise ResultRefused("None: the output does not depend on this input")
         if not isinstance(array, self.torch.Tensor):
             raise Wrong(f"the API returned a {type(array).__name__}, expected a tensor")
         return np.array(array.detach().resolve_conj().resolve_neg().cpu().numpy())
