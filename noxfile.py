@@ -58,7 +58,7 @@ def bench(session: nox.Session) -> None:
 def soak(session: nox.Session) -> None:
     """200,000 observations under fire, a quarter of an hour; its figures go into results/bench.md."""
     session.install("-e", ".[pinned]")
-    session.run("python", "-m", "harness.runs.soak", "--report", "results/bench.md", *session.posargs)
+    session.run("python", "-m", "tests.bench.soak", "--report", "results/bench.md", *session.posargs)
 
 
 @nox.session
@@ -77,7 +77,7 @@ def results(session: nox.Session) -> None:
         shutil.rmtree(run, ignore_errors=True)
         session.run(*harness, "harness", "run", "--dtype", "complex128", "--dtype", "float64", "--no-compare",
                     "--output", run, external=True)
-    session.run(*harness, "harness.atlas.gallery", "results/atlas", "--made-by", "nox -s results", external=True)
+    session.run(*harness, "tests.bench.gallery", "results/atlas", "--made-by", "nox -s results", external=True)
     session.run(*harness, "harness", "report", run, "--atlas", "results/atlas", "--scripts", "20", "--title",
                 "The catalogue on the pinned set", "--output", "results/report.html", external=True)
     session.run(*harness, "harness", "findings", run, "--scripts", "results/findings", "--jobs", "2", "--output",

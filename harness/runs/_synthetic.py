@@ -1,6 +1,6 @@
 """A backend whose every row is known by formula, and which takes its worker down where the formula says so.
 
-For `harness.runs.soak` and for measuring what running itself costs: NumPy alone, no framework. The function is z**2 of
+For `tests.bench.soak` and for measuring what running itself costs: NumPy alone, no framework. The function is z**2 of
 one complex number. Case k, point p stands at z = (k mod 997 + 1)/8 + i (p + 1)/4, so every result is exact in double
 precision. Each case of the family "soak" has one step that crashes and one that hangs; where, is a hash of its name.
 """

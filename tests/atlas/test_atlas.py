@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from harness.atlas import Atlas, atlas
-from harness.atlas.gallery import FUNCTIONS, gallery
 from harness.atlas.window import Window
 from harness.cases import catalogue_path, load
 from harness.cli import main
@@ -21,6 +20,7 @@ from harness.pointwise.observe import Asking, families_of
 from harness.pointwise.subject import find
 from harness.report.html.atlas import embed, in_folder
 from harness.verdicts import VERDICT
+from tests.bench.gallery import FUNCTIONS, gallery
 
 needs_plot = pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="matplotlib is not installed")
 FRAMEWORKS = [f for f in ("torch", "jax") if importlib.util.find_spec(f) is not None]

@@ -5,7 +5,7 @@
 Parts: core (against the bare framework calls; tests/bench/core.py), workers (two against one), ray (a cluster of this
 machine against local workers), volume (a million observations compared), xla (cheaper compilation: is it safe?). By
 default every tenth case of the catalogue stands for all of it; --all takes the whole. The section about the soak is
-written by `python -m harness.runs.soak --report FILE` and left as it is. Fails nothing.
+written by `python -m tests.bench.soak --report FILE` and left as it is. Fails nothing.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def ray(args: argparse.Namespace) -> Iterator[str]:
 def volume(args: argparse.Namespace) -> Iterator[str]:
     """Comparing, over three decades of observations."""
     done = subprocess.run(
-        [sys.executable, "-m", "harness.comparison.bench"], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "tests.bench.comparison"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     lines = [line.split() for line in done.stdout.strip().splitlines()[1:]]
     yield "| observations | seconds | µs a row | rows compared | peak MiB |"

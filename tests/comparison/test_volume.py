@@ -7,8 +7,8 @@ import time
 import numpy as np
 
 from harness.comparison import compare_tables, judge
-from harness.comparison.bench import synthetic
 from harness.comparison.observations import Observations
+from tests.bench.comparison import synthetic
 
 
 def seconds(rows: int) -> float:

@@ -21,7 +21,7 @@ import harness.runs as runs
 from harness.model import CaseError
 from harness.runs import _synthetic as synthetic
 from harness.runs.ray import RayExecutor
-from harness.runs.soak import check
+from tests.bench.soak import check
 from tests.runs.conftest import make_case
 
 SAME = ("header.json", "catalogue.json", "observations.parquet", "closed.json")

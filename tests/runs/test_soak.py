@@ -13,7 +13,7 @@ import harness.runs as runs
 from harness.backends.base import Step
 from harness.model import Observation, Task
 from harness.runs import _synthetic as synthetic
-from harness.runs.soak import check, sentences, soak, write_section
+from tests.bench.soak import check, sentences, soak, write_section
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the soak watches processes in /proc")
 

@@ -52,7 +52,7 @@ def embed(
 
 
 def in_folder(folder: str | Path) -> list[Figure]:
-    """The figures of a folder that harness.atlas.gallery filled, those in which a framework is wrong first; of any
+    """The figures of a folder that tests.bench.gallery filled, those in which a framework is wrong first; of any
     other folder its PNG files by name. Raises OSError, and ValueError for a folder without figures.
     """
     root = Path(folder)

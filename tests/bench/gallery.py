@@ -1,6 +1,6 @@
 """The committed atlas: one picture for each of a list of functions, and a page that names them.
 
-    python -m harness.atlas.gallery FOLDER [--made-by COMMAND] [--size N]
+    python -m tests.bench.gallery FOLDER [--made-by COMMAND] [--size N]
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _cell(text: str) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The gallery from the command line. Returns 1 where a function could not be drawn."""
-    parser = argparse.ArgumentParser(prog="python -m harness.atlas.gallery", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.gallery", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("folder", metavar="FOLDER")
     parser.add_argument("--made-by", metavar="COMMAND", default="", help="the command that README.md names")
     parser.add_argument("--size", type=int, default=512, metavar="N", help="samples in each direction (default: 512)")

@@ -1,6 +1,6 @@
 """How long comparing takes: a synthetic run of any number of observations, and the curve over three decades.
 
-    python -m harness.comparison.bench [ROWS ...]
+    python -m tests.bench.comparison [ROWS ...]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A long run under fire: crashes, hangs, and `kill -9` of workers and of the coordinator; then every row is checked.
 
-    python -m harness.runs.soak [--observations N] [--jobs N] [--kills N] [--coordinators N] [--folder DIR]
+    python -m tests.bench.soak [--observations N] [--jobs N] [--kills N] [--coordinators N] [--folder DIR]
 
 The plan is synthetic (harness.runs._synthetic): 100 observations a task, of which one crashes its worker and one hangs
 until the time limit. What each row must be is known by formula. Linux (it reads /proc).
@@ -77,7 +77,7 @@ def soak(
         [(dice.uniform(0.03, 0.95), "worker") for _ in range(kills)]
         + [(dice.uniform(0.1, 0.9), "coordinator") for _ in range(coordinators)]
     )
-    command = [sys.executable, "-m", "harness.runs.soak", "--coordinate", str(folder), str(tasks), str(jobs),
+    command = [sys.executable, "-m", "tests.bench.soak", "--coordinate", str(folder), str(tasks), str(jobs),
                str(seconds)]
     began = time.monotonic()
     log = tempfile.TemporaryFile()  # noqa: SIM115
@@ -257,7 +257,7 @@ def write_section(path: Path, lines: Sequence[str]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Status 0 where everything is as it must be, 1 elsewhere."""
-    parser = argparse.ArgumentParser(prog="python -m harness.runs.soak", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.soak", description=__doc__)
     parser.add_argument("--observations", type=int, default=200_000)
     parser.add_argument("--jobs", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=0.7, help="time limit that every hang reaches")

@@ -1,4 +1,4 @@
-"""How long an audit of a large model takes, and how much memory: `python -m harness.audit.bench [MILLIONS]`.
+"""How long an audit of a large model takes, and how much memory: `python -m tests.bench.audit [MILLIONS]`.
 
 A complex network of the given number of millions of parameters (default 10) in single precision, its port, and random
 numbers for both; the bound of the project is 2 minutes and 4 GiB, all processes together, on 2 cores.
