@@ -91,15 +91,16 @@ class Rows:
     """Makes the observations of one task."""
 
     def __init__(self, task: Task) -> None:
-        self._head = (task.case, task.dtype, task.backend, task.device, task.mode)
+        self._head = {"case": task.case, "dtype": task.dtype, "backend": task.backend, "device": task.device,
+                      "mode": task.mode}
 
     def ok(
         self, point: str, api: str, quantity: str, input: str, output: str, data: Array, seconds: float = 0.0
     ) -> Observation:
         """A result; `data` is kept as it is, and must not share memory with anything that changes later."""
-        case, dtype, backend, device, mode = self._head
         return Observation(
-            case, point, dtype, backend, device, mode, api, quantity, input, output, "ok", data, "", "", seconds
+            **self._head, point=point, api=api, quantity=quantity, input=input, output=output, status="ok", data=data,
+            seconds=seconds,
         )
 
     def failed(
@@ -114,10 +115,9 @@ class Rows:
         seconds: float = 0.0,
     ) -> Observation:
         """A row without data."""
-        case, dtype, backend, device, mode = self._head
         return Observation(
-            case, point, dtype, backend, device, mode, api, quantity, input, output, status, None, error, message,
-            seconds,
+            **self._head, point=point, api=api, quantity=quantity, input=input, output=output, status=status,
+            error=error, message=message, seconds=seconds,
         )
 
     def value_failed(self, task: Task, point: str, error: BaseException, seconds: float = 0.0) -> list[Observation]:

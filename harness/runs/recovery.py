@@ -139,7 +139,8 @@ class Ledger:
     def _row(self, point: str, api: str, quantity: str, status: str, error: str, message: str) -> Observation:
         t = self.task
         return Observation(
-            t.case, point, t.dtype, t.backend, t.device, t.mode, api, quantity, "", "", status, None, error, message
+            case=t.case, point=point, dtype=t.dtype, backend=t.backend, device=t.device, mode=t.mode, api=api,
+            quantity=quantity, input="", output="", status=status, error=error, message=message,
         )
 
     def _record(self, rows: Iterable[Observation]) -> bytes:
