@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -103,6 +105,11 @@ def _load(state: State, sources: Mapping[str, Sequence[Any]]) -> None:
         "precision": options.precision, "constant": list(options.constant), "seed": options.seed,
     })
     state.loaded = {side: loaded(replies[side]) for side in SIDES}
+    names = sorted({leaf.name for side in SIDES for leaf in state.loaded[side].leaves})
+    for glob in options.constant:
+        if not any(fnmatchcase(name, glob) for name in names):
+            close = get_close_matches(glob, names, n=3) or names[:8]
+            raise AuditError(f"no input matches {glob!r}, which is to be constant; near: {', '.join(close)}")
     state.matching = link(state.loaded["torch"].leaves, state.loaded["jax"].leaves, options.mapping)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from difflib import get_close_matches
 
 from harness.cli.options import add_expect, add_format, emit, stated
-from harness.verdicts import AXES
+from harness.verdicts import AXES, VERDICTS
 
 COLUMNS = (
     "verdict",
@@ -38,7 +39,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     from harness.api import compare
+    from harness.cli.dispatch import UsageError
 
+    for word in args.verdict or ():
+        if word not in VERDICTS:
+            close = get_close_matches(word, VERDICTS, n=3) or VERDICTS
+            raise UsageError(f"there is no verdict {word!r}; near: {', '.join(close)}")
     frame = compare(args.runs, axis=args.axis, select=args.select, expect=stated(args))
     surprising = bool(frame["surprising"].any())
     for column, wanted in (("verdict", args.verdict), ("quantity", args.quantity)):

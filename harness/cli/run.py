@@ -68,7 +68,7 @@ def execute(args: argparse.Namespace) -> int:
         pythons[backend] = path
     settings = read_settings()
     paths, allow = catalogue_paths(args)
-    jobs = args.jobs or settings.jobs
+    jobs = settings.jobs if args.jobs is None else args.jobs
     apis = None if not args.api else () if args.api == ["none"] else tuple(args.api)
     made = run(
         paths, backends=args.backend or list(settings.backends) or None, devices=args.device, modes=args.mode,

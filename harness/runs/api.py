@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 
 from harness import backends as registry
 from harness.backends.base import Backend
-from harness.model import Case, CaseError, Task
-from harness.runs.errors import NotARun, RunError
+from harness.model import PRECISION, Case, CaseError, Task
+from harness.runs.errors import NotARun, RunError, TargetError
 from harness.runs.execution import Executor, execute
 from harness.runs.local import LocalExecutor
 from harness.runs.planning import Target, own_python, plan, plan_digest
@@ -60,8 +61,16 @@ def run(
     Raises CaseError and RunError. Targets that cannot be run are in `failed_targets` of the result, unless there is
     no other.
     """
+    backends, devices, modes, dtypes, apis = map(as_words, (backends, devices, modes, dtypes, apis))
+    _positive(jobs=jobs, seconds=seconds, memory=memory)
+    if resume and output is not None and not Path(output, "header.json").exists():
+        raise NotARun(f"there is no run in {output} to continue: --resume completes what was begun")
     found = Selection(select).chosen(_cases(cases, allow))
     targets, absent = _targets(backends, devices, modes, python or {}, reference)
+    classes = [registry.load(target.spec or target.backend) for target in targets]
+    native = [api.name for cls in classes for api in cls.apis]
+    _known("API", apis if native else None, [*native, "all"])
+    _known("dtype", dtypes, list(PRECISION))
     path = (os.getcwd(),) if allow else ()
     tasks = plan(found, targets, dtypes=dtypes, apis=apis, seconds=seconds, modules=allow, path=path)
     if not tasks:
@@ -78,6 +87,25 @@ def run(
         absent=absent,
         reuse=_store(reuse),
     )
+
+
+def as_words(asked: Sequence[str] | str | None) -> Sequence[str] | None:
+    """A single word where several may be given is one of them, not its letters."""
+    return [asked] if isinstance(asked, str) else asked
+
+
+def _positive(**numbers: float | None) -> None:
+    for name, number in numbers.items():
+        if number is not None and not 0 < number < float("inf"):
+            raise CaseError(f"{name} is {number:g}", None, "a number above 0")
+
+
+def _known(what: str, words: Sequence[str] | None, known: Sequence[str]) -> None:
+    """Raises CaseError for a word that no target knows: it would leave nothing to observe."""
+    for word in words or ():
+        if word not in known:
+            close = get_close_matches(word, known, n=3) or list(dict.fromkeys(known))[:8]
+            raise CaseError(f"no backend here has the {what} {word!r}", None, f"near: {', '.join(close)}")
 
 
 def _executor(asked: Executor | str | None, jobs: int | None, memory: float | None) -> Executor:
@@ -138,6 +166,7 @@ def _targets(
         classes.setdefault("reference", registry.load("reference"))
     elif not reference and not (asked and "reference" in asked):
         classes.pop("reference", None)
+    _known("mode", modes, [mode for cls in classes.values() for mode in cls.modes])
     for spec in python:
         if spec not in classes:
             raise CaseError(f"an interpreter is given for {spec!r}, which is not among the backends", None,
@@ -156,6 +185,10 @@ def _targets(
                 for device in _devices(cls, devices):
                     targets.append(Target(cls.name, device, mode, spec, environment, cls.family))
     _unambiguous(targets)
+    if asked is None and not any(target.family != "reference" for target in targets):
+        why = "; ".join(f"{name}: {why}" for name, why in absent.items()) or "none is installed"
+        raise TargetError(f"there is no framework to observe here ({why}): pip install wirtinger-harness[torch] or "
+                          "wirtinger-harness[jax], or name another interpreter with --python BACKEND=PATH")
     if not targets:
         reasons = "; ".join(f"{name}: {why}" for name, why in absent.items())
         raise RunError(f"there is no backend to run ({reasons or 'none is installed'})")
