@@ -56,7 +56,8 @@ def _differences(audit: Audit) -> list[str]:
     groups: dict[tuple[str, str], list[ParameterRow]] = {}
     for r in audit.rows:
         if r.verdict not in HARMLESS:
-            groups.setdefault((r.verdict, "" if r.verdict in ("mismatch", "conjugate") else r.note), []).append(r)
+            plain = r.verdict == "conjugate" or (r.verdict == "mismatch" and not r.word)
+            groups.setdefault((r.verdict, "" if plain else r.note), []).append(r)
     words = {
         "conjugate": "still conjugated once the conventions are removed", "sign": "negated on one side",
         "factor": "a constant multiple on one side", "part": "half of the gradient is lost on one side",
@@ -68,7 +69,8 @@ def _differences(audit: Audit) -> list[str]:
         blame = f" By finite differences the {next(iter(who))} side is wrong." if len(who) == 1 else ""
         if who == {"both"}:
             blame = " By finite differences both sides are wrong."
-        out.append(f"{few}: {words.get(verdict, verdict)}{f' ({note})' if note else ''}.{blame}")
+        what = note if verdict == "mismatch" and note else words.get(verdict, verdict)
+        out.append(f"{few}: {what}{f' ({note})' if note and note != what else ''}.{blame}")
     if len(groups) > 6:
         out.append(f"and {len(groups) - 6} more kinds of difference")
     for side in ("torch", "jax"):

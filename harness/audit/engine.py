@@ -16,10 +16,10 @@ from harness.audit.answer import Audit
 from harness.audit.faults import AuditError, SideFault
 from harness.audit.judging import judge_gradient, largest
 from harness.audit.mapping import link
-from harness.audit.patterns import relate
 from harness.audit.result import ParameterRow, ValueRow
 from harness.audit.sides import Channel, evaluated, loaded
 from harness.audit.state import SIDES, Faults, Options, State
+from harness.comparison.arrays import relation, words
 from harness.comparison.tolerance import Tolerances, tolerances
 from harness.model import Tolerance
 from harness.report.text import number
@@ -219,11 +219,12 @@ def _values(state: State) -> tuple[ValueRow, ...]:
     for (name, a), (_, b) in pairs:
         found = judge_gradient(a, b, state.tol, atol=state.options.atol, raw_sign=1)
         verdict = found.verdict if found.verdict in ("agree", "precision", "nonfinite") else "value"
-        pattern = relate(a, b, state.tol.coarse) if verdict == "value" else None
+        pattern = relation(a, b, tolerance=state.tol.coarse) if verdict == "value" else None
         rows.append(ValueRow(
             name, a.shape, _shown(a), _shown(b), verdict, found.max_abs, found.max_rel,
-            pattern.sentence if pattern else "",
-            pattern.word if pattern else "equal", pattern.factor if pattern else float("nan"),
+            words(pattern, "torch", "JAX") if pattern and pattern.word not in ("none", "equal") else "",
+            pattern.word if pattern else "equal",
+            float(pattern.factor.real) if pattern and pattern.word == "factor" else float("nan"),
         ))
     return tuple(rows)
 
@@ -252,6 +253,6 @@ def _rows(state: State) -> tuple[ParameterRow, ...]:
         dtype = str(a.dtype) if a.dtype == b.dtype else f"{a.dtype}/{b.dtype}"
         rows.append(ParameterRow(
             x.torch, x.jax, a.shape, dtype, x.turned, found.verdict, found.relation, found.factor, found.max_abs,
-            found.max_rel, found.blind, note.rstrip("; "), max(largest(left), largest(right)),
+            found.max_rel, found.blind, note.rstrip("; "), max(largest(left), largest(right)), word=found.word,
         ))
     return tuple(rows)

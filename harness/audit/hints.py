@@ -8,9 +8,9 @@ import numpy as np
 
 from harness.audit.answer import Audit
 from harness.audit.judging import largest
-from harness.audit.patterns import relate
 from harness.audit.result import HARMLESS
 from harness.audit.state import State, transformed
+from harness.comparison.arrays import ratio_text, relation
 
 #: Inputs that are turned and tried, each for one evaluation of the JAX side.
 TRIALS = 24
@@ -35,13 +35,13 @@ def _constant_factor(audit: Audit) -> list[str]:
     if max(factors) - min(factors) > 1e-3 * abs(factors[0]):
         return []
     c = factors[0]
-    shown = f"{c:.6g}" if abs(c) >= 1 else f"1/{1 / c:.6g}"
+    shown = ratio_text(c) if abs(c) >= 1 else f"1/{ratio_text(1 / c)}"
     side = "torch" if abs(c) > 1 else "jax"
     whole = all(r.verdict == "factor" or "sign" in r.blind for r in audit.rows)
     values = [v for v in audit.values if v.word == "factor" and abs(v.factor / c - 1) < 1e-3]
     if whole and values:
-        return [f"A factor {c if abs(c) >= 1 else 1 / c:.6g} in the loss of the {side} side: the value and every "
-                "gradient carry it."]
+        return [f"A factor {ratio_text(c if abs(c) >= 1 else 1 / c)} in the loss of the {side} side: the value and "
+                "every gradient carry it."]
     if whole:
         return [
             f"Every gradient of torch is {shown} times JAX's, and the values agree: a factor in the gradient alone."
@@ -67,7 +67,8 @@ def _turned(state: State, audit: Audit) -> list[str]:
         got = transformed(state, "jax", {x.jax: what})
         if got is None or len(got) != len(wanted):
             continue
-        if all(relate(a, b, state.tol.coarse).word == "equal" for a, b in zip(wanted, got.values(), strict=True)):
+        pairs = zip(wanted, got.values(), strict=True)
+        if all(relation(a, b, tolerance=state.tol.coarse).word == "equal" for a, b in pairs):
             name = x.torch if x.jax == x.torch else f"{x.torch} ~ {x.jax}"
             done = f"jnp.swapaxes({x.jax}, -1, -2)" if what == "transpose" else f"jnp.conj({x.jax})"
             out.append(f"{name}: {words}. With {done} on the JAX side the values agree.")

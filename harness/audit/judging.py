@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.comparison.arrays import relation, words
 from harness.comparison.batch import judge_batch
 from harness.comparison.tolerance import Tolerances
 from harness.comparison.value_kinds import Form
@@ -35,6 +36,7 @@ class Finding:
     max_rel: float
     blind: str
     note: str
+    word: str = ""  # how the two are related once the conventions are removed, where the verdict does not say it
 
 
 def largest(array: Array | None) -> float:
@@ -79,9 +81,9 @@ def judge_gradient(
     top = max(largest(a), largest(b))
     noise = _NOISE * tol.eps * whole
     if top <= noise:  # not a derivative but what rounding left of one that is zero
-        relation = "equal" if raw_sign == 1 or not is_complex else "none"
+        raw = "equal" if raw_sign == 1 or not is_complex else "none"
         hidden = "conjugation+sign+factor" if is_complex else "sign+factor"
-        return Finding("agree", relation, np.nan, top, 0.0, hidden, "zero, to rounding of the other gradients")
+        return Finding("agree", raw, np.nan, top, 0.0, hidden, "zero, to rounding of the other gradients")
     floor = max(top, tol.coarse * whole)
     max_abs, imaginary, bad = 0.0, 0.0, []
     patterned = True
@@ -97,31 +99,49 @@ def judge_gradient(
         wrong = np.flatnonzero(~same | (finite & (delta > max(tol.fine * floor, atol, noise, tol.tiny))))
         bad.append(wrong + k * _CHUNK)
     blind = _blind(is_complex, top, imaginary, tol)
-    relation = "equal" if raw_sign == 1 or not is_complex or imaginary <= tol.coarse * top else "conjugate"
+    raw = "equal" if raw_sign == 1 or not is_complex or imaginary <= tol.coarse * top else "conjugate"
     max_rel = max_abs / floor if floor else 0.0
     where = np.concatenate(bad)
     if not where.size:
         if is_complex and np.iscomplexobj(a) != np.iscomplexobj(b):
             note = "one side is real, and the imaginary part that it lacks is zero here"
-        return Finding("agree", relation, np.nan, max_abs, max_rel, blind, note)
+        return Finding("agree", raw, np.nan, max_abs, max_rel, blind, note)
     judged = _explain(a, b, where, tol, floor, is_complex)
     if judged[0] == "agree":
         judged = ("precision", np.nan, judged[2])
-    if judged[0] == "mismatch" and a.ndim >= 2 and np.swapaxes(b, -1, -2).shape == a.shape:
-        for word, other in (("transposed", np.swapaxes(b, -1, -2)), ("adjoint", np.conj(np.swapaxes(b, -1, -2)))):
-            if _within(a, other, tol.coarse * floor):
-                judged = ("mismatch", np.nan, f"torch's is JAX's, {word}")
-                relation = word
-                break
-    verdict, factor, said = judged
-    if verdict != "precision" and relation not in ("transposed", "adjoint"):
-        relation = _raw_relation(verdict, a, b, tol, floor, raw_sign, is_complex)
+    verdict, factor, said, word = _related(judged, a, b, where, tol)
+    if word in ("transposed", "adjoint"):
+        raw = word
+    elif verdict != "precision":
+        raw = _raw_relation(verdict, a, b, tol, floor, raw_sign, is_complex)
     share = (
         ""
         if where.size == a.size or verdict in ("precision", "mismatch")
         else f"in {where.size:,} of {a.size:,} entries"
     )
-    return Finding(verdict, relation, factor, max_abs, max_rel, blind, "; ".join(x for x in (note, said, share) if x))
+    said = "; ".join(x for x in (note, said, share) if x)
+    return Finding(verdict, raw, factor, max_abs, max_rel, blind, said, word)
+
+
+def _related(
+    judged: tuple[str, float, str], a: Array, b: Array, where: Array, tol: Tolerances
+) -> tuple[str, float, str, str]:
+    """(verdict, factor, note, word): the words of `comparison.arrays`, which the values and taps of the screen use."""
+    verdict, factor, said = judged
+    if verdict not in ("mismatch", "factor"):
+        return verdict, factor, said, ""
+    picked = where if where.size <= SAMPLE else where[np.linspace(0, where.size - 1, SAMPLE).astype(np.int64)]
+    found = relation(a.reshape(-1)[picked], b.reshape(-1)[picked], tolerance=tol.coarse)
+    if found.word in ("factor", "zero", "negated", "conjugate"):
+        verdict = {"negated": "sign"}.get(found.word, found.word)
+        return verdict, found.factor.real if found.word == "factor" else np.nan, words(found, "torch", "JAX"), ""
+    if verdict == "factor":
+        return verdict, factor, said, ""
+    if a.size <= SAMPLE:
+        found = relation(a, b, tolerance=tol.coarse)
+    if found.word in ("none", "shape", "equal"):
+        return verdict, factor, said, ""
+    return verdict, np.nan, words(found, "torch", "JAX"), found.word
 
 
 def _same_pattern(x: Array, y: Array) -> Array:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.comparison.arrays import ratio_text
 from harness.report import text as plain_text
 from harness.report.verdict_style import style
 from harness.verdicts import severity
@@ -115,7 +116,7 @@ def _parameters(audit: Findings, size: int, colour: bool) -> str:
     for r in shown:
         looks = style(r.verdict, r.relation)
         shape = "x".join(map(str, r.shape)) or "scalar"
-        factor = f" {r.factor:.4g}" if not math.isnan(r.factor) else ""
+        factor = f" {ratio_text(r.factor)}" if not math.isnan(r.factor) else ""
         cells.append([f"{looks.symbol} {r.verdict}{factor}", r.name, shape, _short(r.dtype), r.relation,
                       f"{r.max_abs:.1e}", f"{r.max_rel:.1e}", r.blind, r.culprit])
     header = ["verdict", "parameter", "shape", "dtype", "raw", "max abs", "max rel", "blind", "wrong"]

@@ -51,6 +51,7 @@ class ParameterRow:
     size: float = 0.0
     culprit: str = ""
     evidence: str = ""
+    word: str = ""  # of a mismatch: how the two are related once the conventions are removed, if anyhow
 
     @property
     def name(self) -> str:

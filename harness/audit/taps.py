@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.comparison.arrays import Related, in_layout, related, words
+from harness.comparison.arrays import Relation, in_layout, relation, words
 from harness.tapping import Tapped
 
 #: What a comparison at one tap may say.
@@ -100,30 +100,30 @@ def _compared(left: Tapped, right: Tapped, sides: tuple[str, str], rtol: float |
     if left.value is None or right.value is None:
         notes = [f"{side}: {t.note}" for side, t in zip(sides, (left, right), strict=True) if t.value is None]
         return At(left.name, UNKNOWN, "; ".join(notes))
-    value = related(left.value, right.value, rtol=rtol, values=True)
+    value = relation(left.value, right.value, tolerance=rtol)
     said = "" if value.same and not value.axes else words(value, *sides)
-    if value.relation == "shape":
+    if value.word == "shape":
         said = f"the shapes differ: {_shape(left)} and {_shape(right)}"
-    state, clause, relation = _gradient(left, right, sides, value, rtol)
-    return At(left.name, SAME if value.same else DIFFERENT, said, value.relation, state, clause, relation, "",
+    state, clause, word = _gradient(left, right, sides, value, rtol)
+    return At(left.name, SAME if value.same else DIFFERENT, said, value.word, state, clause, word, "",
               -1 if value.same else value.where)
 
 
 def _gradient(
-    left: Tapped, right: Tapped, sides: tuple[str, str], value: Related, rtol: float | None
+    left: Tapped, right: Tapped, sides: tuple[str, str], value: Relation, rtol: float | None
 ) -> tuple[str, str, str]:
     """(state, words, relation) of the gradients at one tap."""
     if left.gradient is not None and right.gradient is not None:
         theirs = right.gradient
-        if value.relation != "shape":
+        if value.word != "shape":
             theirs = in_layout(theirs, value.axes, left.gradient.shape)
-        found = related(left.gradient, theirs, rtol=rtol)
-        if found.relation == "shape":
+        found = relation(left.gradient, theirs, tolerance=rtol)
+        if found.word == "shape":
             return DIFFERENT, "the shapes differ", "shape"
         said = "" if found.same and not found.axes else words(found, *sides)
         # In the layout of the values there is nothing left to turn: a gradient that needs it is a different one.
         same = found.same and not found.axes
-        return (SAME if same else DIFFERENT), said, "equal" if same else found.relation.replace("equal", "transposed")
+        return (SAME if same else DIFFERENT), said, found.word
     have = [side for side, t in zip(sides, (left, right), strict=True) if t.gradient is not None]
     if not have:
         return UNKNOWN, left.note or right.note, ""

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from harness.audit import compare_gradients
-from harness.audit.patterns import relate
+from harness.comparison.arrays import relation
 from harness.differences import difference
 from tests.audit.conftest import ROOT
 
@@ -133,13 +133,13 @@ def test_differences_know_their_error() -> None:
     ("torch", "jax", "word"),
     [(Z, Z, "equal"), (Z, Z.conj(), "conjugate"), (2 * Z, Z, "factor"), (Z, Z.real, "real-part"),
      (abs(A), A**2, "square"),
-     (abs(Z) ** 2, abs(Z), "root"), (Z, abs(Z), "modulus"), (Z, -Z, "negated"),
+     (abs(Z) ** 2, abs(Z), "square"), (Z, abs(Z), "modulus"), (Z, -Z, "negated"),
      (Z.reshape(8, 5), Z.reshape(8, 5).T, "transposed"),
      (Z[:36].reshape(6, 6), Z[:36].reshape(6, 6).T.conj(), "adjoint"), (np.array(1.3), np.array(1.7), "none"),
-     (np.array(3.0), np.array(1.5), "factor"), (Z, Z[::-1], "none")],
+     (np.array(3.0), np.array(1.5), "factor"), (Z, Z[::-1], "permutation")],
 )
 def test_patterns_of_values(torch: Any, jax: Any, word: str) -> None:
-    assert relate(torch, jax, 1e-8).word == word
+    assert relation(torch, jax, tolerance=1e-8).word == word
 
 
 def test_the_command_prints_the_answer_and_ends_with_its_status(tmp_path: Path, numbers: Path) -> None:

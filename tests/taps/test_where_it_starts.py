@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 
 from harness.audit.taps import table, where_it_starts
-from harness.comparison.arrays import related, words
+from harness.comparison.arrays import relation, words
 from harness.tapping import Tapped
 
 Z = np.random.default_rng(0).standard_normal((3, 4)) + 1j * np.random.default_rng(1).standard_normal((3, 4))
 
 
 @pytest.mark.parametrize(
-    ("left", "right", "relation", "axes"),
+    ("left", "right", "word", "axes"),
     [
         (Z, Z, "equal", ()),
-        (Z, Z.T, "equal", (1, 0)),
+        (Z, Z.T, "transposed", (1, 0)),
         (Z, Z.conj(), "conjugate", ()),
-        (Z, Z.conj().T, "conjugate", (1, 0)),
+        (Z, Z.conj().T, "adjoint", (1, 0)),
         (Z, -Z, "negated", ()),
         (Z, -Z.conj(), "negated-conjugate", ()),
         (2 * Z, Z, "factor", ()),
@@ -38,16 +38,16 @@ Z = np.random.default_rng(0).standard_normal((3, 4)) + 1j * np.random.default_rn
         (Z.astype(np.complex64), Z, "equal", ()),
     ],
 )
-def test_relations(left: np.ndarray, right: np.ndarray, relation: str, axes: tuple[int, ...]) -> None:
-    found = related(left, right, values=True)
-    assert (found.relation, found.axes) == (relation, axes)
+def test_relations(left: np.ndarray, right: np.ndarray, word: str, axes: tuple[int, ...]) -> None:
+    found = relation(left, right)
+    assert (found.word, found.axes) == (word, axes)
     assert words(found, "torch", "jax")
 
 
 def test_factors_and_sides() -> None:
-    assert related(2 * Z, Z).factor == pytest.approx(2)
-    assert related(np.abs(Z), np.abs(Z) ** 2, values=True).side == "right"
-    assert related(Z, Z.real).side == "right" and related(Z.real, Z).side == "left"
+    assert relation(2 * Z, Z).factor == pytest.approx(2)
+    assert relation(np.abs(Z), np.abs(Z) ** 2).side == "right"
+    assert relation(Z, Z.real).side == "right" and relation(Z.real, Z).side == "left"
 
 
 def taps(**pairs: tuple[np.ndarray, np.ndarray | None]) -> list[Tapped]:
