@@ -22,7 +22,7 @@ class NothingSelected(CaseError):
 
 
 class Selection:
-    """Some globs; none at all select everything. A single string is one glob."""
+    """Some globs, or None for everything. A single string is one glob."""
 
     def __init__(self, globs: Sequence[str] | str | None) -> None:
         if globs is not None and not isinstance(globs, str):
@@ -54,6 +54,8 @@ class Selection:
     def demand(self, cases: Iterable[Case], where: str = "") -> None:
         """Raises NothingSelected where a glob selects none of the cases. where: " in RUN", for the sentence."""
         known = list(cases)
+        if not self.everything and not self.globs:
+            raise NothingSelected(f"an empty selection selects nothing{where}", None, "None selects everything")
         for glob in self.unmatched(known):
             raise NothingSelected(f"no case matches {glob!r}{where}", None, _near(glob, known))
 

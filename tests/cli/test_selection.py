@@ -73,3 +73,8 @@ def test_a_text_is_one_glob_and_the_rule_is_one() -> None:
     assert selection.matches("square", "*") and not selection.matches("root", "*")
     assert Selection("elementwise/*").matches("square", "zero", "elementwise")
     assert Selection(None).matches("square", "zero") and not Selection("s").matches("square", "zero")
+
+
+def test_an_empty_list_is_not_everything(files: Path) -> None:
+    with pytest.raises(NothingSelected, match="selects nothing"):
+        api.compare(files / "run", select=[])
