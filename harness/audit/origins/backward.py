@@ -1,0 +1,311 @@
+"""Where cotangents part although values agree: back from the loss, over values that both sides have.
+
+A step's own cotangent predicts how the loss changes with its value; finite differences of the loss say how it does. The
+first value, from the loss back, at which a side's prediction fails and the other's does not, stands before the mistake.
+Which of the steps that use it is to blame is measured too: with one of them held at its value, the loss changes by that
+much less, and what the cotangent lacks is that, or a multiple of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from harness.audit.origins.forward import Cut, Scene
+from harness.audit.origins.layout import Layout, candidates, close, find
+from harness.audit.origins.program import Program
+from harness.wirtinger import Array
+
+SIDES = ("torch", "jax")
+#: Evaluations of either side that may be spent.
+EVALUATIONS = 600
+_MOST = 24
+_DIRECTIONS = 2
+
+
+@dataclass
+class Part:
+    """One mistake of a derivative. wrong: sides whose cotangent is not the derivative of their own loss there.
+
+    torch, jax: the step before whose parents' cotangents part; factor: what the step passes on of its true share
+    (0: nothing; NaN: no multiple of it); before: the value whose cotangents differ, on both sides.
+    """
+
+    torch: Any
+    jax: Any
+    wrong: tuple[str, ...]
+    factor: float
+    before: tuple[Any, Any]
+    predicted: Mapping[str, float]
+    measured: Mapping[str, float]
+    again: list[tuple[int, ...]] = field(default_factory=list)
+
+
+class Walk:
+    """The search of gradient origins. cuts: mistakes of values, which are put right where that is possible."""
+
+    def __init__(self, torch: Program, jax: Program, scenes: Sequence[Scene], cuts: Sequence[Cut],
+                 replaced: Sequence[Mapping[int, Array]], single: bool, self_consistent: bool) -> None:
+        self.programs = {"torch": torch, "jax": jax}
+        self.scenes, self.cuts, self.replaced = scenes, cuts, replaced
+        self.single, self.quiet = single, self_consistent
+        self.blocks: dict[str, list[tuple[int, float]]] = {side: [] for side in SIDES}
+        self.spent = 0
+
+    @property
+    def tolerance(self) -> float:
+        return 3e-2 if self.single else 1e-5
+
+    def parts(self) -> list[Part]:
+        """All mistakes of derivatives, the one nearest to the loss first."""
+        out: list[Part] = []
+        seen: dict[tuple[Any, ...], Part] = {}
+        for t, members, k in self._classes():
+            if self.spent > EVALUATIONS or len(out) >= _MOST:
+                break
+            found = self._at(members, k, bool(out))
+            if found is None:
+                continue
+            key = (found.torch.file, found.torch.line, found.jax.file, found.jax.line)
+            if key in seen:
+                seen[key].again.append(found.torch.loop or found.jax.loop)
+            else:
+                seen[key] = found
+                out.append(found)
+        return out
+
+    def _classes(self) -> list[tuple[int, dict[str, list[int]], int]]:
+        """(torch step, steps by side, which scene) of every matched value, the nearest to the loss first."""
+        out = []
+        last = len(self.scenes) - 1
+        downstream = [self.scenes[0].left.ancestors([c.torch.id]) for c in self.cuts]
+        for k, scene in enumerate(self.scenes):
+            for held in scene.matching.members:
+                if not all(held.values()):
+                    continue
+                t = held["torch"][0]
+                later = [n for n, above in enumerate(downstream) if t in above]
+                if (later[0] if later else last) == k and scene.left.steps[t].print.size:
+                    out.append((t, held, k))
+        return sorted(out, key=lambda x: -x[0] if x[0] >= 0 else 10**9 - x[0])
+
+    # -- one value -----------------------------------------------------------------------------------------------------
+
+    def _at(self, members: dict[str, list[int]], k: int, tainted: bool) -> Part | None:
+        scene = self.scenes[k]
+        last = k == len(self.scenes) - 1
+        if self._hidden(scene, members):
+            return None
+        found = self._cotangents(scene, members)
+        if found is None:
+            return None
+        roots, values, cots, layout, differ = found
+        if last and not differ:
+            return None
+        if not last and self.quiet:
+            return None
+        directions = self._directions(values["torch"])
+        defects: dict[str, list[float]] = {}
+        truths: dict[str, list[float]] = {}
+        for side in SIDES:
+            turned = [v if side == "torch" else layout.to_right(v) for v in directions]
+            truths[side] = [self._derivative(side, k, roots[side], v, {}) for v in turned]
+            expected = [self._expected(side, k, roots[side], v, w) for v, w in zip(turned, truths[side], strict=True)]
+            defects[side] = [_dot(cots[side], v) - e for v, e in zip(turned, expected, strict=True)]
+        sizes = [max(abs(x) for x in row) for row in zip(*truths.values(), *(
+            [_dot(cots[side], v if side == "torch" else layout.to_right(v)) for v in directions] for side in SIDES),
+            strict=True)]
+        floor = [self.tolerance * max(s, 1e-3 * max(sizes), 1e-12) for s in sizes]
+        odd = {side: any(not abs(d) <= f for d, f in zip(defects[side], floor, strict=True)) for side in SIDES}
+        if odd["torch"] and odd["jax"]:
+            alike = all(abs(a - b) <= 4 * f for a, b, f in zip(*(defects[s] for s in SIDES), floor, strict=True))
+            if alike:
+                return None  # both leave out the same
+        wrong = tuple(side for side in SIDES if odd[side])
+        if not wrong:
+            if tainted or not last:
+                return None
+            return self._undecided(scene, roots, cots, values, directions, truths, k, layout)
+        return self._blamed(scene, roots, cots, k, layout, directions, defects, truths, wrong)
+
+    def _hidden(self, scene: Scene, members: dict[str, list[int]]) -> bool:
+        """Whether a mistake that follows no rule stands between a value and the loss: nothing can be said of it."""
+        for side in SIDES:
+            g = scene.graph(side)
+            wild = {c for c, f in self.blocks[side] if not np.isfinite(f)}
+            if wild and any(wild & g.descendants(i) for i in members[side][:1]):
+                return True
+        return False
+
+    def _blamed(self, scene: Scene, roots: Any, cots: Any, k: int, layout: Layout, directions: Any, defects: Any,
+                truths: Any, wrong: tuple[str, ...]) -> Part | None:
+        side = wrong[0]
+        other = SIDES[1 - SIDES.index(side)]
+        turned = {s: [v if s == "torch" else layout.to_right(v) for v in directions] for s in SIDES}
+        users = {s: self._users(scene, s, roots[s]) for s in SIDES}
+        left = {s: [self._expected(s, k, roots[s], v, w) for v, w in zip(turned[s], truths[s], strict=True)] for s in SIDES}
+        shares = {s: {c: self._shares(s, k, roots[s], turned[s], left[s], c) for c in users[s]} for s in SIDES}
+        scored = []
+        for c, share in shares[side].items():
+            useful = [(d, x) for d, x in zip(defects[side], share, strict=True)
+                      if abs(x) > 10 * self.tolerance * max(map(abs, truths[side]), default=0.0)]
+            if not useful:
+                continue
+            ratios = [1 + d / x for d, x in useful]
+            spread = max(ratios) - min(ratios)
+            scored.append((spread > 1e3 * self.tolerance * max(1.0, *map(abs, ratios)), abs(ratios[0]), c,
+                           float(np.mean(ratios)), spread))
+        if not scored:
+            c, factor = (users[side] or [roots[side][0]])[0], float("nan")
+        else:
+            exact = [s for s in scored if not s[0]]
+            best = min(exact, key=lambda s: (s[1] > 1e-2, s[2])) if exact else min(scored, key=lambda s: (
+                not _special(scene.graph(side).steps[s[2]]), s[2]))
+            c, factor = best[2], best[3] if exact else float("nan")
+        factor = 0.0 if abs(factor) < self.tolerance else factor
+        g, inside = scene.graph(side), set(scene.matching.members[scene.matching.of[side][roots[side][0]]][side])
+        silent = not any(np.abs(cots[side]).ravel() > 0) and c not in inside
+        if silent and roots[side][0] >= 0:  # nothing arrives at all: the step itself is left out
+            c, factor = roots[side][0], 0.0
+        near = self._like(scene, side, c, shares, users, other)
+        alone = silent or len([p for p in g.steps[c].parents]) == 1
+        self.blocks[side].append((c, factor if alone else float("nan")))
+        steps = {side: scene.graph(side).steps[c], other: scene.graph(other).steps[near]}
+        before = scene.left.steps[roots["torch"][0]], scene.right.steps[roots["jax"][0]]
+        predicted = {s: _dot(cots[s], turned[s][0]) for s in SIDES}
+        return Part(steps["torch"], steps["jax"], wrong, factor, before, predicted,
+                    {s: truths[s][0] for s in SIDES})
+
+    def _undecided(self, scene: Scene, roots: Any, cots: Any, values: Any, directions: Any, truths: Any, k: int,
+                   layout: Layout) -> Part | None:
+        """Cotangents differ, and differences of the loss are too coarse to tell: at a kink, or in single precision."""
+        return None
+
+    def _like(self, scene: Scene, side: str, c: int, shares: Any, users: Any, other: str) -> int:
+        """The step of the other side that does what step c does: by its value, else by its share in the loss."""
+        partners = scene.matching.partners(side, c)
+        direct = [p for p in partners if p in users[other]]
+        if direct or (partners and c not in users[side]):
+            return (direct or partners)[0]
+        mine = shares[side].get(c)
+        if mine:
+            size = max(map(abs, mine)) or 1.0
+            gaps = {n: max(abs(a - b) for a, b in zip(mine, share, strict=True)) / size
+                    for n, share in shares[other].items()}
+            near = [n for n, gap in gaps.items() if gap <= 1e3 * self.tolerance]
+            if near:
+                return min(near)
+        if partners:
+            return partners[0]
+        return (users[other] or [scene.matching.partners(side, c) or [max(scene.graph(other).steps)]][0])[0]
+
+    # -- numbers -------------------------------------------------------------------------------------------------------
+
+    def _cotangents(self, scene: Scene, members: dict[str, list[int]]) -> Any:
+        """(roots, values, cotangents, layout, whether cotangents differ) by side; None where layouts are unknown."""
+        roots, values, cots = {}, {}, {}
+        for side in SIDES:
+            g, recording = scene.graph(side), scene.recordings[side]
+            ids = [i for i in members[side] if g.steps[i].print.size == g.steps[members[side][0]].print.size]
+            inside = set(ids)
+            mine = [i for i in ids if not (g.ancestors([i]) - {i}) & inside]
+            roots[side] = mine
+            recording.want(mine)
+            values[side] = recording.value(mine[0])
+            total = np.zeros(values[side].shape, np.result_type(values[side].dtype, np.float64))
+            for i in mine:
+                cot = recording.cotangent(i)
+                if cot is None:
+                    continue
+                layout = find(recording.value(i), values[side], self._loose)
+                if layout is None:
+                    return None
+                total = total + layout.to_right(cot)
+            cots[side] = total
+        if values["torch"].size != values["jax"].size:
+            return None
+        top = max(float(np.abs(c).max(initial=0)) for c in cots.values())
+        first = None
+        for layout in [*candidates(values["torch"].shape, values["jax"].shape), None]:
+            if layout is None:
+                layout = find(values["torch"], values["jax"], self._loose) if first is None else None
+                if layout is None:
+                    break
+            if not close(layout.to_right(values["torch"]), values["jax"], self._loose):
+                continue
+            first = first or layout
+            gap = np.abs(layout.to_right(cots["torch"]) - cots["jax"]).max(initial=0)
+            if gap <= max(self._loose * 100 * top, 1e-14 * self._largest(scene)):
+                return roots, values, cots, layout, False
+        return None if first is None else (roots, values, cots, first, True)
+
+    @property
+    def _loose(self) -> float:
+        return 1e-4 if self.single else 1e-9
+
+    def _largest(self, scene: Scene) -> float:
+        return max((s.cotangent.max_abs for g in (scene.left, scene.right) for s in g.steps.values()
+                    if s.cotangent is not None), default=0.0)
+
+    def _directions(self, value: Array) -> list[Array]:
+        draw = np.random.default_rng(value.size)
+        size = float(np.sqrt(np.mean(np.abs(value) ** 2))) or 1.0
+        out = []
+        for _ in range(_DIRECTIONS):
+            v = np.asarray(draw.standard_normal(value.shape))
+            out.append(size * (v + 1j * draw.standard_normal(value.shape) if np.iscomplexobj(value) else v))
+        return out
+
+    def _derivative(self, side: str, k: int, roots: Sequence[int], v: Array, held: Mapping[int, Array]) -> float:
+        """The loss along v at a value, by an extrapolated central difference; steps in `held` keep their value."""
+        program, recording = self.programs[side], self.scenes[k].recordings[side]
+        base = {**(self.replaced[k] if side == "jax" else {}), **held}
+        main = recording.value(roots[0])
+        layouts = [find(main, recording.value(i), self._loose) for i in roots]
+
+        def at(h: float) -> float:
+            self.spent += 1
+            moved = {i: recording.value(i) + (h * lay.to_right(v)).astype(recording.value(i).dtype)
+                     for i, lay in zip(roots, layouts, strict=True) if lay is not None}
+            return program.loss(program.source.outputs({**base, **moved}))
+
+        h = 3e-2 if self.single else 2e-4
+        coarse, fine = ((at(s) - at(-s)) / (2 * s) for s in (h, h / 2))
+        return (4 * fine - coarse) / 3
+
+    def _expected(self, side: str, k: int, roots: Sequence[int], v: Array, truth: float) -> float:
+        """What the cotangent would predict if the mistakes that are known were the only ones."""
+        total = truth
+        below = set().union(*(self.scenes[k].graph(side).descendants(r) for r in roots))
+        known = [(c, f) for c, f in self.blocks[side] if c in below]
+        held: dict[int, Array] = {}
+        for c, factor in known:
+            before = self._derivative(side, k, roots, v, held) if held else truth
+            held[c] = self.scenes[k].recordings[side].value(c)
+            share = before - self._derivative(side, k, roots, v, held)
+            if np.isfinite(factor):
+                total += (factor - 1) * share
+        return total
+
+    def _shares(self, side: str, k: int, roots: Sequence[int], turned: Any, truths: Any, c: int) -> list[float]:
+        """How much of the loss's change goes through step c."""
+        held = {c: self.scenes[k].recordings[side].value(c)}
+        held |= {b: self.scenes[k].recordings[side].value(b) for b, f in self.blocks[side] if f == 0}
+        return [w - self._derivative(side, k, roots, v, held) for v, w in zip(turned, truths, strict=True)]
+
+    def _users(self, scene: Scene, side: str, roots: Sequence[int]) -> list[int]:
+        """Steps that use the value of the roots."""
+        g = scene.graph(side)
+        return sorted({c for r in roots for c in g.children[r]} - set(roots))
+
+
+def _special(step: Any) -> bool:
+    """Whether a step has a rule of its own; asked only among steps that numbers could not tell apart."""
+    return any(word in step.op.lower() for word in ("custom", "apply", "stop_gradient", "detach"))
+
+
+def _dot(a: Array, b: Array) -> float:
+    return float(np.real(np.vdot(a.astype(np.complex128), b.astype(np.complex128))))
