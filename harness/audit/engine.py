@@ -18,6 +18,7 @@ from harness.audit.judging import judge_gradient, largest
 from harness.audit.mapping import link
 from harness.audit.result import ParameterRow, ValueRow
 from harness.audit.sides import Channel, evaluated, loaded
+from harness.audit.origins import with_origins
 from harness.audit.state import SIDES, Faults, Options, State
 from harness.comparison.arrays import relation, words
 from harness.comparison.tolerance import Tolerances, tolerances
@@ -28,7 +29,7 @@ from harness.wirtinger import Array
 #: What follows once both sides have answered, in this order. The origin comes late: a loop of a hundred thousand taps
 #: may cost the worker; advice comes last, since it rests on everything else.
 STEPS: tuple[Callable[[State, Audit], Audit], ...] = (
-    hints.with_hints, evidence.with_evidence, steps.with_steps, origin.with_origin, advice.with_advice,
+    hints.with_hints, evidence.with_evidence, steps.with_steps, with_origins, origin.with_origin, advice.with_advice,
 )
 #: Two evaluations on equal inputs may differ by the order of sums; more than this is another function each time.
 _UNSTEADY = 100.0  # times eps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from harness.report.verdict_style import style
 from harness.verdicts import severity
 
 if TYPE_CHECKING:
-    from harness.audit.result import Findings
+    from harness.audit.result import Findings, Origin
 
 #: Parameters that are shown; the rest is counted.
 SHOWN = 6
@@ -29,6 +30,8 @@ def text(audit: Findings, size: int | None = None, colour: bool = False) -> str:
         blocks.append(_faults(audit, size, colour))
     if audit.values:
         blocks.append(_values(audit, size, colour))
+    if audit.origins:
+        blocks.append(_origins(audit, size, colour))
     if audit.rows:
         blocks.append(_parameters(audit, size, colour))
     if audit.steps:
@@ -138,6 +141,31 @@ def _parameters(audit: Findings, size: int, colour: bool) -> str:
     return "\n".join(lines)
 
 
+def _origins(audit: Findings, size: int, colour: bool) -> str:
+    """Where it starts: the two lines of source, what it is, what to write; each origin in the order of the program."""
+    lines = [_paint("Where it starts", "bold", colour)]
+    for o in audit.origins:
+        for side, where, text in (("torch", o.torch, o.torch_text), ("jax", o.jax, o.jax_text)):
+            path, _, line = where.rpartition(":")
+            shown = f"{os.path.basename(path)}:{line}" if path else "(no line of yours)"
+            linked = f"\x1b]8;;file://{os.path.abspath(path)}\x1b\\{shown}\x1b]8;;\x1b\\" if colour and path else shown
+            lines.append(f"  {side:5}  {linked}  {plain_text.clip(text, max(size - len(shown) - 12, 20))}")
+        where = f" ({o.loop})" if o.loop else ""
+        lines.append(_wrapped([f"{o.kind}{where}: {o.what}."], size, "    "))
+        if o.fix:
+            lines.append(_wrapped([f"write: {o.fix}"], size, "    "))
+    return "\n".join(lines)
+
+
+def _origin(origin: Origin) -> dict[str, str]:
+    """An origin as the contract has it: files by name, in the order of the program."""
+    return {
+        "torch": os.path.basename(origin.torch), "jax": os.path.basename(origin.jax), "kind": origin.kind,
+        "what": origin.what, "fix": origin.fix, "torch_source": origin.torch_text, "jax_source": origin.jax_text,
+        "torch_path": origin.torch, "jax_path": origin.jax, "loop": origin.loop,
+    }
+
+
 def _short(dtype: str) -> str:
     """complex128 as c128, float32 as f32."""
     return dtype.replace("complex", "c").replace("bfloat", "bf").replace("float", "f")
@@ -183,6 +211,7 @@ def plain(audit: Findings) -> dict[str, Any]:
         "rows": [asdict(v) for v in audit.rows],
         "checks": [asdict(v) for v in audit.checks],
         "steps": [asdict(v) for v in audit.steps],
+        "origins": [_origin(v) for v in audit.origins],
         "suggestions": [asdict(v) for v in audit.suggestions],
         "faults": [{"side": f.side, "word": f.word, "sentence": f.sentence, "detail": f.detail} for f in audit.faults],
         "exit_status": audit.exit_status,

@@ -105,6 +105,23 @@ class StepRow:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """One place where the two programs part. torch, jax: "file.py:5"; kind: "value" or "gradient".
+
+    what: said only if it was evaluated and gives the numbers; fix: code or words, may be empty. loop: iterations.
+    """
+
+    torch: str
+    jax: str
+    kind: str
+    what: str
+    fix: str = ""
+    torch_text: str = ""
+    jax_text: str = ""
+    loop: str = ""
+
+
+@dataclass(frozen=True)
 class Suggestion:
     """What to change: a sentence, and code that can be pasted."""
 
@@ -133,6 +150,7 @@ class Findings:
     evidence: str = ""
     start: tuple[str, ...] = ()  # where it starts: sentences from taps and from the trace
     start_at: Mapping[str, Any] = field(default_factory=dict)
+    origins: tuple[Origin, ...] = ()  # in the order of the program
     suggestions: tuple[Suggestion, ...] = ()
     faults: tuple[SideFault, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -225,10 +225,12 @@ class Local:
     """A side in this process: for callables that cannot be imported elsewhere. No limits, nothing captured."""
 
     def __init__(self, side: str) -> None:
+        from harness.backends.side.recording import Recorder
         from harness.backends.side_worker import make_side
 
         self.side = side
         self._side = make_side(side)
+        self._recorder = Recorder(self._side)
         self._request: tuple[str, dict[str, Any]] = ("", {})
 
     printed = ""
@@ -280,6 +282,18 @@ class Local:
 
     def _step(self, target: Any) -> dict[str, Any]:
         return {"updates": self._side.step(target)}
+
+    def _record(self, replace: Sequence[Any]) -> dict[str, Any]:
+        number, found = self._recorder.record({i: a for i, a in replace})
+        return {"number": number, "steps": found.steps, "outputs": found.outputs,
+                "cotangents": {str(k): c for k, c in enumerate(self._side._cotangents)}}
+
+    def _recorded(self, number: int, ids: Sequence[int]) -> dict[str, Any]:
+        held = self._recorder.kept[number].held
+        return {"arrays": [[i, *held[i]] for i in ids]}
+
+    def _rerun(self, replace: Sequence[Any]) -> dict[str, Any]:
+        return {"outputs": self._recorder.rerun({i: a for i, a in replace})}
 
     def close(self) -> None:
         """Undo what was changed in this process."""

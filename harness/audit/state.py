@@ -33,6 +33,7 @@ class Options:
     path: tuple[str, ...] = ()
     differences: bool = True
     taps: bool = True
+    trace: bool = True
 
 
 @dataclass

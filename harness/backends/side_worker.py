@@ -22,6 +22,7 @@ import numpy as np
 from harness.backends.side.base import AuditSide
 from harness.backends.side.binding import Source
 from harness.backends.side.faults import AuditFault
+from harness.backends.side.recording import Recorder
 from harness.backends.side.values import Evaluation
 from harness.wirtinger import Array
 from harness.workers.frames import Frame, pack
@@ -75,6 +76,7 @@ class Server:
     def __init__(self, family: str, send: Any) -> None:
         self.family, self.send = family, send
         self._side: AuditSide | None = None
+        self._recorder: Recorder | None = None
         self._count = 0
         self.folder = Path()
 
@@ -153,6 +155,27 @@ class Server:
 
     def do_step(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return {"updates": self._put_all(self.side.step(request["target"]))}
+
+    def do_record(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        from harness.backends.side.recording import plain
+
+        number, found = self.recorder.record({int(i): np.load(file) for i, file in request["replace"]})
+        return {"number": number, "steps": [plain(s) for s in found.steps], "outputs": self._put_all(found.outputs),
+                "cotangents": self._put_all({str(k): c for k, c in enumerate(self.side._cotangents)})}
+
+    def do_recorded(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        held = self.recorder.kept[request["number"]].held
+        return {"arrays": [[i, *self._put_all({"v": held[i][0], "c": held[i][1]}).values()] for i in request["ids"]]}
+
+    def do_rerun(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        replace = {int(i): np.load(file) for i, file in request["replace"]}
+        return {"outputs": self._put_all(self.recorder.rerun(replace))}
+
+    @property
+    def recorder(self) -> Recorder:
+        if self._recorder is None:
+            self._recorder = Recorder(self.side)
+        return self._recorder
 
     # -- arrays --------------------------------------------------------------------------------------------------------
 

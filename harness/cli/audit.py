@@ -45,6 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--memory", type=float, default=0.0, metavar="GIB", help="limit of each side (default: none)")
     parser.add_argument("--seed", type=int, default=0, help="of cotangents and directions (default: 0)")
     parser.add_argument("--python", action="append", default=[], metavar="SIDE=PATH", help="another interpreter")
+    parser.add_argument("--no-trace", action="store_true", help="do not look for where the programs part")
     parser.add_argument("--save-case", metavar="FILE", help="write a YAML case for harness run beside its .npz")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     parser.add_argument("--output", metavar="FILE", help="write to FILE instead of standard output")
@@ -70,6 +71,7 @@ def execute(args: argparse.Namespace) -> int:
         rtol=args.rtol, atol=args.atol, precision=args.precision or "", constant=args.constant,
         values_from=args.values_from or "", nest=args.nest, torch_step=args.torch_step, jax_step=args.jax_step,
         timeout=args.timeout, memory=args.memory, seed=args.seed, python=pythons, save_case=args.save_case,
+        trace=not args.no_trace,
     )
     if args.format == "json":
         write(json.dumps(found.to_json(), indent=1), args.output)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ class JaxSide(AuditSide):
         self.jax = jax
         self._switched = False
         self._order: list[bool] = []
+        self._program: Any = None
 
     def versions(self) -> dict[str, str]:
         return {"jax": str(self.jax.__version__)}
@@ -146,6 +147,14 @@ class JaxSide(AuditSide):
             return sum(jnp.sum(jnp.real(jnp.conj(jnp.asarray(c)) * v)) for v, c in zip(active, cotangents, strict=True))
 
         return record(self.jax, loss, [leaves[k] for k in wanted], connections)
+
+    def rows(self, replace: Mapping[int, Array], gradients: bool) -> Any:
+        """See harness.backends.jax.recording.rows."""
+        from harness.backends.jax import recording
+
+        if self._program is None:
+            self._program = recording.program(self)
+        return recording.rows(self, self._program, replace, gradients)
 
     def _traced(self, result: Any) -> list[tuple[str, Any]]:
         """As `outputs`, while the arrays are tracers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -171,6 +171,12 @@ class TorchSide(AuditSide):
         leaves = self.natives()
         found: list[dict[str, Any]] = guarded(lambda: trace(self.torch, lambda: self.call(leaves)))
         return found
+
+    def rows(self, replace: Mapping[int, Array], gradients: bool) -> Any:
+        """See harness.backends.torch.recording.rows."""
+        from harness.backends.torch.recording import rows
+
+        return rows(self, replace, gradients)
 
     # -- an optimiser step ---------------------------------------------------------------------------------------------
 

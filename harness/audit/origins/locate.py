@@ -1,0 +1,130 @@
+"""The step of an audit that says where the two programs part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from harness.audit.answer import Audit
+from harness.audit.faults import SideFault
+from harness.audit.origins.backward import Part, Walk
+from harness.audit.origins.explain import explain_cut, explain_part
+from harness.audit.origins.forward import Cut, Search
+from harness.audit.origins.program import Input, Program, Recording
+from harness.audit.result import Origin
+from harness.audit.sides import arrays
+from harness.audit.state import SIDES, State
+from harness.backends.side.recording import Step, fingerprint, read
+from harness.wirtinger import Array
+
+
+def with_origins(state: State, audit: Audit) -> Audit:
+    """The audit with its origins, in the order of the program. What cannot be recorded is a note."""
+    if not state.options.trace or (audit.values_agree and audit.gradients_agree):
+        return audit
+    try:
+        programs = {side: _program(state, side) for side in SIDES}
+        found, more = _origins(state, audit, programs)
+    except SideFault as fault:
+        return replace(audit, notes=(*audit.notes, f"where it starts could not be looked for ({fault.side}: "
+                                                   f"{fault.sentence})"))
+    notes = (*audit.notes, "there may be more origins than are listed") if more else audit.notes
+    return replace(audit, origins=tuple(found), notes=notes)
+
+
+def _origins(state: State, audit: Audit, programs: Mapping[str, Program]) -> tuple[list[Origin], bool]:
+    torch, jax = programs["torch"], programs["jax"]
+    numbers = {side: {leaf.name: -k - 1 for k, leaf in enumerate(state.loaded[side].leaves)} for side in SIDES}
+    links = [(numbers["torch"][x.torch], numbers["jax"][x.jax]) for x in state.matching.links]
+    search = Search(torch, jax, links, 2e-5 if state.tol.single else 1e-9)
+    cuts = [] if audit.values_agree else search.cuts()
+    parts = _parts(state, audit, programs, search, cuts)
+    first = [(c.torch.id, _value(c, search)) for c in cuts]
+    rest = [(p.torch.id, _gradient(p)) for p in parts]
+    return [o for _, o in sorted([*first, *rest], key=lambda x: x[0])], search.exhausted
+
+
+def _parts(state: State, audit: Audit, programs: Mapping[str, Program], search: Search,
+           cuts: Sequence[Cut]) -> list[Part]:
+    """Mistakes of derivatives. None are looked for where each side's gradient is known to be that of its own value and
+    the values differ: such gradients differ for that reason alone."""
+    consistent = bool(audit.checks) and all(c.consistent is not False for c in audit.checks)
+    if not audit.values_agree and (consistent or not all(c.proven for c in cuts)):
+        return []
+    if audit.values_agree and audit.gradients_agree:
+        return []
+    right = programs["jax"].recording if not cuts else programs["jax"].source.replay(search.replaced)
+    scenes = [*(c.at for c in cuts), search.scene(right)]
+    placed: list[Mapping[int, Array]] = [*(c.before for c in cuts), dict(search.replaced)]
+    walk = Walk(programs["torch"], programs["jax"], scenes, cuts, placed, state.tol.single, consistent)
+    return walk.parts()
+
+
+def _value(cut: Cut, search: Search) -> Origin:
+    what, fix = explain_cut(cut, search)
+    return Origin(place(cut.torch), place(cut.jax), "value", what, fix, cut.torch.text, cut.jax.text,
+                  _loops(cut.jax.loop, cut.again))
+
+
+def _gradient(part: Part) -> Origin:
+    what, fix = explain_part(part)
+    return Origin(place(part.torch), place(part.jax), "gradient", what, fix, part.torch.text, part.jax.text,
+                  _loops(part.jax.loop, part.again))
+
+
+def place(step: Any) -> str:
+    """ "file.py:5"; the path as it was recorded."""
+    return f"{step.file}:{step.line}" if step.file else ""
+
+
+def _loops(loop: tuple[int, ...], again: Sequence[Any]) -> str:
+    if not loop and not again:
+        return ""
+    first = f"iteration {', '.join(map(str, loop))}" if loop else "the first time"
+    return f"{first}{f', and {len(again)} times more on this line' if again else ''}"
+
+
+@dataclass
+class _Asked:
+    """A program of a side behind its channel."""
+
+    state: State
+    side: str
+
+    def ask(self, request: str, **fields: Any) -> dict[str, Any]:
+        channel = self.state.channels[self.side]
+        channel.ask(request, **fields)
+        return channel.answer()
+
+    def values(self, number: int, ids: Sequence[int]) -> dict[int, tuple[Array, Array | None]]:
+        reply = self.ask("recorded", number=number, ids=list(ids))
+        out = {}
+        for i, value, cotangent in reply["arrays"]:
+            known = arrays({k: v for k, v in (("v", value), ("c", cotangent)) if v is not None})
+            out[int(i)] = known["v"], known.get("c")
+        return out
+
+    def record(self, replaced: Mapping[int, Array]) -> tuple[Recording, list[Array]]:
+        reply = self.ask("record", replace=[[i, a] for i, a in replaced.items()])
+        steps = [s if isinstance(s, Step) else read(s) for s in reply["steps"]]
+        cotangents = list(arrays(reply["cotangents"]).values())
+        return Recording(steps, arrays(reply["outputs"]), partial(self.values, reply["number"])), cotangents
+
+    def replay(self, replaced: Mapping[int, Array]) -> Recording:
+        return self.record(replaced)[0]
+
+    def outputs(self, replaced: Mapping[int, Array]) -> Mapping[str, Array]:
+        return arrays(self.ask("rerun", replace=[[i, a] for i, a in replaced.items()])["outputs"])
+
+
+def _program(state: State, side: str) -> Program:
+    source = _Asked(state, side)
+    recording, cotangents = source.record({})
+    inputs = {}
+    for k, leaf in enumerate(state.loaded[side].leaves):
+        if leaf.array is not None and leaf.array.dtype.kind in "fc":
+            i = -k - 1
+            inputs[i] = Input(i, fingerprint(leaf.array), leaf.array.shape, str(leaf.array.dtype))
+    return Program(side, source, recording, inputs, cotangents)
