@@ -58,7 +58,9 @@ def audit(
     (default eps**0.75). precision: "single" or "double" casts the inputs. values_from: "torch" or "jax" gives that
     side's numbers to the other. timeout: seconds for one request to a side. memory: GiB a side may use, 0 for no limit.
     python: another interpreter for a side. path: folders that are searched for modules (default: the current one).
-    trace: whether steps are recorded to find where the programs part. Each side runs in a process of its own. Raises AuditError (bad usage); what goes wrong in a side is in `.faults`.
+    trace: whether
+    steps are recorded to find where the programs part. Each side runs in a process of its own. Raises AuditError (bad
+    usage); what goes wrong in a side is in `.faults`.
     """
     given.check_target(torch, "--torch")
     given.check_target(jax, "--jax")

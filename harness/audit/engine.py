@@ -16,9 +16,9 @@ from harness.audit.answer import Audit
 from harness.audit.faults import AuditError, SideFault
 from harness.audit.judging import judge_gradient, largest
 from harness.audit.mapping import link
+from harness.audit.origins import with_origins
 from harness.audit.result import ParameterRow, ValueRow
 from harness.audit.sides import Channel, evaluated, loaded
-from harness.audit.origins import with_origins
 from harness.audit.state import SIDES, Faults, Options, State
 from harness.comparison.arrays import relation, words
 from harness.comparison.tolerance import Tolerances, tolerances

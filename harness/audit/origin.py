@@ -45,6 +45,9 @@ def _add(state: State, audit: Audit, at: dict[str, Any], said: list[str], notes:
     if not (audit.values_agree and audit.gradients_agree):
         found, recalled = _functions(state, notes)
         if found:
+            # Where the values part, two functions go by one name: neither is wrong.
+            parted = {o.torch.rpartition("/")[2] for o in audit.origins if o.kind == "value"}
+            found = [f for f in found if f.where not in parted]
             at["functions"] = [asdict(f) for f in found]
             said += [f.sentence for f in found[:_FUNCTIONS]]
             if len(found) > _FUNCTIONS:

@@ -40,7 +40,8 @@ def text(audit: Findings, size: int | None = None, colour: bool = False) -> str:
         if words:
             blocks.append(_wrapped(words, size))
     if audit.start:
-        blocks.append(_section("Where it starts", audit.start, size, colour))
+        title = "At taps and in functions" if audit.origins else "Where it starts"
+        blocks.append(_section(title, audit.start, size, colour))
     if audit.hints:
         blocks.append(_section("What it looks like", audit.hints, size, colour))
     if audit.who:

@@ -284,7 +284,7 @@ class Local:
         return {"updates": self._side.step(target)}
 
     def _record(self, replace: Sequence[Any]) -> dict[str, Any]:
-        number, found = self._recorder.record({i: a for i, a in replace})
+        number, found = self._recorder.record(dict(replace))
         return {"number": number, "steps": found.steps, "outputs": found.outputs,
                 "cotangents": {str(k): c for k, c in enumerate(self._side._cotangents)}}
 
@@ -293,7 +293,7 @@ class Local:
         return {"arrays": [[i, *held[i]] for i in ids]}
 
     def _rerun(self, replace: Sequence[Any]) -> dict[str, Any]:
-        return {"outputs": self._recorder.rerun({i: a for i, a in replace})}
+        return {"outputs": self._recorder.rerun(dict(replace))}
 
     def close(self) -> None:
         """Undo what was changed in this process."""

@@ -63,7 +63,7 @@ class Walk:
         """All mistakes of derivatives, the one nearest to the loss first."""
         out: list[Part] = []
         seen: dict[tuple[Any, ...], Part] = {}
-        for t, members, k in self._classes():
+        for _, members, k in self._classes():
             if self.spent > EVALUATIONS or len(out) >= _MOST:
                 break
             found = self._at(members, k, bool(out))
@@ -146,7 +146,8 @@ class Walk:
         other = SIDES[1 - SIDES.index(side)]
         turned = {s: [v if s == "torch" else layout.to_right(v) for v in directions] for s in SIDES}
         users = {s: self._users(scene, s, roots[s]) for s in SIDES}
-        left = {s: [self._expected(s, k, roots[s], v, w) for v, w in zip(turned[s], truths[s], strict=True)] for s in SIDES}
+        left = {s: [self._expected(s, k, roots[s], v, w) for v, w in zip(turned[s], truths[s], strict=True)]
+                for s in SIDES}
         shares = {s: {c: self._shares(s, k, roots[s], turned[s], left[s], c) for c in users[s]} for s in SIDES}
         scored = []
         for c, share in shares[side].items():
@@ -171,7 +172,7 @@ class Walk:
         if silent and roots[side][0] >= 0:  # nothing arrives at all: the step itself is left out
             c, factor = roots[side][0], 0.0
         near = self._like(scene, side, c, shares, users, other)
-        alone = silent or len([p for p in g.steps[c].parents]) == 1
+        alone = silent or len(g.steps[c].parents) == 1
         self.blocks[side].append((c, factor if alone else float("nan")))
         steps = {side: scene.graph(side).steps[c], other: scene.graph(other).steps[near]}
         before = scene.left.steps[roots["torch"][0]], scene.right.steps[roots["jax"][0]]

@@ -17,8 +17,8 @@ from harness.wirtinger import Array
 def explain_cut(cut: Cut, search: Search) -> tuple[str, str]:
     """(what it is, what to write) of a mistake in a value."""
     if not cut.proven or cut.layout is None:
-        return ("the values part here; no single value put in JAX's place lets the programs meet again, and nothing that "
-                "was tried explains the numbers"), ""
+        return ("the values part here; no single value put in JAX's place lets the programs meet again, and nothing "
+                "that was tried explains the numbers"), ""
     a = cut.at.recordings["torch"].value(cut.torch.id)
     b = cut.layout.to_left(cut.at.recordings["jax"].value(cut.jax.id))
     if cut.lacking:
@@ -94,7 +94,8 @@ def _which(family: Any, x: Array, wanted: Array, rtol: float) -> tuple[str, str]
 
 def _gelu(x: Array) -> Iterator[tuple[str, str, Array]]:
     inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
-    yield "the exact gelu", "jax.nn.gelu(x, approximate=False)", x * 0.5 * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
+    exact = x * 0.5 * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
+    yield "the exact gelu", "jax.nn.gelu(x, approximate=False)", exact
     yield "gelu by tanh", "jax.nn.gelu(x)", x * 0.5 * (1 + np.tanh(inner))
     yield "silu", "jax.nn.silu(x)", x / (1 + np.exp(-x))
     yield "relu", "jax.nn.relu(x)", np.maximum(x, 0)
@@ -148,8 +149,17 @@ def _fft(x: Array) -> Iterator[tuple[str, str, Array]]:
 _FAMILIES = (_gelu, _reductions, _softmax, _norms, _fft)
 
 
+def rounded(cut: Cut) -> bool:
+    """Whether a rounding to single precision explains a mistake in a value."""
+    if not cut.proven or cut.lacking or cut.layout is None:
+        return False
+    a = cut.at.recordings["torch"].value(cut.torch.id)
+    b = cut.layout.to_left(cut.at.recordings["jax"].value(cut.jax.id))
+    return any(True for _ in _rounded(a, b, cut))
+
+
 def _rounded(a: Array, b: Array, cut: Cut) -> Iterator[tuple[str, str]]:
-    """Single precision inside a double-precision program: the difference is one rounding to it, and such a step is near."""
+    """Single precision in a double-precision program: the difference is a rounding to it, and such a step is near."""
     for side, step in (("jax", cut.jax), ("torch", cut.torch)):
         g = cut.at.graph(side)
         near = [g.steps[i] for i in g.ancestors([step.id]) if i in cut.at.regions[side] or i == step.id]

@@ -1,9 +1,9 @@
 """Where values part: the smallest pair of steps that, made equal, lets the programs meet again.
 
-From the outputs that differ, back through values that the other side does not have: the region. In it stand the mistake,
-what follows from it, and what is merely computed another way. A pair of steps is the end of a mistake where the torch
-side's value, put in the place of JAX's, makes something that follows equal on both sides. The first such pair, in the
-order of the torch program, ends the first mistake; the rest is looked at with that value in place.
+From the outputs that differ, back through values that the other side does not have: the region. In it stand the
+mistake, what follows from it, and what is merely computed another way. A pair of steps is the end of a mistake where
+the torch side's value, put in the place of JAX's, makes something that follows equal on both sides. The first such
+pair, in the order of the torch program, ends the first mistake; the rest is looked at with that value in place.
 """
 
 from __future__ import annotations

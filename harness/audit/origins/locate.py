@@ -10,7 +10,7 @@ from typing import Any
 from harness.audit.answer import Audit
 from harness.audit.faults import SideFault
 from harness.audit.origins.backward import Part, Walk
-from harness.audit.origins.explain import explain_cut, explain_part
+from harness.audit.origins.explain import explain_cut, explain_part, rounded
 from harness.audit.origins.forward import Cut, Search
 from harness.audit.origins.program import Input, Program, Recording
 from harness.audit.result import Origin
@@ -22,7 +22,8 @@ from harness.wirtinger import Array
 
 def with_origins(state: State, audit: Audit) -> Audit:
     """The audit with its origins, in the order of the program. What cannot be recorded is a note."""
-    if not state.options.trace or (audit.values_agree and audit.gradients_agree):
+    coarse = any(v.verdict == "precision" for v in audit.values)
+    if not state.options.trace or (audit.values_agree and audit.gradients_agree and not coarse):
         return audit
     try:
         programs = {side: _program(state, side) for side in SIDES}
@@ -39,7 +40,9 @@ def _origins(state: State, audit: Audit, programs: Mapping[str, Program]) -> tup
     numbers = {side: {leaf.name: -k - 1 for k, leaf in enumerate(state.loaded[side].leaves)} for side in SIDES}
     links = [(numbers["torch"][x.torch], numbers["jax"][x.jax]) for x in state.matching.links]
     search = Search(torch, jax, links, 2e-5 if state.tol.single else 1e-9)
-    cuts = [] if audit.values_agree else search.cuts()
+    cuts = search.cuts() if any(v.verdict != "agree" for v in audit.values) else []
+    if audit.values_agree:  # equal to a coarse tolerance: what follows from a rounding to single precision alone
+        cuts = [c for c in cuts if rounded(c)]
     parts = _parts(state, audit, programs, search, cuts)
     first = [(c.torch.id, _value(c, search)) for c in cuts]
     rest = [(p.torch.id, _gradient(p)) for p in parts]
@@ -51,9 +54,9 @@ def _parts(state: State, audit: Audit, programs: Mapping[str, Program], search: 
     """Mistakes of derivatives. None are looked for where each side's gradient is known to be that of its own value and
     the values differ: such gradients differ for that reason alone."""
     consistent = bool(audit.checks) and all(c.consistent is not False for c in audit.checks)
-    if not audit.values_agree and (consistent or not all(c.proven for c in cuts)):
+    if audit.gradients_agree:
         return []
-    if audit.values_agree and audit.gradients_agree:
+    if not audit.values_agree and (consistent or not all(c.proven for c in cuts)):
         return []
     right = programs["jax"].recording if not cuts else programs["jax"].source.replay(search.replaced)
     scenes = [*(c.at for c in cuts), search.scene(right)]

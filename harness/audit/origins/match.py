@@ -1,7 +1,7 @@
 """Which values of the two programs are the same numbers, whatever their shape and order.
 
 Steps of both sides whose fingerprints are equal within rounding form a class. A class with steps of both sides is a
-place where the programs meet. Broadcasts and constant arrays belong to what they are made of: their numbers say nothing.
+place where the programs meet. Broadcasts belong to what they are made of: their numbers say nothing more.
 """
 
 from __future__ import annotations

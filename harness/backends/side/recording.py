@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends.side.faults import guarded
+from harness.backends.side.faults import AuditFault, guarded
 from harness.wirtinger import Array
 
 #: Steps of one program that are kept; a program with more is not recorded.
 MOST = 20_000
-#: Bytes of values and cotangents together that are kept of one recording.
+#: Bytes of values and cotangents that are kept of all recordings of one side together.
 BYTES = 2 << 30
 
 
@@ -95,24 +95,24 @@ class Recorder:
 
     side: Any
     kept: dict[int, Recorded] = field(default_factory=dict)
+    total: int = 0
 
     def record(self, replace: Mapping[int, Array]) -> tuple[int, Recorded]:
         """(number, recording) of the program with the values of some steps or inputs replaced. Raises AuditFault."""
         self.side.announce("recording the steps of the function")
         rows, outputs, inputs = guarded(lambda: self.side.rows(replace, True))
-        total = sum(np.asarray(r.value).nbytes for r in rows)
-        if len(rows) > MOST or total > BYTES:
-            from harness.backends.side.faults import AuditFault
-
-            raise AuditFault("size", f"the function has {len(rows)} steps and {total / 2**30:.1f} GiB of intermediates: "
-                             "its steps were not compared")
+        self.total += 2 * sum(np.asarray(r.value).nbytes for r in rows)
+        if len(rows) > MOST or self.total > BYTES:
+            raise AuditFault("size", f"the function has {len(rows)} steps, and its recordings hold "
+                             f"{self.total / 2**30:.1f} GiB, which is too much to compare")
         steps = [
             Step(i, r.op, *r.where, linecache.getline(*r.where).strip(), r.scope, r.loop, np.shape(r.value),
                  str(np.asarray(r.value).dtype), r.parents, fingerprint(r.value),
                  None if r.cotangent is None else fingerprint(r.cotangent))
             for i, r in enumerate(rows)
         ]
-        held = {i: (np.asarray(r.value), None if r.cotangent is None else np.asarray(r.cotangent)) for i, r in enumerate(rows)}
+        held = {i: (np.asarray(r.value), None if r.cotangent is None else np.asarray(r.cotangent))
+                for i, r in enumerate(rows)}
         for k, leaf in enumerate(self.side.leaves):
             if leaf.array is not None:
                 cotangent = inputs.get(k)
@@ -132,8 +132,9 @@ class Recorder:
 
 def plain(step: Step) -> list[Any]:
     """A step as plain data."""
-    return [step.id, step.op, step.file, step.line, step.text, step.scope, list(step.loop), list(step.shape), step.dtype,
-            list(step.parents), _plain(step.print), None if step.cotangent is None else _plain(step.cotangent)]
+    first = [step.id, step.op, step.file, step.line, step.text, step.scope]
+    return [*first, list(step.loop), list(step.shape), step.dtype, list(step.parents), _plain(step.print),
+            None if step.cotangent is None else _plain(step.cotangent)]
 
 
 def read(held: Sequence[Any]) -> Step:

@@ -34,7 +34,7 @@ class Steps:
         torch = self.torch
         if isinstance(result, (tuple, list)):
             new = [self.note(name, inputs, x) for x in result]
-            return type(result)(new) if type(result) in (tuple, list) else type(result)(new)
+            return type(result)(new)
         if not isinstance(result, torch.Tensor) or not (result.is_floating_point() or result.is_complex()):
             return result
         before = self.ids.get(id(result))
@@ -114,7 +114,9 @@ def _frames(frame: Any) -> Iterator[tuple[str, int]]:
         frame = frame.f_back
 
 
-def rows(side: Any, replace: Mapping[int, Array], gradients: bool) -> tuple[list[Row], dict[str, Array], dict[int, Any]]:
+def rows(
+    side: Any, replace: Mapping[int, Array], gradients: bool
+) -> tuple[list[Row], dict[str, Array], dict[int, Any]]:
     """(steps, outputs, cotangents of the leaves) of a side's function; without gradients the outputs alone."""
     torch = side.torch
     names = {leaf.name: replace[-k - 1] for k, leaf in enumerate(side.leaves) if -k - 1 in replace}

@@ -1,4 +1,4 @@
-"""Ports of ports_torch.py; those named control_* compute the same in another way, the others hold a mistake each, or two."""
+"""Ports of ports_torch.py; control_* compute the same in another way, the others hold a mistake, or two."""
 
 import jax
 import jax.numpy as jnp
@@ -102,7 +102,7 @@ def loop(x, w):
 
 def loop_axis(x, w):
     h = x
-    for k in range(3):
+    for _ in range(3):
         s = jax.nn.softmax(h @ w, 0)
         h = h + s
     return jnp.sin(h).sum()

@@ -92,7 +92,7 @@ def two_parallel(x, w1, w2):
 
 def loop(x, w):
     h = x
-    for k in range(4):
+    for _ in range(4):
         h = torch.tanh(h @ w)
         h = h / (1 + h.abs())
     return (h ** 2).sum()
@@ -100,7 +100,7 @@ def loop(x, w):
 
 def loop_axis(x, w):
     h = x
-    for k in range(3):
+    for _ in range(3):
         s = torch.softmax(h @ w, -1)
         h = h + s
     return torch.sin(h).sum()
@@ -225,7 +225,7 @@ def two_gradients(x, w, u):
 
 def loop_stopped(x, w):
     h = x
-    for k in range(3):
+    for _ in range(3):
         h = torch.tanh(h @ w)
         h = h * torch.cos(h)
     return (h ** 2).sum()
@@ -269,7 +269,7 @@ def control_linear(x, w, b):
 
 def control_loop(x, w):
     h = x
-    for k in range(4):
+    for _ in range(4):
         h = torch.tanh(h @ w)
     return (h ** 2).sum()
 

@@ -1,0 +1,96 @@
+"""Where ports with planted mistakes are said to start, and that ports without one start nowhere."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.audit import Audit, compare_gradients
+from tests.audit.origins import ports_jax, ports_torch
+from tests.audit.origins.ports import CONTROLS, PLANTED, Port
+
+
+def found(port: Port, **options: bool) -> Audit:
+    return compare_gradients(getattr(ports_torch, port.name), getattr(ports_jax, port.name), port.inputs(), **options)
+
+
+def _line(place: str) -> int:
+    return int(place.rpartition(":")[2])
+
+
+@pytest.mark.parametrize("port", PLANTED, ids=lambda p: p.name)
+def test_every_planted_mistake_is_named_on_both_sides_and_nothing_else(port: Port) -> None:
+    answer = found(port)
+    assert not answer.faults
+    wanted = port.expected()
+    got = [(_line(o.torch), _line(o.jax), o.kind) for o in answer.origins]
+    assert len(got) == len(wanted), got
+    for torch, jax, kind in wanted:
+        near = [g for g in got if abs(g[0] - torch) <= 1 and abs(g[1] - jax) <= 1 and g[2] == kind]
+        assert len(near) == 1, (got, wanted)
+    assert [g[0] for g in got] == sorted(g[0] for g in got)
+    assert all(o.torch.rpartition(":")[0] == ports_torch.__file__ for o in answer.origins)
+    assert all(o.jax.rpartition(":")[0] == ports_jax.__file__ for o in answer.origins)
+
+
+@pytest.mark.parametrize("port", CONTROLS, ids=lambda p: p.name)
+def test_what_is_computed_in_another_way_starts_nowhere(port: Port) -> None:
+    answer = found(port)
+    assert answer.values_agree and not answer.faults
+    assert answer.origins == ()
+
+
+def _port(name: str) -> Port:
+    return next(p for p in PLANTED if p.name == name)
+
+
+def test_two_functions_under_one_name_are_nobodys_fault() -> None:
+    answer = found(_port("gelu"))
+    assert answer.culprit == ""
+    assert "exact gelu" in answer.origins[0].what and "approximate=False" in answer.origins[0].fix
+    assert "wrong in jax" not in answer.text()
+
+
+def test_origins_are_plain_data_with_both_lines_of_source() -> None:
+    answer = found(_port("stopped"))
+    (origin,) = answer.to_json()["origins"]
+    (torch, jax, kind), = _port("stopped").expected()
+    assert (origin["torch"], origin["jax"], origin["kind"]) == (f"ports_torch.py:{torch}", f"ports_jax.py:{jax}", kind)
+    assert "stop_gradient" in origin["what"]
+    text = answer.text(100)
+    assert "a = h / (1 + h.abs())" in text and f"ports_jax.py:{jax}" in text and "\x1b]8" not in text
+
+
+def _source_line(function: Any, text: str) -> int:
+    lines, start = inspect.getsourcelines(function)
+    (line,) = [start + k for k, x in enumerate(lines) if text in x]
+    return line
+
+
+def test_a_mistake_inside_a_module_is_named_in_its_forward() -> None:
+    model = ports_torch.Block()
+    tree = {n: {k: p.detach().numpy() for k, p in m.named_parameters()} for n, m in model.named_children()}
+    x = np.random.default_rng(3).standard_normal((5, 4))
+    answer = compare_gradients(ports_torch.module, ports_jax.module, {"model": model, "x": x},
+                               jax_inputs={"model": tree, "x": x})
+    (origin,) = answer.origins
+    assert _line(origin.torch) == _source_line(ports_torch.Block.forward, "self.norm(h)")
+    assert _line(origin.jax) == _source_line(ports_jax.module, "1e-6")
+
+
+def test_no_trace_leaves_it_out() -> None:
+    assert found(_port("gelu"), trace=False).origins == ()
+
+
+def test_the_page_shows_what_the_audit_says() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "audit.md").read_text(encoding="utf-8")
+    shown = page.split("<!-- origins: gelu -->")[1].split("Every step")[0]
+    said = next(b for b in found(_port("gelu")).text(100).split("\n\n") if b.startswith("Where it starts"))
+    assert textwrap.dedent(shown).strip() == said.strip()
+    story = page.split('## From "they differ"')[1].split("## In full")[0]
+    assert story.count("\n") < 40
