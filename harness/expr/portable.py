@@ -16,6 +16,8 @@ from harness.expr.translate import Translator, Typed, index_array
 #: Attributes of an array that are another way to write a function.
 ATTRIBUTES = {"real": "real", "imag": "imag", "T": "transpose", "mT": "matrix_transpose", "H": "adjoint"}
 METHODS = {"conj": "conj"}
+#: Namespaces of the array API standard, NumPy, SciPy and the frameworks: `linalg.norm` is `norm`, and so on.
+NAMESPACES = frozenset(("linalg", "fft", "special", "nn"))
 
 #: Functions of Python numbers: `sqrt(2)` or `sqrt(z.shape[-1])` is NumPy's, so that it stays a number everywhere.
 SCALAR = words(
@@ -80,6 +82,10 @@ class Portable(Translator):
     def call(self, node: ast.Call) -> Typed:
         """A call of a portable function, or the method conj()."""
         function = node.func
+        dotted = self._dotted(function)
+        if dotted:
+            positional, keywords = self.call_parts(node)
+            return self.invoke(node, dotted, positional, keywords)
         if isinstance(function, ast.Attribute):
             value, kind = self.expression(function.value)
             if kind.sort != "array" or function.attr not in METHODS:
@@ -94,6 +100,16 @@ class Portable(Translator):
         lookup(function.id)
         positional, keywords = self.call_parts(node)
         return self.invoke(node, function.id, positional, keywords)
+
+    def _dotted(self, function: ast.expr) -> str:
+        """The portable name that `linalg.norm` and the like stand for; "" where it is not one of them."""
+        if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Name):
+            return ""
+        namespace = function.value.id
+        if namespace not in NAMESPACES or namespace in self.locals or namespace in self.arguments:
+            return ""
+        lookup(function.attr)
+        return function.attr
 
     def invoke(self, node: ast.expr, called: str, positional: list[Typed], keywords: list[tuple[str, Typed]]) -> Typed:
         """Bind a call to a row of the spelling table."""
