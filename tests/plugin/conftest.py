@@ -41,6 +41,7 @@ cases:
 """
 OTHER = "services:\n  cases: 3\n  function: {id: x}\n"
 
+PLUGIN = ("-p", "harness.testing.plugin", "-p", "no:cacheprovider")
 Pytest = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -64,7 +65,7 @@ def run_pytest(project: Path) -> Pytest:
             del environment[name]
         root = Path(__file__).resolve().parents[2]
         environment["PYTHONPATH"] = str(root)
-        command = [sys.executable, "-m", "pytest", "-p", "harness.testing.plugin", "-p", "no:cacheprovider", *words]
+        command = [sys.executable, "-m", "pytest", *PLUGIN, *words]
         return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=timeout)
 
     return run

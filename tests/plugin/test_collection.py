@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import subprocess
 import tomllib
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from tests.plugin.conftest import Pytest
+import pytest
+
+from tests.plugin.conftest import PLUGIN, Pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def collected(done: subprocess.CompletedProcess[str]) -> list[str]:
-    return [line for line in done.stdout.splitlines() if "::" in line]
 
 
 GOOD = [f"cases/good.yaml::{name}" for name in ("product@one", "product@two", "known@here", "known@there")]
 
 
-def test_case_files_are_collected_where_they_were_asked_for(project: Path, run_pytest: Pytest) -> None:
+def test_case_files_are_collected_where_they_were_asked_for(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def collected(*words: str) -> list[str]:
+        """In this process: nothing is run."""
+        pytest.main([*PLUGIN, "--collect-only", "-q", *words])
+        return [line for line in capsys.readouterr().out.splitlines() if "::" in line]
+
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     own = "tests/test_own.py::test_own"
     broken = ["tests/broken.yaml::planted@here", "tests/broken.yaml::stale@here"]
     for words, expected in (
@@ -32,9 +38,9 @@ def test_case_files_are_collected_where_they_were_asked_for(project: Path, run_p
         (["cases", "-k", "product and one"], GOOD[:1]),
         ([".", "--harness"], [*GOOD, *broken, own]),
     ):
-        assert collected(run_pytest("--collect-only", "-q", *words)) == expected, words
+        assert collected(*words) == expected, words
     (project / "pytest.ini").write_text("[pytest]\nharness_cases = cases\n")
-    assert collected(run_pytest("--collect-only", "-q")) == [*GOOD, own]
+    assert collected() == [*GOOD, own]
 
 
 def test_a_case_file_with_a_mistake_is_an_error_with_its_place(project: Path, run_pytest: Pytest) -> None:
@@ -57,7 +63,7 @@ def test_pytest_starts_without_what_it_does_not_need(project: Path, run_pytest: 
 
 
 def test_what_passes_fails_and_is_reported(project: Path, run_pytest: Pytest) -> None:
-    (project / "pyproject.toml").write_text('[tool.harness]\nbackends = ["torch.autograd", "jax"]\n')
+    (project / "pyproject.toml").write_text('[tool.harness]\nbackends = ["torch.autograd", "jax"]\njobs = 1\n')
     done = run_pytest("cases", "tests/broken.yaml", "--junitxml", "report.xml", "-p", "xdist.plugin", "-n", "2")
     assert "4 passed" in done.stdout and "2 failed" in done.stdout, done.stdout + done.stderr
     # the harness's own report: what differs, who is wrong by what, and that an expectation is stale
@@ -74,6 +80,7 @@ def test_what_passes_fails_and_is_reported(project: Path, run_pytest: Pytest) ->
 
 
 def test_a_target_that_is_not_installed_is_a_skip_with_its_reason(project: Path, run_pytest: Pytest) -> None:
+    (project / "pyproject.toml").write_text("[tool.harness]\njobs = 1\n")
     (project / "conftest.py").write_text(
         "import harness.backends as b\nfound = b._found\nb._found = lambda module: module != 'jax' and found(module)\n"
     )
