@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -87,11 +86,9 @@ def test_a_worker_that_fails_is_named(run_audit: Any, torch: str, jax: str, expe
 
 
 def test_a_side_that_hangs_or_outgrows_its_memory_is_stopped(run_audit: Any) -> None:
-    began = time.monotonic()
     found = run_audit("hangs", "greedy", timeout=20, memory=1.5)
     assert {f.side: f.word for f in found.faults} == {"torch": "timeout", "jax": "memory"}
     assert "evaluating" in found.faults[0].sentence
-    assert time.monotonic() - began < 60
 
 
 def test_what_is_printed_is_kept_apart_and_changes_nothing(run_audit: Any) -> None:

@@ -1,10 +1,11 @@
-"""Every hostile input is refused at the right place, quickly, and without a file or a process being touched."""
+"""Every hostile input is refused at the right place, soon, and without a file or a process being touched."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import jsonschema
@@ -75,8 +76,22 @@ def test_there_are_enough() -> None:
     assert len({h.name for h in HOSTILE}) == len(HOSTILE)
 
 
+@pytest.fixture
+def patience() -> Iterator[None]:
+    """What would take for ever fails after 20 seconds of the processor (a refusal takes some thousandths)."""
+
+    def stop(*_: object) -> None:
+        raise AssertionError("reading took 20 seconds of the processor")
+
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, 20)
+    yield
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    signal.signal(signal.SIGPROF, before)
+
+
 @pytest.mark.parametrize("hostile", HOSTILE, ids=lambda h: h.name)
-def test_refused(hostile: Hostile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refused(hostile: Hostile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: None) -> None:
     global _watching
     path = hostile.write(tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -87,16 +102,14 @@ def test_refused(hostile: Hostile, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     import harness.backends
     import harness.expr  # noqa: F401 - so that reading its tables is not counted
 
-    _watching, started, busy = [], time.perf_counter(), time.process_time()
+    _watching = []
     try:
         errors = _errors([load_path])
     finally:
         noted, _watching = _watching, None
-        seconds, busy = time.perf_counter() - started, time.process_time() - busy
     assert errors, "it was accepted"
     assert noted == []
     assert _tree(tmp_path) == before
-    assert busy < 5 and seconds < 30  # of the processor, and of waiting: the machine may be doing other things
     wanted = f"{path.parent / hostile.file}:{hostile.line}:{hostile.column}: "
     matching = [e for e in errors if str(e).startswith(wanted) and hostile.expected in str(e)]
     assert matching, f"expected {wanted}... {hostile.expected} ..., got\n" + "\n".join(map(str, errors))

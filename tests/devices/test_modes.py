@@ -12,6 +12,7 @@ import harness
 from harness.comparison.reduced_precision import BFLOAT16, SINGLE, TF32, multiplies, of_target, tolerances_of
 from harness.comparison.targets import Target
 from harness.model import Case, Input, Point
+from tests.in_process import InProcess
 
 Z = np.array([2 + 1j, 0.5 - 2j])
 
@@ -23,8 +24,8 @@ def case(text: str, name: str = "f", *, dtypes: tuple[str, ...] = ("complex128",
 
 
 def observed(cases: list[Case], folder: Path, backend: str, *modes: str, **options: object) -> harness.Run:  # type: ignore[name-defined]
-    return harness.run(cases, backends=[backend], modes=list(modes), output=folder / "run", progress=False, jobs=1,
-                       **options)  # type: ignore[arg-type]
+    return harness.run(cases, backends=[backend], modes=list(modes), output=folder / "run", progress=False,
+                       executor=InProcess(), **options)  # type: ignore[arg-type]
 
 
 def modes(run: object, **match: str) -> pd.DataFrame:
@@ -117,7 +118,7 @@ def test_checkpoint_agrees_with_jit(tmp_path: Path) -> None:
 def test_second_derivatives_in_three_orders(backend: str, tmp_path: Path) -> None:
     pytest.importorskip(backend.partition(".")[0])
     run = harness.run([case("real(z[0]**2 * conj(z[1]))", order=2)], backends=[backend], apis=(), reference=False,
-                      output=tmp_path / "run", progress=False, jobs=1)
+                      output=tmp_path / "run", progress=False, executor=InProcess())
     rows = run.observations()
     rows = rows[rows["quantity"] == "hessian"].set_index("api")
     # L = (x^2 - y^2) a + 2 x y b with z0 = x + iy, z1 = a + ib; columns x, a, y, b

@@ -16,6 +16,7 @@ from harness.cases import load
 from harness.cli import main
 from harness.findings import Finding, collect, frame, markdown, text
 from harness.findings.collect import UNREPORTED
+from tests.in_process import InProcess
 
 torch = pytest.importorskip("torch")
 jax = pytest.importorskip("jax")
@@ -57,7 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "cases").mkdir()
     (made / "cases" / "points.yaml").write_text("sets: {}\n")
     (made / "cases" / "all.yaml").write_text(CASES)
-    run([made / "cases"], output=made / "run", progress=False)
+    run([made / "cases"], output=made / "run", progress=False, executor=InProcess())
     return made
 
 

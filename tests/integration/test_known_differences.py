@@ -12,6 +12,7 @@ import pytest
 
 import harness
 from harness.cases import catalogue_path
+from tests.in_process import InProcess
 
 pytest.importorskip("torch")
 pytest.importorskip("jax")
@@ -26,7 +27,7 @@ SELECT = [
 def run(tmp_path_factory: pytest.TempPathFactory) -> harness.runs.Run:
     return harness.run(
         [catalogue_path()], select=SELECT, dtypes=["complex128", "complex64"], apis=["all"], progress=False,
-        reference=False, output=tmp_path_factory.mktemp("known") / "run",
+        reference=False, executor=InProcess(), output=tmp_path_factory.mktemp("known") / "run",
     )
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import harness
+from tests.in_process import InProcess
 
 pytest.importorskip("torch")
 pytest.importorskip("jax")
@@ -55,7 +56,7 @@ def written(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def frame(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     folder = tmp_path_factory.mktemp("referee")
-    found = harness.compare(harness.run([written(folder)], progress=False, output=folder / "run"))
+    found = harness.compare(harness.run([written(folder)], progress=False, executor=InProcess(), output=folder / "run"))
     plain = pd.DataFrame(found)
     for column in ("case", "api", "quantity", "left", "right", "verdict", "culprit", "evidence"):
         plain[column] = plain[column].astype(str)
@@ -168,7 +169,8 @@ def cases() -> Iterator[dict[str, Any]]:
 
 def test_nobody_is_accused_where_both_are_right(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "right.yaml").write_text(json.dumps({"cases": list(cases())}))  # YAML, without anchors
-    run = harness.run([tmp_path / "right.yaml"], progress=False, apis=(), output=tmp_path / "run")
+    run = harness.run([tmp_path / "right.yaml"], progress=False, apis=(), executor=InProcess(),
+                      output=tmp_path / "run")
     frame = pd.DataFrame(harness.compare(run))
     judged = frame[frame["right"].astype(str).str.startswith("reference") & (frame["quantity"] == "differential")]
     sound = judged[judged["verdict"].isin(["agree", "precision"])]
@@ -202,7 +204,8 @@ cases:
 def test_finite_differences_of_each_sides_own_values_decide(tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text(OWN)
     run = harness.run(
-        [tmp_path / "own.yaml"], allow=["tests.integration.losses"], progress=False, apis=(), output=tmp_path / "run"
+        [tmp_path / "own.yaml"], allow=["tests.integration.losses"], progress=False, apis=(), executor=InProcess(),
+        output=tmp_path / "run",
     )
     frame = pd.DataFrame(harness.compare(run))
     for column in ("case", "point", "api", "quantity", "left", "right", "verdict", "culprit", "evidence"):
@@ -219,5 +222,6 @@ def test_finite_differences_of_each_sides_own_values_decide(tmp_path: Path) -> N
 
 def test_a_case_with_a_reference_is_not_estimated(tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text('cases: [{id: e, function: exp(z), inputs: {z: complex}, points: {p: {z: 1j}}}]')
-    run = harness.run([tmp_path / "own.yaml"], progress=False, apis=(), output=tmp_path / "run")
+    run = harness.run([tmp_path / "own.yaml"], progress=False, apis=(), executor=InProcess(),
+                      output=tmp_path / "run")
     assert "finite-differences" not in set(run.observations()["api"].astype(str))

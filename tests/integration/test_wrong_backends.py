@@ -26,6 +26,7 @@ from harness.comparison import compare_tables
 from harness.runs import Run
 from harness.wirtinger import blocks
 from tests import wrong_backends
+from tests.in_process import InProcess
 from tests.recorded import once
 
 pytest.importorskip("torch")
@@ -69,7 +70,7 @@ def indistinguishable(parts: tuple[np.ndarray, ...], altered: tuple[np.ndarray, 
 def observed(backend: str, folder: Path, select: list[str] | None = GENERIC, **options: object) -> Run:
     return harness.run(
         [catalogue_path()], backends=[backend], select=select, dtypes=["complex128", "float64"], apis=(), jobs=1,
-        reference=False, progress=False, output=folder, **options,
+        reference=False, progress=False, output=folder, **{"executor": InProcess(), **options},
     )
 
 
@@ -462,7 +463,7 @@ def test_lost_processes_are_rows_with_their_own_verdict(
 ) -> None:
     rows = one_of_each_family(pullback, right)
     rows = rows[rows["case"].isin(list(dict.fromkeys(rows["case"]))[::4])]  # losing a process costs a start
-    options: dict[str, object] = {"seconds": 0.3} if name == "HangsAtOnce" else {}
+    options: dict[str, object] = {"executor": None, **({"seconds": 0.3} if name == "HangsAtOnce" else {})}
     points = points_of(rows)
     wrong = end_to_end(name, points, tmp_path / "wrong", **options)
     verdicts = pullbacks(compared(recording.at(points), wrong), getattr(wrong_backends, name).name)
@@ -473,8 +474,9 @@ def test_lost_processes_are_rows_with_their_own_verdict(
 def test_a_framework_that_is_lost_in_the_middle_keeps_its_other_rows(
     name: str, verdict: str, recording: Recorded, pullback: pd.DataFrame, tmp_path: Path
 ) -> None:
-    points = points_of(pullback[pullback["case"].isin(["exp", "conj"])])
-    options: dict[str, object] = {"seconds": 6.0} if name == "Hangs" else {}
+    rows = pullback[pullback["case"].isin(["exp", "conj"])]
+    points = points_of(first_of_each(rows, rows["case"]))
+    options: dict[str, object] = {"executor": None, **({"seconds": 6.0} if name == "Hangs" else {})}
     wrong = end_to_end(name, points, tmp_path / "wrong", **options)
     rows = compared(recording.at(points), wrong)
     rows = rows[rows["quantity"] == "differential"]

@@ -11,6 +11,10 @@ import pytest
 
 import harness.runs as runs
 from harness.model import Case, Input, Point
+from tests.in_process import InProcess
+
+#: Fakes to which a process of their own makes no difference (test_in_process.py).
+HARMLESS = {"Square", "Raises", "Nothing", "Silent", "WrongTask", "SaysTwice", "Objects", "Quits"}
 
 
 def make_case(name: str = "square", points: tuple[str, ...] = ("first", "bad", "last"), **more: Any) -> Case:
@@ -27,10 +31,15 @@ def make_case(name: str = "square", points: tuple[str, ...] = ("first", "bad", "
 
 @pytest.fixture
 def go(tmp_path: Path) -> Callable[..., runs.Run]:
-    """go("Segfault", "Square", ...) -> the run of those fakes on a few cases."""
+    """go("Segfault", "Square", ...) -> the run of those fakes on a few cases.
+
+    Fakes that do nothing to their process are observed in this one, unless `jobs` or `executor` is given.
+    """
 
     def run(*fakes: str, cases: list[Case] | None = None, output: str = "run", **options: Any) -> runs.Run:
         options.setdefault("progress", False)
+        if set(fakes) <= HARMLESS and not options.keys() & {"jobs", "executor"}:
+            options["executor"] = InProcess()
         options.setdefault("jobs", 2)
         return runs.run(
             cases or [make_case()], backends=[f"tests.runs.fakes:{name}" for name in fakes], output=tmp_path / output,

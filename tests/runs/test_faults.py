@@ -42,7 +42,7 @@ CULPRIT = {("square", "bad", "pushforward", "differential", "z", "out")}
 
 
 def test_no_fault_no_loss(go: Go) -> None:
-    run = go("Square")
+    run = go("Square", jobs=2)
     assert run.complete
     assert good_keys(run) == expected_keys()
     assert bad_rows(run) == []
@@ -80,10 +80,10 @@ def test_a_fault_costs_its_step_alone(go: Go, fake: str, status: str, error: str
 
 @pytest.mark.parametrize("fake", ["Hang", "Spin"])
 def test_a_hang_is_ended_at_the_time_limit(go: Go, fake: str) -> None:
-    began = time.monotonic()
     run = go(fake, seconds=1.0)
-    assert 1.0 < time.monotonic() - began < 20.0
     assert bad_rows(run) == [("bad", "pushforward", "differential", "timeout", "Timeout")]
+    late = run.observations()
+    assert "the time limit of 1 s" in late[late["status"] == "timeout"].iloc[0]["message"]
     assert good_keys(run) == expected_keys() - CULPRIT
 
 
@@ -260,7 +260,7 @@ def test_the_current_folder_is_not_on_a_worker_s_path(
     (tmp_path / "here" / "numpy.py").write_text("open('touched', 'w')")
     (tmp_path / "here" / "json.py").write_text("open('touched', 'w')")
     monkeypatch.chdir(tmp_path / "here")
-    run = go("Square")
+    run = go("Square", jobs=2)
     assert good_keys(run) == expected_keys()
     assert not (tmp_path / "here" / "touched").exists()
     assert os.listdir(tmp_path / "here") and isinstance(run.observations(), pd.DataFrame)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -200,14 +199,12 @@ def test_what_is_not_a_run(tmp_path: Path, what: str) -> None:
         runs.Run.open(path)
 
 
-def test_a_large_table_is_decoded_without_a_loop_over_rows() -> None:
+def test_a_large_table_is_decoded_in_bulk() -> None:
     frames = [frame_of(k, k % 2, [seen(f"p{p}", np.full(3, k + p, float)) for p in range(50)]) for k in range(2000)]
     table, _ = table_of(frames)
-    began = time.monotonic()
     (group,) = Arrays(table).groups()
     stacked = Arrays(table).stack(group[2])
     assert stacked.shape == (100_000, 3) and (stacked == stacked[:, :1]).all()
-    assert time.monotonic() - began < 5.0  # a loop takes longer; generous, for a busy machine
 
 
 def test_importing_the_worker_s_modules_loads_nothing_heavy() -> None:

@@ -24,6 +24,7 @@ from harness.runs import reuse
 from harness.runs.local import LocalExecutor
 from harness.runs.planning import Target, plan, worker_spec
 from harness.workers.process import WorkerSpec
+from tests.in_process import InProcess
 from tests.runs.conftest import make_case
 
 SPEC = "harness.runs._synthetic:Synthetic"
@@ -42,7 +43,9 @@ def go(tmp_path: Path, home: Path) -> Callable[..., runs.Run]:
 
     def run(cases: list[Case], spec: str = SPEC, **options: Any) -> runs.Run:
         made.append(1)
-        options = {"jobs": 1, "reuse": home, "output": tmp_path / f"run{len(made)}", **options}
+        if "jobs" not in options:
+            options["executor"] = InProcess()
+        options = {"reuse": home, "output": tmp_path / f"run{len(made)}", **options}
         options.setdefault("progress", False)
         return runs.run(cases, backends=[spec], reference=False, **options)
 
@@ -215,9 +218,9 @@ def test_changed_source_of_the_backend_is_another_key(tmp_path: Path) -> None:
     first = run("one")
     assert first.startswith("(0, 0, 0)")
     assert run("two") == first.replace("(0, 0, 0)", "(1, 4, 16)", 1)
-    text = (copy / "run" / "_synthetic.py").read_text()
+    text = (copy / "runs" / "_synthetic.py").read_text()
     assert "z * z" in text
-    (copy / "run" / "_synthetic.py").write_text(text.replace("z * z", "z * z + 1"))
+    (copy / "runs" / "_synthetic.py").write_text(text.replace("z * z", "z * z + 1"))
     third = run("three")
     assert third.startswith("(0, 0, 0)") and third != first
     (copy / "report" / "text.py").write_text("")  # what only reads observations cannot change them

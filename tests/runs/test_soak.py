@@ -19,6 +19,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="the soak watches pro
 
 
 @linux
+@pytest.mark.soak
 def test_two_thousand_observations_under_fire(tmp_path: Path) -> None:
     report = soak(2_000, tmp_path / "run", jobs=4, seconds=1.0, kills=2, coordinators=1, seed=2, limit=240, every=0.1)
     assert report.problems == []

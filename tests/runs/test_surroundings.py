@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -173,11 +172,9 @@ def test_a_wall_clock_that_runs_backwards_changes_nothing(tmp_path: Path, whole:
         [sys.executable, "-c", look], env={**os.environ, "LD_PRELOAD": library}, capture_output=True, text=True
     )
     assert tried.stdout.split() == ["True", "True"], tried.stderr
-    began = time.monotonic()
     process = slow_run(tmp_path / "run", "strict", LD_PRELOAD=library)  # a time limit of 2 s; tasks take 0.2 s
     _, words = process.communicate(timeout=60)
     assert process.returncode == 0, words
-    assert time.monotonic() - began < 60
     frame, undisturbed = (runs.Run.open(p).observations() for p in (tmp_path / "run", whole))
     assert frame.drop(columns="seconds").equals(undisturbed.drop(columns="seconds"))
     assert (frame["status"] == "ok").all() and len(frame) == len(cases()) * 4 * 4
