@@ -1,4 +1,5 @@
-"""Sessions: tests, lint, types, run, bench, soak, ray, results; observe, truth and matrix across releases.
+"""Sessions: tests, lint, types, run, bench, soak, ray, results; whole, browser, environments and mutants, which are
+tests that take long; observe, truth and matrix across releases.
 
 `nox` alone runs lint, types and tests. docs/versions.md is about releases, docs/scale.md about bench, soak and ray.
 """
@@ -22,7 +23,35 @@ nox.options.default_venv_backend = "venv"
 def tests(session: nox.Session) -> None:
     """The test suite on the pinned set; arguments go to pytest."""
     session.install("-e", ".[pinned,ports,test]")
-    session.run("pytest", "-q", "-n", "2", *session.posargs)
+    session.run("pytest", "-q", "-n", "2", "--dist", "loadfile", *session.posargs)
+
+
+@nox.session
+def whole(session: nox.Session) -> None:
+    """The tests that go over the whole catalogue: every wrong backend from end to end, and the slow ones like it."""
+    session.install("-e", ".[pinned,ports,test]")
+    session.run("pytest", "-q", "-m", "whole", *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The report in a headless Chromium, which has to be installed (Debian: apt-get install chromium)."""
+    session.install("-e", ".[pinned,test]", "playwright>=1.40")
+    session.run("pytest", "-q", "-m", "browser", *session.posargs)
+
+
+@nox.session
+def environments(session: nox.Session) -> None:
+    """Real releases, each in an environment of its own, which `nox -s observe` makes below .nox/versions."""
+    session.install("-e", ".[pinned,test]")
+    session.run("pytest", "-q", "-m", "environments", *session.posargs)
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Faults put into a copy of the package by hand, each of which a named part of the suite must catch."""
+    session.install("-e", ".[pinned,test]")
+    session.run("python", "tests/mutants.py", *session.posargs)
 
 
 @nox.session
@@ -51,13 +80,15 @@ def run(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Every ratio that is promised, into results/bench.md; fails nothing. `-- --all` takes the whole catalogue."""
     session.install("-e", ".[pinned,test,ray]")
+    session.run("python", "-m", "tests.bench.volume", success_codes=range(256))
     session.run("python", "tests/bench/scale.py", *session.posargs, success_codes=range(256))
 
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """200,000 observations under fire, a quarter of an hour; its figures go into results/bench.md."""
-    session.install("-e", ".[pinned]")
+    """Thousands of observations under fire, tested; then 200,000, a quarter of an hour, into results/bench.md."""
+    session.install("-e", ".[pinned,test]")
+    session.run("pytest", "-q", "-m", "soak")
     session.run("python", "-m", "tests.bench.soak", "--report", "results/bench.md", *session.posargs)
 
 

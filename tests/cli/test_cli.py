@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -60,24 +58,6 @@ def test_a_backend_that_is_not_there_is_status_3_or_2(good: Path, tmp_path: Path
     status = main(["run", str(good), "--backend", "torch.func", "--python", f"torch.func={tmp_path}/no/python",
                    "--output", str(tmp_path / "run"), "--quiet", "--no-reference"])
     assert status == 3
-
-
-def test_list_lint_and_schema_import_no_framework(good: Path) -> None:
-    code = (
-        "import sys; from harness.cli import main\n"
-        f"assert main(['list', {str(good)!r}]) == 0 and main(['lint', {str(good)!r}]) == 0 and main(['schema']) == 0\n"
-        "assert not {'torch', 'jax', 'functorch'} & set(sys.modules), sorted(sys.modules)\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
-
-
-def test_help_imports_next_to_nothing() -> None:
-    code = (
-        "import sys; from harness.cli import main; main(['--help'])\n"
-        "heavy = {'numpy', 'pandas', 'argparse', 'yaml', 'rich', 'torch', 'jax'} & set(sys.modules)\n"
-        "assert not heavy, heavy\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -92,6 +92,7 @@ def xla(tmp_path_factory: pytest.TempPathFactory) -> harness.runs.Run:  # type: 
                         python=dict.fromkeys(TORCH, python))
 
 
+@pytest.mark.environments
 def test_xla_agrees_with_the_cpu_where_both_answer(xla: harness.runs.Run) -> None:  # type: ignore[name-defined]
     assert not xla.failed_targets
     assert {t["device"] for t in xla.targets} == {"cpu", "xla:0"}
@@ -107,6 +108,7 @@ def test_xla_agrees_with_the_cpu_where_both_answer(xla: harness.runs.Run) -> Non
         np.testing.assert_allclose(xla.array(found.iloc[0]), np.diag(np.cos(Z.real)), rtol=1e-14)
 
 
+@pytest.mark.environments
 @pytest.mark.parametrize("backend", TORCH)
 def test_complex_abs_has_no_gradient_on_xla_and_a_row_says_so(xla: harness.runs.Run, backend: str) -> None:  # type: ignore[name-defined]
     seen = rows(xla.observations(), case="abs", dtype="complex64", api="pullback", backend=backend)

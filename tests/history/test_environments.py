@@ -16,6 +16,8 @@ import harness
 from harness.cases import catalogue_path
 from tests.history.environments import interpreter
 
+pytestmark = pytest.mark.environments
+
 TORCH = ("torch.autograd", "torch.func")
 #: What torch 1.13 printed. The complex loss is differentiated as its real part is.
 REAL = {"weight": [[-1 - 5j, -2 - 10j]] * 2, "bias": [2 - 3j] * 2}

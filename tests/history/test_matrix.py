@@ -154,6 +154,7 @@ def test_the_matrix_needs_recorded_runs(tmp_path: Path) -> None:
     assert not (tmp_path / "matrix").exists()
 
 
+@pytest.mark.environments
 def test_observe_and_matrix_find_the_facts_by_themselves(tmp_path: Path) -> None:
     names = ["torch-1.13.1", "torch-2.0.1", "torch-2.4.1", "torch-2.13.0", "jax-0.4.25", "jax-0.4.38", "jax-0.10.2",
              "jax-0.12.0.1"]

@@ -13,6 +13,8 @@ import pytest
 from harness.report.html.rows import normalised
 from tests.report import synthetic
 
+pytestmark = pytest.mark.browser
+
 VIEWS = ("#/overview", "#/functions", "#/rows", "#/case/arccosh?point=generic", "#/timeline", "#/atlas", "#/legend")
 
 

@@ -165,7 +165,7 @@ def test_the_key_changes_with_whatever_the_worker_says_of_itself(hello: dict[str
 def test_the_key_changes_with_settings_and_releases(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = key(a_task())
     assert key(a_task(), XLA_FLAGS="--x") != plain
-    monkeypatch.setattr(harness, "__version__", "99")
+    monkeypatch.setattr(reuse, "__version__", "99")
     assert key(a_task()) != plain
 
 
