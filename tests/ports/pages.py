@@ -12,7 +12,10 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
+
+import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs" / "ports").glob("*.md"))
@@ -52,12 +55,26 @@ def write_files(page: Path, folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def comparable(output: str) -> list[str]:
-    """What matters of an output: its words; numbers, which depend on rounding and on the machine, as #, and how lines
-    are broken and columns filled, which depends on the numbers, not at all."""
+_NUMBER = re.compile(r"(?<![\w.])[-+±]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w])")
+#: Numbers agree to a relative 2e-2 (few digits are printed); what is smaller than this is rounding, and only that.
+_ROUNDING = 1e-6
+
+
+def parts(output: str) -> tuple[list[str], list[float]]:
+    """The words of an output with # for each number, and the numbers. How lines are broken and columns filled depends
+    on the numbers, and counts for nothing."""
     lines = [line for line in output.splitlines() if not re.match(r"(torch|jax) \d", line)]  # versions and seconds
-    text = re.sub(r"(?<![\w.])[-+±]?\d+(\.\d+)?([eE][-+]?\d+)?(?![\w])", "#", " ".join(lines))
-    return re.sub(r"[-+]?#([-+]#i)?", "#", text).split()
+    text = " ".join(lines)
+    return _NUMBER.sub("#", text).split(), [float(n.lstrip("±")) for n in _NUMBER.findall(text)]
+
+
+def unlike(printed: str, shown: str) -> list[str]:
+    """Where what was printed is not what a page shows: other words, or numbers that are not close."""
+    (words, numbers), (expected, wanted) = parts(printed), parts(shown)
+    if words != expected:
+        return [f"{a!r}, not {b!r}" for a, b in zip_longest(words, expected) if a != b]
+    near = np.isclose(numbers, wanted, rtol=2e-2, atol=_ROUNDING)
+    return [f"{a:g}, not {b:g}" for a, b, same in zip(numbers, wanted, near, strict=True) if not same]
 
 
 def refresh(page: Path) -> None:
