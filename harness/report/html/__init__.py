@@ -99,7 +99,7 @@ def write(
             for k, o in enumerate(OUTCOMES.values())
         ],
         "styles": {name: _style(s) for name, s in {**STYLES, "convention": CONVENTION}.items()}
-        | {"?": _style(Style("?", "?", "refused", 6, "a verdict that this report does not know"))},
+        | {"?": _style(Style("?", "?", "a verdict that this report does not know"))},
         "legend": {"verdicts": list(STYLES), "words": _WORDS}, "findings": facts.findings(findings, frame),
         "timeline": facts.timeline(timeline, versions), "atlas": figures,
         "details": [places.get(c) for c in words["case"]], "omitted": omitted,
