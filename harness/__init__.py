@@ -15,7 +15,20 @@ from typing import TYPE_CHECKING, Any
 from harness.version import __version__
 
 if TYPE_CHECKING:
-    from harness.api import accuracy, compare, conventions, devices, diff, open_run, repro, run, show, timeline
+    from harness.api import (
+        accuracy,
+        compare,
+        conventions,
+        devices,
+        diff,
+        findings,
+        known,
+        open_run,
+        repro,
+        run,
+        show,
+        timeline,
+    )
     from harness.comparison.frame import Comparison
     from harness.model import HarnessError
     from harness.runs.reading import Run
@@ -31,6 +44,8 @@ _HOMES = {
     "conventions": "harness.api",
     "devices": "harness.api",
     "diff": "harness.api",
+    "findings": "harness.api",
+    "known": "harness.api",
     "open_run": "harness.api",
     "repro": "harness.api",
     "run": "harness.api",
@@ -41,7 +56,7 @@ _HOMES = {
 
 __all__ = [
     "Comparison", "HarnessError", "Run", "__version__", "accuracy", "compare", "conventions", "devices", "diff",
-    "open_run", "repro", "run", "show", "tap", "timeline",
+    "findings", "known", "open_run", "repro", "run", "show", "tap", "timeline",
 ]
 
 

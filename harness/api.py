@@ -86,6 +86,17 @@ def accuracy(runs: Runs, select: Sequence[str] | str | None = None) -> pd.DataFr
     return table(_runs(runs), select=select)
 
 
+def known(*names: str) -> pd.DataFrame:
+    """What is known of functions without running anything, one row a defect; see harness.recorded.functions.
+
+    names: functions in torch's, JAX's or the portable spelling, globs of them, or source files of a port.
+    """
+    from harness.recorded.functions import known as looked_up
+    from harness.report.known import frame
+
+    return frame(looked_up(*names))
+
+
 def devices(
     backends: Sequence[str] | None = None, python: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
@@ -180,5 +191,6 @@ def repro(run: str | Path | Run, where: str, culprit: str | None = None) -> tupl
 
 
 __all__ = [
-    "accuracy", "compare", "conventions", "devices", "diff", "findings", "open_run", "repro", "run", "show", "timeline",
+    "accuracy", "compare", "conventions", "devices", "diff", "findings", "known", "open_run", "repro",
+    "run", "show", "timeline",
 ]

@@ -25,7 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("harness.coverage",),
     ("harness.audit", "harness.runs", "harness.atlas", "harness.findings"),
     ("harness.report", "harness.pointwise", "harness.cases", "harness.convention"),
-    ("harness.backends", "harness.repro", "harness.history"),
+    ("harness.backends", "harness.repro", "harness.history", "harness.recorded"),
     ("harness.reference", "harness.comparison"),
 )
 GROUND = (

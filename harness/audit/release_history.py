@@ -5,21 +5,16 @@ Both may be absent (an installation without them): then nothing is known, and no
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from harness.model import Case
+from harness.recorded.tables import rows
 
 Array = np.ndarray[Any, np.dtype[Any]]
-_PACKAGE = Path(__file__).resolve().parent.parent
-#: The wheel's copy, or the checkout.
-_PLACES = (_PACKAGE / "_results", _PACKAGE.parent / "results")
 
 
 def wrong_in(
@@ -74,17 +69,6 @@ def finding(cases: Sequence[Case], family: str, inside: Callable[[Array], bool] 
             where = f", {row['versions']}" if row.get("versions") else ""
             return f"{row['sentence'].strip().rstrip('.')} (finding {row.get('id', '')}{where})"
     return ""
-
-
-@lru_cache(maxsize=4)
-def rows(name: str) -> tuple[Mapping[str, str], ...]:
-    """The rows of a table of the results; none where it is not installed."""
-    for folder in _PLACES:
-        path = folder / name
-        if path.is_file():
-            with path.open(encoding="utf-8", newline="") as file:
-                return tuple(csv.DictReader(file))
-    return ()
 
 
 def _version(column: str) -> list[int]:

@@ -12,6 +12,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("compare", "compare recorded runs along one axis"),
     "diff": ("diff", "what changed between two recorded runs"),
     "timeline": ("timeline", "what changed over the versions that recorded runs hold"),
+    "known": ("known", "what is known of a function without running anything: defects, releases, advice"),
     "accuracy": ("accuracy", "error in ulp of value, d/dz and d/dz*, by function and backend"),
     "show": ("show", "one case in full: inputs, raw results, Wirtinger pair, verdict, advice"),
     "report": ("report", "the report as one HTML file, or markdown, JUnit, SARIF, a badge"),

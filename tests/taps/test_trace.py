@@ -16,6 +16,7 @@ from harness.audit.catalogue_lookup import catalogue, known, native_name
 from harness.audit.trace import remembered, suspects
 from harness.backends.elementwise import observe
 from harness.backends.torch.trace import MOST, trace
+from harness.recorded import tables as committed
 
 jax.config.update("jax_enable_x64", True)
 Z = np.random.default_rng(3).standard_normal(40) + 1j * np.random.default_rng(4).standard_normal(40)
@@ -122,10 +123,10 @@ def test_nobody_is_blamed_at_a_kink_or_without_a_reference() -> None:
 
 def test_what_was_recorded_may_be_absent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     cases = [c for c in catalogue() if c.id == "arccosh"]
-    recorded.rows.cache_clear()
-    monkeypatch.setattr(recorded, "_PLACES", (tmp_path,))
+    committed.rows.cache_clear()
+    monkeypatch.setattr(committed, "PLACES", (tmp_path,))
     assert recorded.wrong_in(cases, "jax") == "" and recorded.finding(cases, "jax") == ""
-    recorded.rows.cache_clear()
+    committed.rows.cache_clear()
     (tmp_path / "matrix").mkdir()
     (tmp_path / "matrix" / "timeline.csv").write_text(
         "backend,case,quantity,api,point,dtype,jax 0.9.0,jax 0.10.0,jax 0.11.0,torch 2.0.0\n"
@@ -148,4 +149,4 @@ def test_what_was_recorded_may_be_absent(monkeypatch: pytest.MonkeyPatch, tmp_pa
     call = entry("torch.acosh") | {"elementwise": False}
     assert "at other numbers than yours: The sign is lost" in remembered([call], {"jax": "0.10.2"})[0]
     assert not remembered([entry("torch.acosh")], {"jax": "0.10.2"})
-    recorded.rows.cache_clear()
+    committed.rows.cache_clear()

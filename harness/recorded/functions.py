@@ -1,0 +1,183 @@
+"""What is known of a function without running anything: its spellings, the convention, its recorded defects.
+
+From the spelling table and the committed tables of results, which ship with the package.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from pathlib import Path
+
+from harness import expr
+from harness.model import HarnessError
+from harness.recorded.tables import FINDINGS, TIMELINE, rows
+
+_CALL = re.compile(r"\b((?:torch|jnp|jax)(?:\.\w+)+)(?=\()")
+#: Other names of torch's functions, by its documentation, where the spelling table has one only.
+_ALIASES: Mapping[str, tuple[str, ...]] = {
+    **{f"arc{name}": (f"torch.a{name}",) for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    "power": ("torch.pow",), "divide": ("torch.div", "torch.true_divide"), "multiply": ("torch.mul",),
+    "subtract": ("torch.sub",), "negative": ("torch.neg",), "abs": ("torch.absolute",),
+}
+
+
+class NotKnown(HarnessError):
+    """A name that no table has, or a file that cannot be read."""
+
+
+@dataclass(frozen=True)
+class Defect:
+    """One recorded defect. since, fixed: releases of the matrix, "" where it does not say; ordinary: shown at one."""
+
+    id: str
+    framework: str
+    sentence: str
+    verdict: str
+    since: str
+    fixed: str
+    link: str
+    ordinary: bool
+
+
+@dataclass(frozen=True)
+class Known:
+    """A function: its portable name, its spelling in each framework ("" where it has none), its recorded defects.
+
+    places: "file:line" of its calls, where a source file was asked about.
+    """
+
+    name: str
+    torch: str
+    jax: str
+    defects: tuple[Defect, ...]
+    places: tuple[str, ...] = ()
+
+
+def known(*names: str) -> tuple[Known, ...]:
+    """What is known of functions: portable, torch's or JAX's names, globs of them, or source files ("port.py").
+
+    Functions of a file that no table has are left out. Raises NotKnown for a name that selects nothing.
+    """
+    index = _index()
+    out: dict[str, list[str]] = {}
+    for name in names:
+        if name.endswith(".py"):
+            for portable, place in _calls(Path(name), index):
+                out.setdefault(portable, []).append(place)
+            continue
+        wanted = _plain(name)
+        found = list(dict.fromkeys(p for spelling, p in index.items() if fnmatchcase(spelling, wanted)))
+        if not found:
+            close = get_close_matches(wanted, index, n=3)
+            raise NotKnown(f"no table has a function {name!r}" + (f"; near: {', '.join(close)}" if close else ""))
+        for portable in found:
+            out.setdefault(portable, [])
+    return tuple(_known(name, tuple(places)) for name, places in out.items())
+
+
+def _plain(name: str) -> str:
+    """A dotted name as the index has it: jnp for jax.numpy, F for torch.nn.functional."""
+    for short, long in (("jnp.", "jax.numpy."), ("F.", "torch.nn.functional."), ("np.", "")):
+        if name.startswith(short):
+            return long + name.removeprefix(short)
+    return name
+
+
+@lru_cache(maxsize=1)
+def _index() -> Mapping[str, str]:
+    """Every spelling -> the portable name. The portable name itself and its aliases come first."""
+    out: dict[str, str] = dict(expr.canonical())
+    for name, spelling in expr.table().items():
+        for row in spelling.rows:
+            for family, cell in row.cells.items():
+                if family not in row.composed and (call := _CALL.search(cell)):
+                    out.setdefault(_plain(call[1]), name)
+        for other in _ALIASES.get(name, ()):
+            out.setdefault(other, name)
+    return out
+
+
+def _known(name: str, places: tuple[str, ...]) -> Known:
+    cells: dict[str, str] = {}
+    for row in expr.table()[name].rows:
+        for family, cell in row.cells.items():
+            cells.setdefault(family, cell)
+    return Known(name, cells.get("torch", ""), cells.get("jax", ""), _defects(name), places)
+
+
+def _defects(name: str) -> tuple[Defect, ...]:
+    """Those whose function is this one, or that the case of this name shows; ordinary points first."""
+    spellings = {spelling for spelling, portable in _index().items() if portable == name}
+    out = []
+    for row in rows(FINDINGS):
+        if row.get("kind", "defect") not in ("", "defect"):
+            continue
+        functions = set((row.get("function") or "").replace(",", " ").split())
+        if not functions & spellings and name not in (row.get("cases") or "").split():
+            continue
+        since, fixed = _releases(row)
+        points = [p.partition("@")[2] for p in (row.get("points") or "").split()]
+        out.append(Defect(
+            row.get("id", ""), row.get("framework", ""), row.get("sentence", ""), row.get("verdict", ""), since, fixed,
+            row.get("link", ""), any(re.match(r"generic|quadrant|.*half-plane", p) for p in points),
+        ))
+    return tuple(sorted(out, key=lambda d: (not d.ordinary, d.framework, d.id)))
+
+
+def _releases(finding: Mapping[str, str]) -> tuple[str, str]:
+    """(first wrong, first right again) of the history that most of the finding's points share; "" where unrecorded."""
+    where: dict[str, set[str]] = {}
+    for place in (finding.get("points") or "").split():
+        case, _, point = place.partition("@")
+        where.setdefault(case, set()).add(point)
+    framework = finding.get("framework", "")
+    best: tuple[int, str, str] = (0, "", "")
+    for row in rows(TIMELINE):
+        points = set(re.sub(r" \+\d+$", "", row.get("point", "")).split(", "))
+        shared = len(points & where.get(row.get("case", ""), set()))
+        if not shared or not row.get("backend", "").startswith(framework) or row.get("quantity") == "raw":
+            continue
+        states = [(c, s) for c, s in row.items() if c and s and re.fullmatch(rf"{framework} \d\S*", c)]
+        wrong = [k for k, (_, state) in enumerate(states) if state.startswith("wrong")]
+        if wrong and shared > best[0]:
+            later = states[wrong[-1] + 1 :]
+            first = states[wrong[0]][0] if wrong[0] else f"{states[0][0]} or before"
+            best = (shared, first, later[0][0] if later and later[0][1].startswith("right") else "")
+    return best[1], best[2]
+
+
+def _calls(path: Path, index: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    """(portable name, "file:line") of every call in a source file of a function that the tables have."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise NotKnown(f"{path}: cannot be read as Python: {error}") from error
+    names: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                names[alias.asname or alias.name.partition(".")[0]] = (
+                    alias.name if alias.asname else alias.name.partition(".")[0])
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and (dotted := _dotted(node.func)):
+            head, dot, rest = dotted.partition(".")
+            full = names.get(head, "") + dot + rest
+            if full.partition(".")[0] in ("torch", "jax") and full in index:
+                yield index[full], f"{path}:{node.lineno}"
+
+
+def _dotted(node: ast.expr) -> str:
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute) and (base := _dotted(node.value)):
+        return f"{base}.{node.attr}"
+    return ""

@@ -1,0 +1,65 @@
+"""What is known of functions, as text for a terminal and as a pandas frame."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from harness.recorded.functions import Defect, Known
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Of every function: the two frameworks return different packings of one derivative (docs/mathematics.md).
+CONVENTION = "of a real loss torch's .grad is the conjugate of jax.grad: write jnp.conj(jax.grad(f)(z))"
+
+
+def text(found: Sequence[Known], size: int = 80) -> str:
+    """One block a function: spellings, then its recorded defects, ordinary points first; the convention once."""
+    blocks = [_block(known, size) for known in found]
+    return "\n\n".join([*blocks, "\n".join(_wrap(f"Convention: {CONVENTION}", size))])
+
+
+def _wrap(words: str, size: int, initial_indent: str = "", subsequent_indent: str = "") -> list[str]:
+    """Lines in which links and names stay whole."""
+    return textwrap.wrap(words, size, initial_indent=initial_indent, subsequent_indent=subsequent_indent,
+                         break_long_words=False, break_on_hyphens=False)
+
+
+def _block(known: Known, size: int) -> str:
+    spelled = " ~ ".join(cell for cell in (known.torch, known.jax) if cell) or "in neither framework"
+    lines = _wrap(f"{known.name}   {spelled}", size, subsequent_indent="    ")
+    if known.places:
+        lines += _wrap("called at " + ", ".join(known.places), size, initial_indent="  ",
+                               subsequent_indent="    ")
+    if not known.defects:
+        lines.append("  no recorded defect")
+    for defect in known.defects:
+        lines += _wrap(f"≠ {defect.framework}: {defect.sentence}", size, initial_indent="  ",
+                               subsequent_indent="    ")
+        lines += _wrap(_when(defect), size, initial_indent="    ", subsequent_indent="    ")
+    return "\n".join(lines)
+
+
+def _when(defect: Defect) -> str:
+    parts = ["at ordinary points" if defect.ordinary else "at extreme points"]
+    if defect.since:
+        parts.append(f"since {defect.since}")
+    if defect.fixed:
+        parts.append(f"right again in {defect.fixed}")
+    if defect.link:
+        parts.append(defect.link)
+    return "; ".join(parts)
+
+
+def frame(found: Sequence[Known]) -> pd.DataFrame:
+    """One row a defect, and one with empty words for a function without: function, torch, jax, framework, ..."""
+    import pandas as pd
+
+    names = list(Defect.__dataclass_fields__)
+    rows = [
+        [known.name, known.torch, known.jax, *([getattr(d, n) for n in names] if d else [""] * len(names))]
+        for known in found for d in (known.defects or (None,))
+    ]
+    return pd.DataFrame(rows, columns=["function", "torch", "jax", *names])
