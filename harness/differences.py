@@ -137,12 +137,19 @@ def _extrapolated(quotients: Array, order: int, rounding: Array) -> tuple[Array,
 
 @dataclass
 class Difference:
-    """estimate of d/dt f(x + t d) at 0, its error, |f| and how many values were taken. NaN where f is not finite."""
+    """estimate of d/dt f(x + t d) at 0, its error, |f| and how many values were taken. NaN where f is not finite.
+
+    right, left: the one-sided derivatives at 0, NaN where f is not finite. torn: whether they differ by more than
+    their errors, so that f has a kink (or a jump) at 0 along d.
+    """
 
     estimate: float
     error: float
     size: float
     values: int
+    right: float = np.nan
+    left: float = np.nan
+    torn: bool = False
 
 
 def difference(f: Callable[[float], float], single: bool) -> Difference:
@@ -151,13 +158,16 @@ def difference(f: Callable[[float], float], single: bool) -> Difference:
     eps = float(np.finfo(np.float32 if single else np.float64).eps)
     best, error = np.nan, np.inf
     table: list[list[float]] = []
-    size, count = 0.0, 0
+    centre = f(0.0)
+    size, count = abs(centre) if np.isfinite(centre) else 0.0, 1
+    taken: list[tuple[float, float, float]] = []
     for k in range(rows):
         h = first / 2**k
         above, below = f(h), f(-h)
         count += 2
         if not np.isfinite([above, below]).all():
             continue
+        taken.append((h, above, below))
         size = max(size, abs(above), abs(below))
         rounding = 4 * eps * size / h
         row = [(above - below) / (2 * h)]
@@ -168,4 +178,18 @@ def difference(f: Callable[[float], float], single: bool) -> Difference:
             if guess < error:
                 best, error = row[j + 1], guess
         table.append(row)
-    return Difference(float(best), float(error), float(size), count)
+    right, left, torn = _one_sided(taken, centre, size * eps, rows, single)
+    return Difference(float(best), float(error), float(size), count, right, left, torn)
+
+
+def _one_sided(
+    taken: list[tuple[float, float, float]], centre: float, rounding: float, rows: int, single: bool
+) -> tuple[float, float, bool]:
+    """(derivative from the right, from the left, whether they differ by more than their errors)."""
+    if len(taken) < rows or not np.isfinite(centre):
+        return np.nan, np.nan, False
+    steps, above, below = (np.array(c)[:, None] for c in zip(*taken, strict=True))
+    (right,), (wide,) = _extrapolated((above - centre) / steps, 1, 2 * rounding / steps)
+    (left,), (far,) = _extrapolated((centre - below) / steps, 1, 2 * rounding / steps)
+    least = (1e-3 if single else 1e-8) * max(abs(right), abs(left))
+    return float(right), float(left), bool(abs(right - left) > wide + far + least)

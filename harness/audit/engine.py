@@ -26,10 +26,11 @@ from harness.model import Tolerance
 from harness.report.text import number
 from harness.wirtinger import Array
 
-#: What follows once both sides have answered, in this order. The origin comes late: a loop of a hundred thousand taps
-#: may cost the worker; advice comes last, since it rests on everything else.
+#: What follows once both sides have answered, in this order. Evidence comes before hints: at a kink, what a difference
+#: looks like is no hint. The origin comes late, since a loop of a hundred thousand taps may cost the worker; advice comes
+#: last, since it rests on everything else.
 STEPS: tuple[Callable[[State, Audit], Audit], ...] = (
-    hints.with_hints, evidence.with_evidence, steps.with_steps, with_origins, origin.with_origin, advice.with_advice,
+    evidence.with_evidence, hints.with_hints, steps.with_steps, with_origins, origin.with_origin, advice.with_advice,
 )
 #: Two evaluations on equal inputs may differ by the order of sums; more than this is another function each time.
 _UNSTEADY = 100.0  # times eps

@@ -68,8 +68,10 @@ class ParameterRow:
 class Check:
     """One comparison of a side's gradient with finite differences of its own value.
 
-    where: the parameters that were moved. direction: "random", "imaginary" or "difference" (along that of the two
-    gradients). consistent: None where the error is too large to tell.
+    where: the parameters that were moved. direction: "random", "imaginary", "difference" (along that of the two
+    gradients), "beside" (near the point, where it is a kink) or "avoiding" (of entries that do not cross the kink).
+    consistent: None where the error is too large to tell, or where the value has a kink along this direction.
+    kink: whether its slopes, from below and from above, differ.
     """
 
     side: str
@@ -81,6 +83,8 @@ class Check:
     consistent: bool | None
     other: float = float("nan")  # what the other side's gradient predicts along the same direction
     values: int = 0
+    kink: bool = False
+    slopes: tuple[float, float] = (float("nan"), float("nan"))
 
 
 @dataclass(frozen=True)

@@ -312,7 +312,7 @@ class AuditSide(ABC):
         for leaf in self.leaves:
             if leaf.name in what and leaf.array is not None:
                 turned = leaf.array.conj() if what[leaf.name] == "conjugate" else np.swapaxes(leaf.array, -1, -2)
-                changes[leaf.name] = np.ascontiguousarray(turned)
+                changes[leaf.name] = np.asarray(turned, order="C")
         return self.value(changes)
 
     def expressions(self, variables: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,233 @@
+"""Each side's gradient against finite differences of its own value, along directions that move many parameters at once.
+
+Where the two gradients differ, the best direction is their difference: along it they predict numbers that are as far
+apart as can be, and the value decides between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from harness.audit.faults import SideFault
+from harness.audit.judging import largest
+from harness.audit.result import HARMLESS, Check
+from harness.audit.state import Faults, State
+from harness.wirtinger import Array
+
+if TYPE_CHECKING:
+    from harness.audit.mapping import Link
+
+#: Parameters that get a direction of their own where they differ; the others are moved together.
+OWN = 6
+#: An estimate must lie within this many of its error from a prediction.
+_ERRORS = 4.0
+
+
+@dataclass(frozen=True)
+class Direction:
+    """A direction in torch's layout: torch leaf name -> array. word: random, real, imaginary or difference."""
+
+    word: str
+    arrays: Mapping[str, Array]
+    links: tuple[Link, ...]
+
+
+class Judged(Protocol):
+    """What is known of one parameter's two gradients."""
+
+    @property
+    def verdict(self) -> str: ...
+
+    @property
+    def max_rel(self) -> float: ...
+
+
+def directions(state: State, rows: Sequence[Judged], values_agree: bool) -> list[Direction]:
+    """What is to be tried: all parameters together, and each of those that differ along its difference."""
+    links = state.differentiated
+    out = [random_direction(state, links, "random", 1)]
+    complex_ones = [x for x in links if np.iscomplexobj(state.array("torch", x.torch))]
+    if complex_ones:
+        out.append(random_direction(state, complex_ones, "imaginary", 2))
+    bad = [(x, row) for x, row in zip(links, rows, strict=True) if row.verdict not in HARMLESS]
+    if not values_agree:  # two functions: each is asked about its own gradient, not which of the two is the function's
+        bad = [pair for pair in bad if pair[1].verdict in ("zero", "nonfinite", "part")]
+    bad.sort(key=lambda pair: -pair[1].max_rel)
+    groups = [[pair[0]] for pair in bad[:OWN]]
+    if bad[OWN:]:
+        groups.append([pair[0] for pair in bad[OWN:]])
+    out += [d for group in groups if (d := _along_difference(state, group)) is not None]
+    return out
+
+
+def _size(state: State, x: Link) -> float:
+    """Typical size of an entry of a parameter: root mean square, 1 where it is zero."""
+    array = state.array("torch", x.torch)
+    if not array.size:
+        return 1.0
+    mean = float(np.sqrt(np.mean(np.abs(array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)) ** 2)))
+    return mean if np.isfinite(mean) and mean > 0 else 0.1
+
+
+def random_direction(state: State, links: Sequence[Link], word: str, salt: int) -> Direction:
+    """Normal numbers of each parameter's size. salt: directions of different salts are different ones."""
+    draw = np.random.default_rng([state.options.seed, salt])
+    found = {}
+    for x in links:
+        array = state.array("torch", x.torch)
+        size = np.float32(_size(state, x))
+        numbers: Array = np.asarray(draw.standard_normal(array.shape, dtype=np.float32) * size)
+        if word == "imaginary":
+            numbers = 1j * numbers
+        elif np.iscomplexobj(array) and word == "random":
+            numbers = numbers + 1j * draw.standard_normal(array.shape, dtype=np.float32) * size
+        found[x.torch] = np.asarray(numbers).astype(array.dtype)
+    return Direction(word, found, tuple(links))
+
+
+def _along_difference(state: State, links: Sequence[Link]) -> Direction | None:
+    found = {}
+    for x in links:
+        left, right = state.gradients(x)
+        like = state.array("torch", x.torch)
+        zero = np.zeros(like.shape, like.dtype)
+        with np.errstate(all="ignore"):
+            delta = (zero if left is None else left) - (zero if right is None else right)
+        if not np.iscomplexobj(like):
+            delta = np.real(delta)
+        delta = np.where(np.isfinite(delta), delta, 0)
+        top = largest(delta)
+        if top == 0:
+            continue
+        found[x.torch] = (delta * (_size(state, x) / top)).astype(like.dtype)
+    return Direction("difference", found, tuple(x for x in links if x.torch in found)) if found else None
+
+
+def _predicted(state: State, side: str, direction: Direction) -> float:
+    """Re <L_x + i L_y, direction> summed over the parameters; NaN where the gradient is not finite."""
+    total = 0.0
+    for x in direction.links:
+        left, right = state.gradients(x)
+        gradient = left if side == "torch" else right
+        if gradient is not None:
+            total += _dot(gradient, direction.arrays[x.torch])
+    return total
+
+
+def _dot(a: Array, b: Array) -> float:
+    total = 0.0
+    flat, other = a.reshape(-1), b.reshape(-1)
+    for k in range(0, flat.size, 1 << 20):
+        p, q = flat[k : k + (1 << 20)], other[k : k + (1 << 20)]
+        with np.errstate(all="ignore"):
+            total += float(np.sum(np.real(p).astype(np.float64) * np.real(q)))
+            if np.iscomplexobj(p) and np.iscomplexobj(q):
+                total += float(np.sum(np.imag(p).astype(np.float64) * np.imag(q)))
+    return total
+
+
+def checked(state: State, directions: Sequence[Direction]) -> list[Check]:
+    """Both sides along each direction: torch's checks, then JAX's, each in the order of the directions. Raises Faults."""
+    if not directions:
+        return []
+    links = {x.torch: x for x in state.differentiated}
+
+    def fields(side: str) -> dict[str, object]:
+        if side == "torch":
+            return {"directions": [dict(d.arrays) for d in directions]}
+        return {"directions": [
+            {links[n].jax: as_leaf(state, links[n], a) for n, a in d.arrays.items()} for d in directions
+        ]}
+
+    replies = state.ask("differences", fields)
+    out = []
+    for side in ("torch", "jax"):
+        other = "jax" if side == "torch" else "torch"
+        for direction, found in zip(directions, replies[side]["differences"], strict=True):
+            out.append(_check(state, side, direction, found, _predicted(state, other, direction)))
+    return _second_look(state, [*directions, *directions], out)
+
+
+def _second_look(state: State, directions: Sequence[Direction], checks: list[Check]) -> list[Check]:
+    """Nobody is accused by one estimate: those that accuse are made again with much smaller steps.
+
+    An L1 loss has kinks everywhere, and differences taken across some of them settle on another number with a small
+    error. Near the point they do not: where the new estimate is nearer to the prediction than to the old estimate,
+    it takes the old one's place, and accuses nobody.
+    """
+    asked = [k for k, c in enumerate(checks) if c.consistent is False and np.isfinite(c.predicted)]
+    if not asked:
+        return checks
+    shrink = 2.0**-3 if state.tol.single else 2.0**-8  # single precision leaves no room for more
+    out = list(checks)
+    for side in ("torch", "jax"):
+        mine = [k for k in asked if checks[k].side == side]
+        if not mine:
+            continue
+        links = {x.torch: x for k in mine for x in directions[k].links}
+        shrunk = [{n: a * np.asarray(shrink, a.dtype) for n, a in directions[k].arrays.items()} for k in mine]
+        if side == "jax":
+            shrunk = [{links[n].jax: as_leaf(state, links[n], a) for n, a in arrays.items()} for arrays in shrunk]
+        state.channels[side].ask("differences", directions=shrunk)
+        try:
+            found = state.channels[side].answer()["differences"]
+        except SideFault as fault:
+            raise Faults([fault]) from fault
+        for k, again in zip(mine, found, strict=True):
+            estimate, old = float(again["estimate"]) / shrink, checks[k]
+            if abs(estimate - old.predicted) < abs(estimate - old.estimate):
+                scaled = {"estimate": estimate, "error": float(again["error"]) / shrink, "values": again["values"]}
+                new = _check(state, side, directions[k], scaled, old.other)
+                out[k] = replace(new, consistent=new.consistent or None, values=old.values + new.values)
+    return out
+
+
+def as_leaf(state: State, x: Link, array: Array) -> Array:
+    """A direction in torch's layout as one of the JAX side's leaf: in its layout, real where it is."""
+    turned = x.to_jax(array)
+    like = state.array("jax", x.jax)
+    # (np.ascontiguousarray would make a scalar an array of one entry)
+    return np.asarray(turned if np.iscomplexobj(like) else np.real(turned), order="C")
+
+
+def _check(state: State, side: str, direction: Direction, found: Mapping[str, float], other: float) -> Check:
+    predicted = _predicted(state, side, direction)
+    estimate, error = float(found["estimate"]), float(found["error"])
+    consistent: bool | None
+    # sums of many terms: rounding of the prediction is relative to the size of the terms, not to their sum
+    terms = np.sqrt(sum(_square(state, side, x, direction) for x in direction.links))
+    allowed = _ERRORS * error + state.tol.coarse * max(abs(predicted), abs(estimate), float(terms))
+    if not np.isfinite(predicted):
+        consistent = False if np.isfinite(estimate) else None
+    elif not np.isfinite(estimate) or not np.isfinite(error):
+        consistent = None
+    else:
+        gap = abs(predicted - estimate)
+        consistent = gap <= allowed
+        # an estimate that could not have told the two gradients apart says nothing
+        if consistent and direction.word == "difference" and abs(predicted - other) <= 2 * allowed:
+            consistent = None
+        if consistent and allowed > 0.1 * max(abs(predicted), float(terms)):
+            consistent = None
+    kink = bool(found.get("torn", False)) and bool(np.isfinite(predicted))
+    if kink:  # a central difference is the mean of two slopes there
+        consistent = None
+    return Check(side, tuple(x.torch for x in direction.links), direction.word, predicted, estimate, error, consistent,
+                 other, int(found["values"]), kink, (float(found.get("left", np.nan)), float(found.get("right", np.nan))))
+
+
+def _square(state: State, side: str, x: Link, direction: Direction) -> float:
+    left, right = state.gradients(x)
+    gradient = left if side == "torch" else right
+    if gradient is None or not gradient.size:
+        return 0.0
+    step = direction.arrays[x.torch]
+    with np.errstate(all="ignore"):
+        size = np.abs(np.where(np.isfinite(gradient), gradient, 0)).astype(np.float64) * np.abs(step)
+    return float(np.sum(size**2))
+
+
