@@ -60,7 +60,7 @@ def directions(state: State, rows: Sequence[Judged], values_agree: bool) -> list
     groups = [[pair[0]] for pair in bad[:OWN]]
     if bad[OWN:]:
         groups.append([pair[0] for pair in bad[OWN:]])
-    out += [d for group in groups if (d := _along_difference(state, group)) is not None]
+    out += [d for group in groups if (d := along_difference(state, group)) is not None]
     return out
 
 
@@ -89,7 +89,8 @@ def random_direction(state: State, links: Sequence[Link], word: str, salt: int) 
     return Direction(word, found, tuple(links))
 
 
-def _along_difference(state: State, links: Sequence[Link]) -> Direction | None:
+def along_difference(state: State, links: Sequence[Link]) -> Direction | None:
+    """The difference of the two gradients, each parameter's scaled to its size; None where there is none."""
     found = {}
     for x in links:
         left, right = state.gradients(x)
@@ -131,7 +132,7 @@ def _dot(a: Array, b: Array) -> float:
 
 
 def checked(state: State, directions: Sequence[Direction]) -> list[Check]:
-    """Both sides along each direction: torch's checks, then JAX's, each in the order of the directions. Raises Faults."""
+    """Both sides along each direction: torch's checks, then JAX's, each in the directions' order. Raises Faults."""
     if not directions:
         return []
     links = {x.torch: x for x in state.differentiated}
@@ -216,8 +217,9 @@ def _check(state: State, side: str, direction: Direction, found: Mapping[str, fl
     kink = bool(found.get("torn", False)) and bool(np.isfinite(predicted))
     if kink:  # a central difference is the mean of two slopes there
         consistent = None
+    slopes = (float(found.get("left", np.nan)), float(found.get("right", np.nan)))
     return Check(side, tuple(x.torch for x in direction.links), direction.word, predicted, estimate, error, consistent,
-                 other, int(found["values"]), kink, (float(found.get("left", np.nan)), float(found.get("right", np.nan))))
+                 other, int(found["values"]), kink, slopes)
 
 
 def _square(state: State, side: str, x: Link, direction: Direction) -> float:

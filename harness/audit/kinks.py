@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.audit.answer import Audit
-from harness.audit.checks import Direction, as_leaf, checked, directions, random_direction
+from harness.audit.checks import Direction, along_difference, as_leaf, checked, directions, random_direction
 from harness.audit.faults import SideFault
 from harness.audit.judging import judge_gradient, largest
 from harness.audit.result import HARMLESS, Check, ParameterRow
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Directions along which the neighbourhood is looked at, on both sides of the point.
 _RAYS = 2
+#: More of them, for their gradients alone, where those do not span what was chosen.
+_FURTHER = 6
 #: Share of an entry's size by which the neighbourhood's gradients vary where it is the bend that makes them.
 _VARIES = 0.1
 #: How far beyond the gradients that were found a bending entry may lie: few samples of many bends stay near the middle.
@@ -66,8 +68,8 @@ def settled(state: State, audit: Audit, checks: Sequence[Check]) -> Settled:
                 differing |= {x.torch for x, f in zip(links, found, strict=True) if f.verdict not in HARMLESS}
                 own = [d for d in directions(moved, found, audit.values_agree) if d.word == "difference"]
                 beside += [_unscaled(c, t) for c in checked(moved, [_scaled(d, t) for d in (along, *own)])]
-                for x in links:
-                    samples[x.torch] += [g for g in moved.gradients(x) if g is not None]
+                _keep(moved, samples)
+        _further(state, audit.rows, differing, samples)
     finally:
         _put_back(state)
     explained = {x.torch: x.torch not in differing and _explained(state, x, samples[x.torch]) for x in links}
@@ -78,6 +80,33 @@ def settled(state: State, audit: Audit, checks: Sequence[Check]) -> Settled:
             for c in checks]
     rows = tuple(_chosen(row) if row.verdict not in HARMLESS and explained[row.torch] else row for row in audit.rows)
     return Settled((*kept, *more, *beside), rows, True, _bends(state))
+
+
+def _keep(moved: State, samples: dict[str, list[Array]]) -> None:
+    for x in moved.differentiated:
+        samples[x.torch] += [g for g in moved.gradients(x) if g is not None]
+
+
+def _further(
+    state: State, rows: Sequence[ParameterRow], differing: set[str], samples: dict[str, list[Array]]
+) -> None:
+    """More gradients around the point where the first do not span the choices: a tie of many has many slopes.
+
+    Along the difference of the two gradients lies what the one side has chosen, and against it what the other has.
+    """
+    links = state.differentiated
+    towards = along_difference(state, [x for x, r in zip(links, rows, strict=True) if r.verdict not in HARMLESS])
+    for ray in range(_FURTHER):
+        if all(x.torch in differing or _explained(state, x, samples[x.torch]) for x in links):
+            return
+        along = random_direction(state, links, "random", 50 + ray)
+        if towards is not None and not ray:
+            along = replace(along, arrays={
+                n: (a * np.asarray(0.1, a.dtype) + towards.arrays.get(n, 0)).astype(a.dtype)
+                for n, a in along.arrays.items()
+            })
+        for t in (_distance(state), -_distance(state)):
+            _keep(_moved(state, along, t), samples)
 
 
 def _distance(state: State) -> float:
