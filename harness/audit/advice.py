@@ -87,7 +87,8 @@ def _differences(audit: Audit) -> list[str]:
 def _suggestions(state: State, audit: Audit) -> list[Suggestion]:
     """How to write a step, where a complex parameter makes it matter and the gradients are right."""
     links = [x for x in state.differentiated if np.iscomplexobj(state.array("jax", x.jax))]
-    if not links or not audit.values_agree:
+    wrong = audit.culprit or any(r.verdict not in HARMLESS for r in audit.rows)
+    if not links or not audit.values_agree or wrong:
         return []
     leaves = {leaf.name: leaf for leaf in state.loaded["jax"].leaves}
     arguments = list(dict.fromkeys(leaf.argument for leaf in state.loaded["jax"].leaves))

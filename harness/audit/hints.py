@@ -42,6 +42,8 @@ def _constant_factor(audit: Audit) -> list[str]:
     if whole and values:
         return [f"A factor {ratio_text(c if abs(c) >= 1 else 1 / c)} in the loss of the {side} side: the value and "
                 "every gradient carry it."]
+    if whole and not audit.values_agree:
+        return [f"Every gradient of torch is {shown} times JAX's, and the values differ too."]
     if whole:
         return [
             f"Every gradient of torch is {shown} times JAX's, and the values agree: a factor in the gradient alone."

@@ -149,3 +149,14 @@ def test_a_scalar_parameter_stays_a_scalar() -> None:
 
     found = compare_gradients(lambda s: s**2, lambda s: jnp.stack([s, 1.0])[0] ** 2, (np.array(2.0),))
     assert found.exit_status == 0 and all(c.consistent for c in found.checks)
+
+
+def test_values_that_differ_are_not_said_to_agree() -> None:
+    x = np.arange(12.0).reshape(4, 3) ** 2
+    found = compare_gradients(lambda x: x.var(0).sum(), lambda x: x.var(0).sum(), (x,))
+    assert "the values agree" not in found.text() and "the values differ too" in " ".join(found.hints)
+
+
+def test_a_factor_near_one_is_not_called_one() -> None:
+    found = compare_gradients(lambda x: (x * (1 + 5e-8)).sum(), lambda x: x.sum(), (np.arange(1.0, 4.0),))
+    assert "is 1 times" not in found.text(100) and "1.00000005" in found.text(100)
