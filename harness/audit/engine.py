@@ -27,8 +27,8 @@ from harness.report.text import number
 from harness.wirtinger import Array
 
 #: What follows once both sides have answered, in this order. Evidence comes before hints: at a kink, what a difference
-#: looks like is no hint. The origin comes late, since a loop of a hundred thousand taps may cost the worker; advice comes
-#: last, since it rests on everything else.
+#: looks like is no hint. The origin comes late, since a loop of a hundred thousand taps may cost the worker; advice
+#: comes last, since it rests on everything else.
 STEPS: tuple[Callable[[State, Audit], Audit], ...] = (
     evidence.with_evidence, hints.with_hints, steps.with_steps, with_origins, origin.with_origin, advice.with_advice,
 )
