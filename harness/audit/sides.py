@@ -285,12 +285,11 @@ class Local:
 
     def _record(self, replace: Sequence[Any]) -> dict[str, Any]:
         number, found = self._recorder.record(dict(replace))
-        return {"number": number, "steps": found.steps, "outputs": found.outputs,
+        return {"number": number, "steps": found.steps, "outputs": found.outputs, "notes": found.notes,
                 "cotangents": {str(k): c for k, c in enumerate(self._side._cotangents)}}
 
     def _recorded(self, number: int, ids: Sequence[int]) -> dict[str, Any]:
-        held = self._recorder.kept[number].held
-        return {"arrays": [[i, *held[i]] for i in ids]}
+        return {"arrays": [[i, *found] for i, found in self._recorder.arrays(number, ids).items()]}
 
     def _rerun(self, replace: Sequence[Any]) -> dict[str, Any]:
         return {"outputs": self._recorder.rerun(dict(replace))}

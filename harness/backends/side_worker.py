@@ -161,11 +161,12 @@ class Server:
 
         number, found = self.recorder.record({int(i): np.load(file) for i, file in request["replace"]})
         return {"number": number, "steps": [plain(s) for s in found.steps], "outputs": self._put_all(found.outputs),
+                "notes": found.notes,
                 "cotangents": self._put_all({str(k): c for k, c in enumerate(self.side._cotangents)})}
 
     def do_recorded(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        held = self.recorder.kept[request["number"]].held
-        return {"arrays": [[i, *self._put_all({"v": held[i][0], "c": held[i][1]}).values()] for i in request["ids"]]}
+        found = self.recorder.arrays(request["number"], request["ids"])
+        return {"arrays": [[i, *self._put_all({"v": v, "c": c}).values()] for i, (v, c) in found.items()]}
 
     def do_rerun(self, request: Mapping[str, Any]) -> dict[str, Any]:
         replace = {int(i): np.load(file) for i, file in request["replace"]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -148,13 +148,13 @@ class JaxSide(AuditSide):
 
         return record(self.jax, loss, [leaves[k] for k in wanted], connections)
 
-    def rows(self, replace: Mapping[int, Array], gradients: bool) -> Any:
-        """See harness.backends.jax.recording.rows."""
+    def play(self, tape: Any) -> dict[str, Array]:
+        """See harness.backends.jax.recording.play."""
         from harness.backends.jax import recording
 
-        if self._program is None:
+        if self._program is None or self._program.leaves is not self.leaves:
             self._program = recording.program(self)
-        return recording.rows(self, self._program, replace, gradients)
+        return recording.play(self, self._program, tape)
 
     def _traced(self, result: Any) -> list[tuple[str, Any]]:
         """As `outputs`, while the arrays are tracers."""

@@ -1,14 +1,16 @@
 """What a program did, step by step: for an audit to find where two programs part. Framework-free.
 
 A step is one result of the program with the user's own line, the steps it was made from, and fingerprints: numbers that
-do not change when an array is reshaped or its axes are exchanged. Whole arrays are kept here and sent when asked for.
+do not change when an array is reshaped or its axes are exchanged. Arrays are kept as long as there is room; those
+of larger programs are had by evaluating it again.
 """
 
 from __future__ import annotations
 
+import functools
 import linecache
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +19,13 @@ import numpy as np
 from harness.backends.side.faults import AuditFault, guarded
 from harness.wirtinger import Array
 
-#: Steps of one program that are kept; a program with more is not recorded.
+#: Steps of one program that are recorded; a program with more is not.
 MOST = 20_000
-#: Bytes of values and cotangents that are kept of all recordings of one side together.
-BYTES = 2 << 30
+#: Bytes of values and cotangents that are kept of one recording; the others are evaluated again when asked for.
+BYTES = 256 << 20
+#: Recordings whose arrays can be had.
+RECORDINGS = 512
+_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -37,21 +42,30 @@ class Fingerprint:
 
 
 def fingerprint(array: Array) -> Fingerprint:
-    """The fingerprint of an array of numbers, in double precision."""
+    """The fingerprint of an array of numbers, in double precision; no second array of its size is made."""
     flat = np.asarray(array).reshape(-1)
-    flat = flat.astype(np.complex128 if flat.dtype.kind == "c" else np.float64, copy=False)
+    wide = np.complex128 if flat.dtype.kind == "c" else np.float64
+    bad, top, totals = 0, 0.0, np.zeros(5, np.complex128)
     with np.errstate(all="ignore"):
-        finite = flat[np.isfinite(flat)]
-        size = np.abs(finite)
-        return Fingerprint(
-            flat.size, flat.size - finite.size, complex(finite.sum()), float(size.sum()), float(np.sum(size**2)),
-            float(size.max(initial=0.0)), (complex(np.sum(finite**2)), complex(np.sum(finite**3))),
-        )
+        for start in range(0, flat.size, _CHUNK):
+            x = flat[start : start + _CHUNK].astype(wide, copy=False)
+            good = np.isfinite(x)
+            if not good.all():
+                bad += int(x.size - np.count_nonzero(good))
+                x = x[good]
+            size, square = np.abs(x), x * x
+            top = max(top, float(size.max(initial=0.0)))
+            totals += [x.sum(), size.sum(), np.dot(size, size), square.sum(), (square * x).sum()]
+    return Fingerprint(flat.size, bad, complex(totals[0]), float(totals[1].real), float(totals[2].real), top,
+                       (complex(totals[3]), complex(totals[4])))
 
 
 @dataclass(frozen=True)
 class Step:
-    """One result. parents: ids of steps, negative for inputs (-1 is the first leaf); loop: iterations it is in."""
+    """One result. parents: ids of steps, negative for inputs (-1 is the first leaf); loop: iterations it is in.
+
+    cotangent: of L_x + i L_y, the loss L being the real number that is differentiated; None where none arrives.
+    """
 
     id: int
     op: str
@@ -67,73 +81,138 @@ class Step:
     cotangent: Fingerprint | None
 
 
-@dataclass
-class Row:
-    """A step as a framework records it. value and cotangent (L_x + i L_y, None where there is none) for NumPy."""
+class Tape:
+    """One evaluation, as a framework fills it in.
 
-    op: str
-    where: tuple[str, int]
-    parents: tuple[int, ...]
-    value: Any
-    cotangent: Any = None
-    scope: str = ""
-    loop: tuple[int, ...] = ()
+    replace: arrays that take the place of values, by id. gradients: whether cotangents are wanted. prints: whether
+    steps are. wanted: ids of which arrays are kept; None: of all, while there is room.
+    """
+
+    def __init__(self, replace: Mapping[int, Array], *, gradients: bool = True, prints: bool = True,
+                 wanted: Collection[int] | None = None) -> None:
+        self.replace, self.gradients, self.prints, self.wanted = replace, gradients, prints, wanted
+        self.values: dict[int, Array] = {}
+        self.cotangents: dict[int, Array] = {}
+        self.notes: list[str] = []
+        self.count = 0
+        self._room = BYTES
+        self._rows: list[tuple[Any, ...]] = []
+        self._prints: dict[int, Fingerprint] = {}
+
+    def number(self) -> int:
+        """The id of the next step. Raises AuditFault where there are too many."""
+        self.count += 1
+        if self.count > MOST:
+            raise AuditFault("size", f"the function has more than {MOST} steps: they are not compared")
+        return self.count - 1
+
+    def step(self, number: int, op: str, where: tuple[str, int], parents: Iterable[int], value: Array, *,
+             scope: str = "", loop: tuple[int, ...] = ()) -> None:
+        """A result. value: may be overwritten afterwards."""
+        if self.prints:
+            text = linecache.getline(*where).strip() if where[0] else ""
+            self._rows.append((number, op, *where, text, scope, loop, value.shape, str(value.dtype),
+                               tuple(dict.fromkeys(parents)), fingerprint(value)))
+        self._keep(self.values, number, value)
+
+    def cotangent(self, number: int, value: Array) -> None:
+        """What arrives at a step from the loss."""
+        if self.prints:
+            self._prints[number] = fingerprint(value)
+        self._keep(self.cotangents, number, value)
+
+    def drop(self, numbers: Collection[int]) -> list[int]:
+        """Take out steps whose values are recorded as those of another; their parents."""
+        parents = [p for row in self._rows if row[0] in numbers for p in row[-2]]
+        self._rows = [row for row in self._rows if row[0] not in numbers]
+        return [p for p in parents if p not in numbers]
+
+    def note(self, sentence: str) -> None:
+        """What is left out; once."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
+    def _keep(self, place: dict[int, Array], number: int, value: Array) -> None:
+        if self.wanted is not None:
+            if number in self.wanted:
+                place[number] = np.array(value)
+        elif value.nbytes <= self._room:
+            self._room -= value.nbytes
+            place[number] = np.array(value)
+
+    def steps(self) -> list[Step]:
+        """The steps in the order of the program."""
+        return [Step(*row, self._prints.get(row[0])) for row in sorted(self._rows, key=lambda row: row[0])]
+
+    def whole(self, number: int) -> bool:
+        """Whether the value of a step is kept, and its cotangent if it has one."""
+        return number in self.values and (number in self.cotangents or number not in self._prints)
 
 
 @dataclass
 class Recorded:
-    """One recording: what is sent, and the arrays that are kept. inputs: cotangents of the leaves by negative id."""
+    """One recording. notes: what was left out, sentences."""
 
     steps: list[Step]
     outputs: dict[str, Array]
-    held: dict[int, tuple[Array, Array | None]]
+    notes: list[str]
+    tape: Tape
+    replace: Mapping[int, Array]
 
 
 @dataclass
 class Recorder:
-    """The recordings of one side. `rows` is what the framework adds: see `TorchSide.rows`, `JaxSide.rows`."""
+    """The recordings of one side. `side.play(tape)` is what the framework adds: see TorchSide, JaxSide."""
 
     side: Any
     kept: dict[int, Recorded] = field(default_factory=dict)
-    total: int = 0
+    count: int = 0
 
     def record(self, replace: Mapping[int, Array]) -> tuple[int, Recorded]:
         """(number, recording) of the program with the values of some steps or inputs replaced. Raises AuditFault."""
         self.side.announce("recording the steps of the function")
-        rows, outputs, inputs = guarded(lambda: self.side.rows(replace, True))
-        self.total += 2 * sum(np.asarray(r.value).nbytes for r in rows)
-        if len(rows) > MOST or self.total > BYTES:
-            raise AuditFault("size", f"the function has {len(rows)} steps, and its recordings hold "
-                             f"{self.total / 2**30:.1f} GiB, which is too much to compare")
-        steps = [
-            Step(i, r.op, *r.where, linecache.getline(*r.where).strip(), r.scope, r.loop, np.shape(r.value),
-                 str(np.asarray(r.value).dtype), r.parents, fingerprint(r.value),
-                 None if r.cotangent is None else fingerprint(r.cotangent))
-            for i, r in enumerate(rows)
-        ]
-        held = {i: (np.asarray(r.value), None if r.cotangent is None else np.asarray(r.cotangent))
-                for i, r in enumerate(rows)}
-        for k, leaf in enumerate(self.side.leaves):
-            if leaf.array is not None:
-                cotangent = inputs.get(k)
-                held[-k - 1] = (leaf.array, None if cotangent is None else np.asarray(cotangent))
-        found = Recorded(steps, outputs, held)
-        number = len(self.kept)
-        self.kept[number] = found
-        return number, found
+        tape = Tape(replace)
+        outputs = self._play(tape)
+        found = Recorded(tape.steps(), outputs, tape.notes, tape, dict(replace))
+        self.count += 1
+        self.kept[self.count] = found
+        if len(self.kept) > RECORDINGS:
+            del self.kept[min(self.kept)]
+        return self.count, found
+
+    def arrays(self, number: int, ids: Sequence[int]) -> dict[int, tuple[Array, Array | None]]:
+        """(value, cotangent or None) of steps and, by negative ids, of inputs. Raises AuditFault."""
+        tape = self.kept[number].tape
+        missing = [i for i in ids if i >= 0 and not tape.whole(i)]
+        again = tape
+        if missing:
+            self.side.announce("evaluating the function again for the values of its steps")
+            again = Tape(self.kept[number].replace, prints=False, wanted=set(missing))
+            self._play(again)
+        out: dict[int, tuple[Array, Array | None]] = {}
+        lost = set(missing)
+        for i in ids:
+            held = again if i in lost else tape
+            if i >= 0 and i not in held.values:
+                raise AuditFault("random", "the function took other steps when it was evaluated again")
+            value = held.values[i] if i >= 0 else self.kept[number].replace.get(i, self.side.leaves[-i - 1].array)
+            out[i] = value, held.cotangents.get(i)
+        return out
 
     def rerun(self, replace: Mapping[int, Array]) -> dict[str, Array]:
         """The outputs alone. Raises AuditFault."""
         self.side.announce("evaluating the function with a value replaced")
-        _, outputs, _ = guarded(lambda: self.side.rows(replace, False))
-        result: dict[str, Array] = outputs
-        return result
+        return self._play(Tape(replace, gradients=False, prints=False, wanted=()))
+
+    def _play(self, tape: Tape) -> dict[str, Array]:
+        outputs: dict[str, Array] = guarded(lambda: self.side.play(tape))
+        return outputs
 
 
 def plain(step: Step) -> list[Any]:
     """A step as plain data."""
-    first = [step.id, step.op, step.file, step.line, step.text, step.scope]
-    return [*first, list(step.loop), list(step.shape), step.dtype, list(step.parents), _plain(step.print),
+    return [step.id, step.op, step.file, step.line, step.text, step.scope, list(step.loop), list(step.shape),
+            step.dtype, list(step.parents), _plain(step.print),
             None if step.cotangent is None else _plain(step.cotangent)]
 
 
@@ -155,14 +234,25 @@ def _read(held: Sequence[Any]) -> Fingerprint:
 
 
 def own_place(places: Iterable[tuple[str, int]], frameworks: tuple[str, ...]) -> tuple[str, int] | None:
-    """The innermost place of the user's own: not in a framework, nor, if there is another, in an installed package."""
-    libraries = (os.path.dirname(os.__file__) + os.sep, *(os.path.dirname(f) + os.sep for f in frameworks[:1]))
+    """The innermost place of the user's own: not in a framework, nor, if there is another, in an installed package.
+
+    frameworks: folders of the framework and of this package.
+    """
     second = None
     for name, line in places:
-        if name.startswith(("<", *(f + os.sep for f in frameworks))):
-            continue
-        if not name.startswith(libraries) and "site-packages" not in name:
+        rank = _rank(name, frameworks)
+        if rank == 0:
             return name, line
-        if second is None and not name.startswith(libraries[0]):
+        if rank == 1 and second is None:
             second = name, line
     return second
+
+
+@functools.cache
+def _rank(name: str, frameworks: tuple[str, ...]) -> int:
+    """0: the user's; 1: an installed package's; 2: nobody's."""
+    if name.startswith(("<", *(os.path.join(f, "") for f in frameworks))):
+        return 2
+    if "site-packages" in name or "dist-packages" in name:
+        return 1
+    return 2 if name.startswith(os.path.join(os.path.dirname(os.__file__), "")) else 0

@@ -1,87 +1,189 @@
-"""The steps of a function on torch: what every call above autograd returns, and its cotangent."""
+"""The steps of a function on torch: what every call above autograd returns, and its cotangent.
+
+A mode sees each call that the user's program makes; a hook at the result takes the cotangent when it arrives. Results
+carry the number of their step as an attribute, which lives and dies with them.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 
-from harness.backends.side.recording import Row, own_place
+from harness.backends.side.recording import Tape, own_place
 from harness.wirtinger import Array
 
 _OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _GETTERS = ("T", "H", "mT", "mH", "real", "imag", "data")
+_NO_STEPS = ("retain_grad", "requires_grad_", "register_hook", "__set__", "backward")
+_MARK = "_harness_step"
+_TRANSFORMED = "torch: what is computed inside a transformation of torch.func (grad, vmap, jvp) is left out"
 
 
 class Steps:
-    """What was recorded of one call. natives: the leaves, by position; replace: id -> array."""
+    """One call as it is recorded."""
 
-    def __init__(self, torch: Any, natives: Sequence[Any], replace: Mapping[int, Array], gradients: bool) -> None:
-        self.torch, self.replace, self.gradients = torch, replace, gradients
-        self.ids: dict[int, int] = {id(x): -k - 1 for k, x in enumerate(natives) if isinstance(x, torch.Tensor)}
-        self.kept: list[Any] = list(natives)  # an id is one of a tensor only while it lives
-        self.tensors: list[Any] = []
-        self.meta: list[tuple[str, tuple[str, int], tuple[int, ...]]] = []
+    def __init__(self, side: Any, tape: Tape, natives: Sequence[Any]) -> None:
+        self.side, self.torch, self.tape = side, side.torch, tape
         self.quiet = 0
-        self._folder = os.path.dirname(os.path.abspath(torch.__file__))
+        self.arriving = False
+        self.scopes: list[str] = []
+        self._folders = os.path.dirname(os.path.abspath(self.torch.__file__)), _OURS
+        for k, x in enumerate(natives):
+            if isinstance(x, self.torch.Tensor):
+                setattr(x, _MARK, (self, -k - 1))
 
-    def note(self, name: str, inputs: Any, result: Any) -> Any:
-        """The result of a call, recorded; tensors are replaced where that is asked for."""
-        torch = self.torch
-        if isinstance(result, (tuple, list)):
-            new = [self.note(name, inputs, x) for x in result]
-            return type(result)(new)
-        if not isinstance(result, torch.Tensor) or not (result.is_floating_point() or result.is_complex()):
-            return result
-        before = self.ids.get(id(result))
-        number = len(self.tensors)
-        if number in self.replace and before is None:
-            given = torch.from_numpy(np.ascontiguousarray(self.replace[number])).to(result.dtype).reshape(result.shape)
-            result = result + (given - result).detach()
-        if before is None and result.requires_grad and self.gradients:
-            result.retain_grad()
-        if before is not None:  # the same tensor handed on, or changed in place
-            return result
-        self.ids[id(result)] = number
-        self.tensors.append(result)
-        where = own_place(_frames(sys._getframe(1)), (self._folder, _OURS)) or ("", 0)
-        self.meta.append((name, where, tuple(dict.fromkeys(self._known(inputs)))))
-        return result
+    def id(self, x: Any) -> int | None:
+        """The number of the step that a tensor comes from."""
+        owner, number = getattr(x, _MARK, (None, None))
+        return number if owner is self else None
 
-    def _known(self, value: Any) -> Iterator[int]:
-        if isinstance(value, self.torch.Tensor):
-            if id(value) in self.ids:
-                yield self.ids[id(value)]
-        elif isinstance(value, dict):
-            for x in value.values():
-                yield from self._known(x)
-        elif isinstance(value, (tuple, list)):
-            for x in value:
-                yield from self._known(x)
+    def note(self, name: str, inputs: Any, result: Any, before: Sequence[tuple[Any, int]] = ()) -> Any:
+        """The result of a call, recorded; tensors are replaced where that is asked for.
+
+        before: the tensors among the inputs with their versions: those that were written into are results too.
+        """
+        parents = [i for x in _tensors(self.torch, inputs) if (i := self.id(x)) is not None]
+        results = list(_tensors(self.torch, result))
+        written = [x for x, version in before if _version(x) != version]
+        swaps: dict[int, Any] = {}
+        for x in [*written, *results]:
+            if self._known(x, written) or not self._recordable(x):
+                continue
+            new = self._step(name, parents, x, any(x is w for w in written))
+            if new is not x:
+                swaps[id(x)] = new
+            base = getattr(x, "_base", None)
+            if any(x is w for w in written) and base is not None and self.id(base) is not None:
+                self._step(name, [self.id(base), self.id(x)], base, True)  # written into through a view
+        return _swapped(self.torch, result, swaps) if swaps else result
+
+    def _known(self, x: Any, written: Sequence[Any]) -> bool:
+        """Whether a result is an input handed on, or was recorded already."""
+        number = self.id(x)
+        return number is not None and (getattr(x, "_harness_seen", None) == (number, _version(x)) or
+                                       not any(x is w for w in written))
+
+    def _recordable(self, x: Any) -> bool:
+        if not (x.is_floating_point() or x.is_complex()) or x.layout != self.torch.strided or x.device.type == "meta":
+            return False
+        functorch = getattr(self.torch._C, "_functorch", None)
+        test = getattr(functorch, "is_functorch_wrapped_tensor", None)
+        if test is not None and test(x):
+            self.tape.note(_TRANSFORMED)
+            return False
+        return True
+
+    def _step(self, name: str, parents: Any, x: Any, in_place: bool) -> Any:
+        tape, number = self.tape, self.tape.number()
+        if number in tape.replace:
+            x = self._given(x, number, in_place)
+        setattr(x, _MARK, (self, number))
+        x._harness_seen = (number, _version(x))
+        if tape.prints or (tape.wanted is None or number in tape.wanted):
+            where = own_place(_frames(sys._getframe(1)), self._folders) or ("", 0)
+            scope = self.scopes[-1] if self.scopes else ""
+            tape.step(number, name, where, parents, _view(self.torch, x), scope=scope)
+        if tape.gradients and x.requires_grad:
+            x.register_hook(lambda g: self._arrived(number, g))
+        return x
+
+    def _arrived(self, number: int, gradient: Any) -> None:
+        """A cotangent; not one of the user's own calls of autograd."""
+        if self.arriving:
+            self.tape.cotangent(number, _view(self.torch, gradient))
+
+    def _given(self, x: Any, number: int, in_place: bool) -> Any:
+        given = self.torch.from_numpy(np.array(self.tape.replace[number])).to(x.device, x.dtype).reshape(x.shape)
+        if in_place:
+            x.data.copy_(given)
+            return x
+        return _put(self.torch)(x, given)
 
 
-def record(torch: Any, call: Callable[[], Any], steps: Steps) -> Any:
+def _put(torch: Any) -> Any:
+    """A given value in the place of another, through which cotangents pass as they are."""
+
+    class Put(torch.autograd.Function):  # type: ignore[misc]
+        @staticmethod
+        def forward(ctx: Any, x: Any, given: Any) -> Any:
+            return given.clone()
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            return g, None
+
+    held = getattr(torch.autograd.Function.apply, "_harness_original", None)
+    return Put.apply if held is None else held.__get__(None, Put)
+
+
+def _tensors(torch: Any, value: Any) -> Iterator[Any]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for x in value.values():
+            yield from _tensors(torch, x)
+    elif isinstance(value, (tuple, list)):
+        for x in value:
+            yield from _tensors(torch, x)
+
+
+def _swapped(torch: Any, value: Any, swaps: Mapping[int, Any]) -> Any:
+    if isinstance(value, torch.Tensor):
+        return swaps.get(id(value), value)
+    if isinstance(value, (tuple, list)):
+        new = [_swapped(torch, x, swaps) for x in value]
+        return type(value)(*new) if hasattr(value, "_fields") else type(value)(new)
+    return value
+
+
+def _version(x: Any) -> int:
+    try:
+        return int(x._version)
+    except RuntimeError:  # a tensor of inference mode
+        return 0
+
+
+def _view(torch: Any, x: Any) -> Array:
+    """A tensor as an array, where possible of the same memory; bfloat16 and float16 as float32."""
+    x = x.detach().resolve_conj().resolve_neg()
+    if x.dtype in (torch.bfloat16, torch.float16):
+        x = x.float()
+    array: Array = x.cpu().numpy()
+    return array
+
+
+def record(steps: Steps, call: Callable[[], Any]) -> Any:
     """What the call returns, its steps noted."""
+    torch = steps.torch
 
     class Mode(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             kwargs = kwargs or {}
-            result = func(*args, **kwargs)
             name = getattr(func, "__name__", str(func))
             if name == "__get__":
                 name = getattr(getattr(func, "__self__", None), "__name__", "")
                 if name not in _GETTERS:
-                    return result
-            if steps.quiet or name in ("retain_grad", "requires_grad_", "__set__"):
-                return result
+                    return func(*args, **kwargs)
+            if steps.quiet or name in _NO_STEPS:
+                return func(*args, **kwargs)
             with torch._C.DisableTorchFunction():
-                return steps.note(name, (args, kwargs), result)
+                before = [(x, _version(x)) for x in _tensors(torch, (args, kwargs))]
+            result = func(*args, **kwargs)
+            with torch._C.DisableTorchFunction():
+                return steps.note(name, (args, kwargs), result, before)
 
-    with _rules(torch, steps), Mode():
+    with ExitStack() as stack:
+        stance = getattr(getattr(torch, "compiler", None), "set_stance", None)
+        if stance is not None:  # a compiled function would trace the mode
+            stack.enter_context(stance("force_eager"))
+        stack.enter_context(_rules(torch, steps))
+        stack.enter_context(_modules(torch, steps))
+        stack.enter_context(Mode())
         return call()
 
 
@@ -94,18 +196,48 @@ def _rules(torch: Any, steps: Steps) -> Iterator[None]:
         return
 
     def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        with torch._C.DisableTorchFunction():
+            before = [(x, _version(x)) for x in _tensors(torch, (args, kwargs))]
         steps.quiet += 1
         try:
             result = held.__get__(None, cls)(*args, **kwargs)
         finally:
             steps.quiet -= 1
-        return result if steps.quiet else steps.note(f"{cls.__name__}.apply", (args, kwargs), result)
+        if steps.quiet:
+            return result
+        with torch._C.DisableTorchFunction():
+            return steps.note(f"{cls.__name__}.apply", (args, kwargs), result, before)
 
+    apply._harness_original = held  # type: ignore[attr-defined]
     torch.autograd.Function.apply = classmethod(apply)
     try:
         yield
     finally:
         torch.autograd.Function.apply = held
+
+
+@contextmanager
+def _modules(torch: Any, steps: Steps) -> Iterator[None]:
+    """The path of the module that runs, "layers.0.attn", below the outermost one that is the user's."""
+    names: dict[int, str] = {}
+    hooks = torch.nn.modules.module
+
+    def enter(module: Any, args: Any) -> None:
+        if not type(module).__module__.startswith("harness."):
+            if id(module) not in names:
+                above = f"{steps.scopes[-1]}." if steps.scopes and steps.scopes[-1] else ""
+                for name, inner in module.named_modules():
+                    names.setdefault(id(inner), f"{above}{name}" if steps.scopes else name)
+            steps.scopes.append(names[id(module)])
+
+    def leave(module: Any, args: Any, result: Any) -> None:
+        if not type(module).__module__.startswith("harness.") and steps.scopes:
+            steps.scopes.pop()
+
+    with ExitStack() as stack:
+        stack.callback(hooks.register_module_forward_pre_hook(enter).remove)
+        stack.callback(hooks.register_module_forward_hook(leave).remove)
+        yield
 
 
 def _frames(frame: Any) -> Iterator[tuple[str, int]]:
@@ -114,28 +246,24 @@ def _frames(frame: Any) -> Iterator[tuple[str, int]]:
         frame = frame.f_back
 
 
-def rows(
-    side: Any, replace: Mapping[int, Array], gradients: bool
-) -> tuple[list[Row], dict[str, Array], dict[int, Any]]:
-    """(steps, outputs, cotangents of the leaves) of a side's function; without gradients the outputs alone."""
+def play(side: Any, tape: Tape) -> dict[str, Array]:
+    """The outputs of a side's function, its steps written on the tape; cotangents of the leaves by negative ids."""
     torch = side.torch
-    names = {leaf.name: replace[-k - 1] for k, leaf in enumerate(side.leaves) if -k - 1 in replace}
+    names = {leaf.name: tape.replace[-k - 1] for k, leaf in enumerate(side.leaves) if -k - 1 in tape.replace}
     natives, wanted = side.natives(names), side._wanted()
     for k in wanted:
-        natives[k].requires_grad_(True)
-    steps = Steps(torch, natives, replace, gradients)
-    named = side.outputs(record(torch, lambda: side.call(natives), steps))
-    outputs = {name: side.as_numpy(value) for name, value in named}
-    if not gradients:
-        return [], outputs, {}
-    active = [v for _, v in named if side.differentiable(v)]
-    seeds = [torch.from_numpy(np.array(c)).to(device=v.device, dtype=v.dtype)
-             for v, c in zip(active, side._cotangents, strict=True)]
-    flowing = [(v, c) for v, c in zip(active, seeds, strict=True) if v.requires_grad]
-    if flowing:
-        torch.autograd.backward([v for v, _ in flowing], [c for _, c in flowing])
-    out = []
-    for (name, where, parents), x in zip(steps.meta, steps.tensors, strict=True):
-        cotangent = side.as_numpy(x.grad) if x.requires_grad and x.grad is not None else None
-        out.append(Row(name, where, parents, side.as_numpy(x), cotangent))
-    return out, outputs, {k: None if natives[k].grad is None else side.as_numpy(natives[k].grad) for k in wanted}
+        natives[k].requires_grad_(tape.gradients)
+    steps = Steps(side, tape, natives)
+    named = side.outputs(record(steps, lambda: side.call(natives)))
+    if tape.gradients:
+        active = [v for _, v in named if side.differentiable(v)]
+        pairs = zip(active, side._cotangents, strict=True)
+        flowing = [(v, torch.from_numpy(np.array(c)).to(v.device, v.dtype)) for v, c in pairs if v.requires_grad]
+        steps.arriving = True
+        if flowing:
+            found = torch.autograd.grad([v for v, _ in flowing], [natives[k] for k in wanted],
+                                        [c for _, c in flowing], allow_unused=True)
+            for k, gradient in zip(wanted, found, strict=True):
+                if gradient is not None:
+                    tape.cotangents[-k - 1] = side.as_numpy(gradient)
+    return {name: side.as_numpy(value) for name, value in named}

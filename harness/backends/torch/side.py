@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -172,11 +172,11 @@ class TorchSide(AuditSide):
         found: list[dict[str, Any]] = guarded(lambda: trace(self.torch, lambda: self.call(leaves)))
         return found
 
-    def rows(self, replace: Mapping[int, Array], gradients: bool) -> Any:
-        """See harness.backends.torch.recording.rows."""
-        from harness.backends.torch.recording import rows
+    def play(self, tape: Any) -> dict[str, Array]:
+        """See harness.backends.torch.recording.play."""
+        from harness.backends.torch.recording import play
 
-        return rows(self, replace, gradients)
+        return play(self, tape)
 
     # -- an optimiser step ---------------------------------------------------------------------------------------------
 
