@@ -8,6 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import hypothesis
+
 from harness.workers.process import SETTINGS
 
 for _name, _value in SETTINGS.items():
@@ -22,3 +24,7 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
     if not hasattr(os, "getuid") or _kept.stat().st_uid == _owner:
         os.environ.setdefault("PYTHONPYCACHEPREFIX", str(_kept))
         sys.pycache_prefix, sys.dont_write_bytecode = os.environ["PYTHONPYCACHEPREFIX"], False
+
+#: How long an example takes says nothing of what is tested; on a busy machine it fails for no reason.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")

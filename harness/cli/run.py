@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.options import add_catalogue, catalogue_paths
@@ -60,6 +61,8 @@ def execute(args: argparse.Namespace) -> int:
     from harness.cli.dispatch import UsageError
     from harness.settings import read_settings
 
+    if args.resume and args.output and not Path(args.output, "header.json").exists():
+        raise UsageError(f"there is no run in {args.output} to continue: --resume completes what was begun")
     pythons = {}
     for item in args.python:
         backend, equals, path = item.partition("=")

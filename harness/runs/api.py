@@ -63,8 +63,6 @@ def run(
     """
     backends, devices, modes, dtypes, apis = map(as_words, (backends, devices, modes, dtypes, apis))
     _positive(jobs=jobs, seconds=seconds, memory=memory)
-    if resume and output is not None and not Path(output, "header.json").exists():
-        raise NotARun(f"there is no run in {output} to continue: --resume completes what was begun")
     found = Selection(select).chosen(_cases(cases, allow))
     targets, absent = _targets(backends, devices, modes, python or {}, reference)
     classes = [registry.load(target.spec or target.backend) for target in targets]
@@ -166,7 +164,8 @@ def _targets(
         classes.setdefault("reference", registry.load("reference"))
     elif not reference and not (asked and "reference" in asked):
         classes.pop("reference", None)
-    _known("mode", modes, [mode for cls in classes.values() for mode in cls.modes])
+    if asked is None:
+        _known("mode", modes, [mode for cls in classes.values() for mode in cls.modes])
     for spec in python:
         if spec not in classes:
             raise CaseError(f"an interpreter is given for {spec!r}, which is not among the backends", None,
