@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.expr import toolkit
 from harness.expr.grammar import NOWHERE, parse
+from harness.expr.guards import GUARDS
 from harness.expr.kinds import ExpressionRefused
 from harness.expr.native import HIDDEN, ROOTS, Native, full
 from harness.expr.portable import Portable
@@ -99,7 +100,8 @@ class Namespace:
 
     def _resolve(self, need: Need) -> Any:
         if need.kind == "native":
-            return self.native(need.name)
+            found = self.native(need.name)
+            return GUARDS[need.name](found) if need.name in GUARDS else found
         if need.kind == "portable":
             return self.portable(need.name, need.row)[0]
         if need.kind == "helper":

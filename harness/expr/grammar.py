@@ -38,7 +38,7 @@ NOWHERE = Place("<expression>", 1, 1)
 _TOKEN = re.compile(
     r"""(?P<space>[ \t]+)
       | (?P<newline>\r?\n)
-      | (?P<comment>\#[^\r\n]*)
+      | (?P<comment>\#[^\r\n\x00]*)
       | (?P<number>(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?[jJ]?(?![A-Za-z0-9_.]))
       | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
       | (?P<string>"[^"'\\\r\n]*"|'[^"'\\\r\n]*')

@@ -91,7 +91,9 @@ def constant(value: Any) -> Kind:
 def display(items: tuple[Kind, ...]) -> Kind:
     """The kind of a tuple or list display."""
     element = items[0] if items and len({item.sort for item in items}) == 1 else ARRAY
-    return Kind("sequence", length=len(items), element=replace(element, known=False, value=None), items=items)
+    fresh = bool(items) and all(item.fresh for item in items)
+    element = replace(element, known=False, value=None, fresh=fresh)
+    return Kind("sequence", length=len(items), element=element, items=items)
 
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -159,6 +161,12 @@ def _computed(op: ast.operator, left: Any, right: Any) -> Kind:
     return Kind("number", True, value)
 
 
+def _either(left: Kind | None, right: Kind | None) -> Kind | None:
+    """What an item of one of two sequences is; it is fresh only where the items of both are."""
+    kind = left or right
+    return replace(kind, fresh=False) if kind is not None else None
+
+
 def binary(left: Kind, op: ast.operator, right: Kind) -> Kind:
     """The kind of `left op right`; raises ExpressionRefused."""
     sorts = {left.sort, right.sort}
@@ -167,7 +175,7 @@ def binary(left: Kind, op: ast.operator, right: Kind) -> Kind:
         if length > MAX_LENGTH:
             raise ExpressionRefused("this tuple becomes too long")
         items = left.items + right.items if left.items is not None and right.items is not None else None
-        element = left.element if left.element == right.element else (left.element or right.element)
+        element = left.element if left.element == right.element else _either(left.element, right.element)
         return Kind("sequence", length=length, element=element, items=items)
     for side in (left, right):
         if side.sort not in ("array", "int", "number"):

@@ -14,7 +14,8 @@ MAX_SIDE = 1_000
 #: Functions that make a square from one integer, or work for each unit of it.
 _SQUARE = words(
     "diag diag_embed diagflat diff eye hilbert identity matrix_power one_hot polygamma toeplitz tri "
-    "vander bessel_jn expn multigammaln"
+    "vander bessel_jn expn multigammaln dft hadamard helmert invhilbert invpascal pascal factorial comb circulant "
+    "fiedler fiedler_companion leslie companion hankel convolution_matrix"
 )
 
 #: Functions whose separate integers multiply to a number of elements.
@@ -50,6 +51,18 @@ def check_call(name: str, arguments: Sequence[Kind]) -> None:
         loose.extend(found)
     if short in _SIZES:
         _product(short, loose)
+    if short == "arange":
+        _range(arguments)
+
+
+def _range(arguments: Sequence[Kind]) -> None:
+    """Refuse a range of constants that has too many steps."""
+    bounds = [kind.value for kind in arguments[:3] if kind.known and kind.is_python_number]
+    if len(bounds) != len(arguments[:3]) or not bounds or any(isinstance(value, complex) for value in bounds):
+        return
+    start, stop, step = (0, bounds[0], 1) if len(bounds) == 1 else (*bounds, 1)[:3]
+    if step and not abs(stop - start) <= MAX_ELEMENTS * abs(step):
+        raise ExpressionRefused("this arange has too many elements", f"at most {MAX_ELEMENTS:,}")
 
 
 def _product(name: str, integers: Sequence[int]) -> None:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from harness.expr import limits
 from harness.expr.grammar import Text, suggest, words
 from harness.expr.kinds import ARRAY, ARRAYS, FRESH, NUMBER, OTHER, SHAPE, SIZE, ExpressionRefused, Kind
+from harness.expr.parameters import check_arguments
 from harness.expr.spelling import Signature, data
 from harness.expr.translate import Translator, Typed, refuse_argument
 
@@ -36,15 +37,8 @@ AT = words("add divide get max min mul multiply power set")
 #: Methods that answer Python integers.
 _PYTHON_RESULTS = words("dim is_complex numel size")
 
-#: Functions that write into their first argument when asked to by position.
-_INPLACE_BY_POSITION = frozenset(
-    f"torch.nn.functional.{name}"
-    for name in words("celu elu hardsigmoid hardswish hardtanh leaky_relu mish relu relu6 selu silu threshold")
-)
-
-#: Functions that update statistics they are given when one of these arguments says so.
-_STATISTICS = words("torch.nn.functional.batch_norm torch.nn.functional.instance_norm")
-_UPDATES = words("training use_input_stats")
+#: Reads running statistics, or writes into them when it is told that this is training.
+_STATISTICS = "torch.nn.functional.batch_norm"
 
 #: Functions that only a cell of the spelling table may call, and the names that it finds set.
 HELPERS = ("like", "index", "many", "every", "pads", "fitting")
@@ -305,18 +299,16 @@ class Native(Translator):
         for keyword, (_, kind) in keywords:
             if keyword in FORBIDDEN_KEYWORDS or (keyword == "device" and kind.sort != "other"):
                 raise ExpressionRefused(f"the argument {keyword}= is not allowed")
-            if keyword == "inplace" and not (kind.known and kind.value is False) and not _first_fresh(positional):
-                raise ExpressionRefused(f"{name} would write into an input", "leave inplace out")
-        if name in _STATISTICS:
+        if name == _STATISTICS:
+            given = dict(keywords)
             running = [kind for _, kind in positional[1:3]] + [t[1] for k, t in keywords if k.startswith("running_")]
-            if any(kind.sort != "none" for kind in running) and any(k in _UPDATES for k, _ in keywords):
+            training = positional[5][1] if len(positional) > 5 else given.get("training", (None, None))[1]
+            reads = training is None or (training.known and training.value is False)
+            if not reads and any(kind.sort != "none" for kind in running):
                 raise ExpressionRefused(f"{name} would write into its running statistics", "give None for them")
-            if len(positional) > 5:
-                raise ExpressionRefused(f"{name} is given too many arguments by position", "name them")
-        if name in _INPLACE_BY_POSITION and not _first_fresh(positional):
-            for _, kind in positional[1:]:
-                if kind.known and kind.value is True:
-                    raise ExpressionRefused(f"{name} would write into an input", "leave inplace out")
+        if self.cell is None and name in self.white.functions:
+            kinds, named = [kind for _, kind in positional], [(keyword, kind) for keyword, (_, kind) in keywords]
+            check_arguments(self.family, name, kinds, named, _first_fresh(positional))
         if self.cell is None:
             limits.check_call(name, [kind for _, kind in (*positional, *(typed for _, typed in keywords))])
         built = [starred.get(position, value) for position, (value, _) in enumerate(positional)]

@@ -127,7 +127,7 @@ class Portable(Translator):
             if name not in SCALAR:
                 raise ExpressionRefused(f"{name} needs an array", f"write {name}(array(...))")
             if self.scalars and all(kind.known for kind in given) and not keywords:
-                value = numbers(name)(*(kind.value for kind in given))
+                value = _constant(name, given)
                 return ast.Constant(value), kinds.constant(value)
             result = NUMBER
         else:
@@ -148,6 +148,15 @@ class Portable(Translator):
         if array is None:
             self.text.refuse(node, "a list in brackets holds integers only", "x[[0, 2, 1]]")
         return self.require("value", "index", value=array), ARRAY
+
+
+def _constant(name: str, given: Sequence[Kind]) -> Any:
+    """The number that a function of constants is."""
+    try:
+        return numbers(name)(*(kind.value for kind in given))
+    except (TypeError, ValueError, ArithmeticError) as error:  # NumPy has no such function of these kinds of numbers
+        values = ", ".join(str(kind.value) for kind in given)
+        raise ExpressionRefused(f"{name}({values}) is not a number: {error}", "write floats: 2.0, 1.0") from None
 
 
 def _parts(parts: tuple[str, ...]) -> Kind:
