@@ -83,5 +83,7 @@ def _check_withheld(name: str, parameter: str, kind: Kind, one: Parameters, fres
     if parameter not in one.withheld or (parameter == "inplace" and fresh):
         return
     nothing = kind.sort == "none" or (kind.known and kind.sort in ("int", "number") and kind.value == 0)
+    if not nothing and parameter == "inplace":
+        raise Refused(f"{name} would write into an input", "leave inplace out")
     if not nothing:
         raise ExpressionRefused(f"{name} may not be given {parameter} here", f"leave {parameter} out")

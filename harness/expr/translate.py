@@ -239,8 +239,6 @@ class Translator(ABC):
         for keyword in node.keywords:
             if keyword.arg is None:
                 self.text.refuse(keyword.value, "** arguments are not allowed")
-            if any(keyword.arg == name for name, _ in keywords):
-                self.text.refuse(keyword.value, f"{keyword.arg} is given twice")
             keywords.append((keyword.arg, self.expression(keyword.value, strings=True)))
         return positional, keywords
 

@@ -19,6 +19,7 @@ from harness.runs.recovery import Ledger
 from harness.runs.reuse import Keys, Reuse, Store
 from harness.runs.store import Folder, now
 from harness.runs.worker_slots import Event
+from harness.workers import sandbox
 from harness.workers.process import WorkerSpec
 
 
@@ -40,6 +41,13 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """End everything at once; called in every case."""
+
+
+def _strangers_only(tasks: Sequence[Task]) -> bool:
+    """Whether no task needs more than a case may: code that the user named, a compiler that starts processes."""
+    return not any(
+        task.modules or task.path or task.source.kind == "callable" or task.mode.startswith("compile") for task in tasks
+    )
 
 
 def execute(
@@ -72,6 +80,10 @@ def execute(
     started, outcome = now(), "interrupted"
     executor = executor or LocalExecutor()
     executor.identify = reuse is not None
+    if isinstance(executor, LocalExecutor):
+        executor.shut_in = _strangers_only(tasks)
+        if executor.shut_in and (why := sandbox.missing()):
+            progress.say(f"{why}: cases are held back by the grammar alone")
     kept: Reuse | None = None
     try:
         header: dict[str, Any] = {}

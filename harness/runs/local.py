@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import selectors
+import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from harness.backends import BUILT_IN
 from harness.runs.errors import WorkerFailed
 from harness.runs.planning import worker_spec
 from harness.runs.protocol import rows_from, task_frame
@@ -41,6 +43,8 @@ class LocalExecutor:
         else:
             self.memory = int(memory * _GIB)
         self.startup = startup
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self.shut_in = False  # whether workers of our own backends give up files, network and processes
         self.identify = False  # whether workers say what computes there, to the last file (harness.runs.reuse)
         self.backlog: Mapping[WorkerSpec, int] | None = None  # tasks that will come later; None: there are none
         self.hellos: dict[WorkerSpec, dict[str, Any]] = {}
@@ -110,14 +114,26 @@ class LocalExecutor:
         for desk in self._desks:
             desk.worker.close()
         self._desks.clear()
+        if self._scratch is not None:
+            self._scratch.cleanup()
+            self._scratch = None
         self._selector.close()
         self._paths.close()
 
     # -- staff
 
+    def _temporary(self) -> str:
+        """The one folder for temporary files of workers that may write nowhere else; it goes with the executor."""
+        if self._scratch is None:
+            self._scratch = tempfile.TemporaryDirectory(prefix="harness-", ignore_cleanup_errors=True)
+        return self._scratch.name
+
     def _start(self, kind: WorkerSpec) -> None:
         try:
-            worker = Worker(kind, self._paths.of(kind), more=("--identify",) if self.identify else ())
+            more = ["--identify"] if self.identify else []
+            if self.shut_in and kind.device == "cpu" and kind.spec in (*BUILT_IN, *BUILT_IN.values()):
+                more += ["--shut-in", self._temporary()]
+            worker = Worker(kind, self._paths.of(kind), more=more)
         except OSError as error:
             reason = f"cannot start {kind.python or 'a worker'}: {error.strerror or error}"
             self._failures.setdefault(kind, []).append(WorkerFailed("crash", type(error).__name__, reason))

@@ -10,7 +10,9 @@ belong to user code; the coordinator drains them.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import inspect
+import os
 import platform
 import queue
 import re
@@ -26,6 +28,8 @@ import numpy as np
 from harness.backends.base import DONE
 from harness.model import Observation, Task
 from harness.runs import protocol
+from harness.storage import cache_folder
+from harness.workers import sandbox
 from harness.workers.frames import Frame, array_bytes, pack
 from harness.workers.serving import Sender, harden, receive
 
@@ -41,8 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--in", dest="source", type=int, required=True)
     parser.add_argument("--out", dest="sink", type=int, required=True)
     parser.add_argument("--identify", action="store_true", help="say in the hello what computes here, to the last file")
+    parser.add_argument("--shut-in", metavar="FOLDER", help="write only there; no network, no processes")
     args = parser.parse_args(argv)
     harden(args.source, args.sink)
+    if args.shut_in:
+        _shut_in(args.shut_in)
     inbox: queue.SimpleQueue[Frame] = queue.SimpleQueue()
     threading.Thread(target=receive, args=(args.source, inbox), daemon=True).start()
     send = Sender(args.sink)
@@ -66,6 +73,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         if frame.header["m"] == "bye":
             return 0
         serve(backend, frame, send)
+
+
+def _shut_in(temporary: str) -> None:
+    """Enter the sandbox, before there is another thread; temporary files and the two caches stay writable."""
+    if sandbox.missing():
+        return
+    base, compiled = cache_folder(), os.environ.get("HARNESS_COMPILATION_CACHE", "off")
+    kept = [str(base / "reference")] if base is not None else []
+    os.environ["TMPDIR"] = temporary
+    folders = [temporary]
+    for folder in (*kept, *([compiled] if os.path.isabs(compiled) else [])):
+        with contextlib.suppress(OSError):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            folders.append(folder)
+    sandbox.enter(folders)
 
 
 def serve(backend: Any, frame: Frame, send: Any) -> None:

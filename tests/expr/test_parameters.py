@@ -39,8 +39,8 @@ def test_a_switch_that_writes_into_the_input_is_refused_however_it_is_written(
     name: str, position: int, true: str
 ) -> None:
     before = ", ".join(["z", *["0.5"] * (position - 1)])
-    assert "inplace" in refuse(f"{name}({before}, {true})", "torch").problem
-    assert "inplace" in refuse(f"{name}(z, inplace={true})", "torch").problem
+    assert "write into an input" in refuse(f"{name}({before}, {true})", "torch").problem
+    assert "write into an input" in refuse(f"{name}(z, inplace={true})", "torch").problem
 
 
 WITHHELD = [(family, name, overload.positional.index(parameter), parameter)
@@ -52,8 +52,9 @@ WITHHELD = [(family, name, overload.positional.index(parameter), parameter)
 def test_what_is_withheld_by_name_is_withheld_by_position(
     family: str, name: str, position: int, parameter: str
 ) -> None:
-    before = ["z"] * position
-    assert parameter in refuse(f"{name}({', '.join([*before, 'w'])})", family).problem
+    before = ["z", *["None"] * (position - 1)] if position else []
+    caught = refuse(f"{name}({', '.join([*before, 'w'])})", family)
+    assert parameter in f"{caught.problem} {caught.hint}"
 
 
 HOSTILE = [
@@ -77,7 +78,7 @@ HOSTILE = [
     ("torch", "torch.lu_unpack(z, w)"),
     ("torch", "torch.linalg.ldl_solve(z, w, z)"),
     ("torch", "torch.sum(z, dim=0, dim=0)"),
-    ("torch", "torch.sum(z, 0, False, w, w, w, w)"),
+    ("torch", "torch.sin(z, w, w)"),
     ("torch", "torch.sum(z, nonsense=1)"),
     ("torch", "torch.linspace(0, 1, 10**10)"),
     ("torch", "torch.arange(0, 1.0, 1e-12)"),
