@@ -298,7 +298,7 @@ class Native(Translator):
         positional, keywords = self.call_parts(plain)
         for keyword, (_, kind) in keywords:
             if [word for word, _ in keywords].count(keyword) > 1:
-                raise Refused(f"{keyword} is given twice")
+                raise ExpressionRefused(f"{keyword} is given twice")
             if keyword in FORBIDDEN_KEYWORDS or (keyword == "device" and kind.sort != "other"):
                 raise ExpressionRefused(f"the argument {keyword}= is not allowed")
         if name == _STATISTICS:

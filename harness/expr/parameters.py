@@ -74,7 +74,8 @@ def check_arguments(
         if not any(keyword in one.named or one.anything or _ALIASES.get(keyword) in one.named for one in overloads):
             known = words(" ".join(" ".join(one.named - one.withheld) for one in overloads))
             if not (family == "torch" and _ALIASES.get(keyword) == "input"):
-                raise ExpressionRefused(f"{name} has no parameter {keyword} that a case may give", suggest(keyword, known))
+                problem = f"{name} has no parameter {keyword} that a case may give"
+                raise ExpressionRefused(problem, suggest(keyword, known))
         for one in overloads:
             _check_withheld(name, keyword, kind, one, fresh)
 
@@ -84,6 +85,6 @@ def _check_withheld(name: str, parameter: str, kind: Kind, one: Parameters, fres
         return
     nothing = kind.sort == "none" or (kind.known and kind.sort in ("int", "number") and kind.value == 0)
     if not nothing and parameter == "inplace":
-        raise Refused(f"{name} would write into an input", "leave inplace out")
+        raise ExpressionRefused(f"{name} would write into an input", "leave inplace out")
     if not nothing:
         raise ExpressionRefused(f"{name} may not be given {parameter} here", f"leave {parameter} out")
