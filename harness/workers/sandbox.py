@@ -21,7 +21,8 @@ _READ = 1 << 0 | 1 << 2 | 1 << 3  # execute (to map libraries), read file, read 
 _WRITE = _READ | 1 << 1 | 1 << 5 | 1 << 8 | 1 << 7 | 1 << 13 | 1 << 14  # write, unlink, make files and folders, rename
 _FILES = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1, 5: (1 << 16) - 1}
 _ON_FILES = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14 | 1 << 15  # what may be granted on what is no folder
-_SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/localtime", "/proc", "/sys", "/dev/urandom")
+_SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/localtime", "/proc/self", "/proc/cpuinfo",
+           "/proc/meminfo", "/proc/stat", "/proc/filesystems", "/proc/sys", "/sys", "/dev/urandom")
 _NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER = 38, 22, 2
 
 #: System calls of x86-64 that are refused with EPERM.
