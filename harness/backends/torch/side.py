@@ -11,6 +11,7 @@ from harness.backends.side.base import AuditSide
 from harness.backends.side.faults import AuditFault, guarded
 from harness.backends.side.tree import Node, standard
 from harness.backends.side.values import Leaf
+from harness.backends.torch.modules import Values, as_function
 from harness.tapping import Tapped
 from harness.wirtinger import Array
 
@@ -27,6 +28,7 @@ class TorchSide(AuditSide):
 
         self.torch = torch
         self._swaps: dict[int, tuple[Any, dict[str, Any]]] = {}
+        self._values = Values(torch)
         self._in_place = False
 
     def versions(self) -> dict[str, str]:
@@ -98,8 +100,6 @@ class TorchSide(AuditSide):
                 raise AuditFault("import", f"the class {name} cannot be made without arguments: {error}") from error
         if not isinstance(found, nn.Module):
             return super().target(found, name)
-        from harness.backends.torch.modules import as_function
-
         return as_function(found)
 
     def load(self, target: Any, sources: Any, **options: Any) -> list[Leaf]:
@@ -114,11 +114,14 @@ class TorchSide(AuditSide):
 
     def invoke(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         swaps, self._swaps = list(self._swaps.values()), {}
-        if not swaps or self._in_place:
-            return function(*args, **kwargs)
-        from harness.backends.torch.modules import swapped
+        self._values.begin()
+        if not self._in_place:
+            for module, values in swaps:
+                self._values.give(module, values)
+        return function(*args, **kwargs)
 
-        return swapped(self.torch, swaps, lambda: function(*args, **kwargs))
+    def release(self) -> None:
+        self._values.restore()
 
     def differentiate(
         self,
@@ -138,9 +141,8 @@ class TorchSide(AuditSide):
         gradients: list[Any] = [None] * len(wanted)
         if flowing:
             seeds = [torch.from_numpy(np.array(c)).to(device=v.device, dtype=v.dtype) for v, c in flowing]
-            gradients = list(
-                torch.autograd.grad([v for v, _ in flowing], [leaves[k] for k in wanted], seeds, allow_unused=True)
-            )
+            moving = [self._values.of(leaves[k]) for k in wanted]
+            gradients = list(torch.autograd.grad([v for v, _ in flowing], moving, seeds, allow_unused=True))
         return named, [None if g is None else self.as_numpy(g) for g in gradients]
 
     def record(
@@ -183,6 +185,7 @@ class TorchSide(AuditSide):
     def step_leaves(self) -> list[Any]:
         """Leaves that ask for gradients, and the user's own modules: an optimiser works on them in place."""
         self._in_place = True
+        self._values.restore()
         for leaf in self.leaves:
             if isinstance(leaf.original, self.torch.nn.Parameter):
                 self._give(leaf)
