@@ -39,6 +39,8 @@ def save(path: Path, state: State, channels: Mapping[str, Channel]) -> str:
         raise AuditError(f"a case is a .yaml file, not {path}")
     if not path.parent.is_dir():
         raise AuditError(f"there is no folder {path.parent}")
+    if any(state.matching.views.values()) or any(x.layout.split or x.layout.merged for x in state.matching.links):
+        raise AuditError("arrays that are cut or reshaped on their way to the other side cannot be saved as a case")
     numbers = _numbers(state)
     _check_sizes(numbers)
     name = re.sub(r"[^A-Za-z0-9-]+", "-", path.stem).strip("-") or "audit"

@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from harness.audit import advice, evidence, hints, origin, steps
+from harness.audit import advice, candidates, evidence, hints, origin, steps
 from harness.audit.answer import Audit
 from harness.audit.faults import AuditError, SideFault
 from harness.audit.judging import judge_gradient, largest
+from harness.audit.layout import equal
 from harness.audit.mapping import link
 from harness.audit.origins import with_origins
+from harness.audit.parts import Parted, cut
 from harness.audit.result import ParameterRow, ValueRow
 from harness.audit.sides import Channel, evaluated, loaded
 from harness.audit.state import SIDES, Faults, Options, State
@@ -49,7 +51,7 @@ def run(
     """
     began = time.monotonic()
     names = {side: _name(targets[side]) for side in SIDES}
-    state = State(channels, options, targets)
+    state = State(dict(channels), options, targets)
     audit = Audit(names["torch"], names["jax"], {})
     try:
         audit = _audited(state, sources, audit)
@@ -71,17 +73,16 @@ def _name(target: Any) -> str:
 
 def _audited(state: State, sources: Mapping[str, Sequence[Any]], audit: Audit) -> Audit:
     _load(state, sources)
-    _same_inputs(state)
     versions = {k: v for side in SIDES for k, v in state.loaded[side].versions.items()}
-    audit = replace(
-        audit, versions=versions,
-        unmatched_torch=tuple(n for n in state.matching.torch_only if state.active("torch", n)),
-        unmatched_jax=tuple(n for n in state.matching.jax_only if state.active("jax", n)),
-    )
+    audit = replace(audit, versions=versions)
+    open_ = candidates.unmatched(state)
+    if any(open_.values()):
+        return candidates.answered(state, audit, open_)
     if not state.differentiated:
         left, right = (", ".join(x.name for x in state.loaded[s].leaves if x.differentiate) or "none" for s in SIDES)
         raise AuditError(f"no parameter of one side matches one of the other (torch: {left}; jax: {right}); "
                          "give a mapping file with --map")
+    _same_inputs(state)
     found = state.ask("gradient", lambda side: {"repeat": True})
     state.seen = {side: evaluated(found[side]) for side in SIDES}
     state.tol = _tolerances(state)
@@ -113,19 +114,19 @@ def _load(state: State, sources: Mapping[str, Sequence[Any]]) -> None:
             close = get_close_matches(glob, names, n=3) or names[:8]
             raise AuditError(f"no input matches {glob!r}, which is to be constant; near: {', '.join(close)}")
     state.matching = link(state.loaded["torch"].leaves, state.loaded["jax"].leaves, options.mapping)
+    for side in SIDES:
+        views = state.matching.views.get(side, ())
+        if views:
+            arrays = {x.name: x.array for x in state.loaded[side].leaves if x.array is not None}
+            state.channels[side] = Parted(state.channels[side], views, arrays)
+            state.loaded[side] = cut(state.loaded[side], views)
 
 
 def _same_inputs(state: State) -> None:
     """Both sides are evaluated at the same numbers, or nothing can be concluded. Raises AuditError."""
     differing = []
     for x in state.matching.links:
-        a, b = x.to_jax(state.array("torch", x.torch)), state.array("jax", x.jax)
-        if a.dtype.kind == b.dtype.kind:
-            same = bool(np.array_equal(a.astype(b.dtype), b, equal_nan=a.dtype.kind in "fc"))
-            same = same or bool(np.array_equal(a, b.astype(a.dtype), equal_nan=a.dtype.kind in "fc"))
-        else:
-            same = bool(np.array_equal(a, b))
-        if not same:
+        if not equal(x.to_jax(state.array("torch", x.torch)), state.array("jax", x.jax)):
             differing.append(x)
     if not differing:
         return
@@ -135,6 +136,7 @@ def _same_inputs(state: State) -> None:
         raise AuditError(
             f"the two sides have different numbers for {names}{more}: gradients at two points cannot be compared. "
             "--values-from torch (or jax) gives that side's numbers to the other"
+            + candidates.elsewhere(state, differing)
         )
     source, sink = ("torch", "jax") if state.options.values_from == "torch" else ("jax", "torch")
     given = {}
@@ -168,6 +170,9 @@ def _mutations(state: State) -> list[str]:
     out = []
     for side in SIDES:
         changed = state.seen[side].mutated
+        channel = state.channels[side]
+        for name in channel.unequal if isinstance(channel, Parted) else ():
+            out.append(f"{side}: the terms of {name} have different gradients: the function does not add them up.")
         if changed:
             names = ", ".join(changed[:4]) + (f" and {len(changed) - 4} more" if len(changed) > 4 else "")
             out.append(f"{side}: the function changes its input {names} in place; the next call sees other numbers. "

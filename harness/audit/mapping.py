@@ -1,145 +1,232 @@
-"""Which leaf of the torch side is which leaf of the JAX side: by name, by normalised name, by values; or as written."""
+"""Which array of the torch side is which of the JAX side: as written, by name and value, by value, by name.
+
+First what has the same numbers, whatever it is called, then what has a similar name: a name alone never decides
+against the numbers. Structure is all that is used; no package is known here.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import permutations
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 
-import numpy as np
-
-from harness.audit.faults import AuditError
+from harness.audit import packed
+from harness.audit.layout import PLAIN, Axes, Layout, constant, equal, likely, same
+from harness.audit.mapping_file import Written, read_mapping, written_links
+from harness.audit.parts import Cover, Part, View
 from harness.audit.sides import SideLeaf
 from harness.wirtinger import Array
 
-Axes = tuple[int, ...]
-
 #: Words of one meaning in names of parameters (torch's word on the right).
 _SAME = {
-    "kernel": "weight", "embedding": "weight", "scale": "weight", "w": "weight", "b": "bias", "mean": "runningmean",
-    "var": "runningvar", "gamma": "weight", "beta": "bias",
+    "kernel": "weight", "embedding": "weight", "embeddings": "weight", "scale": "weight", "w": "weight", "b": "bias",
+    "mean": "runningmean", "var": "runningvar", "gamma": "weight", "beta": "bias", "offset": "bias",
 }
 _WRAPPERS = {"params", "model", "module", "variables", "layers", "layer", "net", "batchstats", "self"}
+#: What a variable's own box is called; it says nothing where it ends a name.
+_BOXES = ("value", "rawvalue")
 
 
 @dataclass(frozen=True)
 class Link:
-    """One leaf on both sides. axes: np.transpose(torch's array, axes) is laid out as JAX's; () where they are alike.
+    """One array on both sides, a leaf or a view of leaves (harness.audit.parts) by its name, and torch's shape.
 
-    how: "name", "similar name", "value", or "mapping file".
+    how: "name", "similar name", "value", "part", or "mapping file".
     """
 
     torch: str
     jax: str
-    axes: Axes = ()
+    layout: Layout = PLAIN
     how: str = "name"
+    shape: tuple[int, ...] = ()
+
+    @property
+    def axes(self) -> Axes:
+        return self.layout.axes
 
     def to_jax(self, array: Array) -> Array:
         """An array laid out as torch's, laid out as JAX's."""
-        return np.transpose(array, self.axes) if self.axes else array
+        return self.layout.to_jax(array)
 
     def to_torch(self, array: Array) -> Array:
         """An array laid out as JAX's, laid out as torch's."""
-        return np.transpose(array, np.argsort(self.axes)) if self.axes else array
+        return self.layout.to_torch(array, self.shape)
 
     @property
     def turned(self) -> str:
-        return "" if not self.axes else "transposed" if self.axes == (1, 0) else f"axes {list(self.axes)}"
+        return self.layout.words
 
 
 @dataclass(frozen=True)
 class Matching:
-    """Links of arrays, and the names on either side for which there is none."""
+    """Links of arrays, what has none on either side, and the views of each side that links name."""
 
     links: tuple[Link, ...]
     torch_only: tuple[str, ...]
     jax_only: tuple[str, ...]
+    views: Mapping[str, tuple[View, ...]] = field(default_factory=dict)
 
 
-def link(torch: Sequence[SideLeaf], jax: Sequence[SideLeaf], written: Mapping[str, Any] | None = None) -> Matching:
+class _Matcher:
+    """What has been linked so far. Each pass takes what it is sure of and leaves the rest to the next."""
+
+    def __init__(self, torch: Sequence[SideLeaf], jax: Sequence[SideLeaf]) -> None:
+        self.leaves = {"torch": {x.name: x for x in torch}, "jax": {x.name: x for x in jax}}
+        self.arrays = {
+            side: {n: x.array for n, x in leaves.items() if x.array is not None} for side, leaves in self.leaves.items()
+        }
+        self.cover = {side: Cover(arrays) for side, arrays in self.arrays.items()}
+        self.links: list[Link] = []
+        self.views: dict[str, dict[str, View]] = {"torch": {}, "jax": {}}
+
+    def take(self, a: View, b: View, layout: Layout, how: str) -> bool:
+        """Link two views, unless a part of one is taken."""
+        if self.cover["torch"].taken(a) or self.cover["jax"].taken(b):
+            return False
+        self.cover["torch"].take(a)
+        self.cover["jax"].take(b)
+        for side, view in (("torch", a), ("jax", b)):
+            if len(view.parts) > 1 or view.parts[0].inside:
+                self.views[side][view.name] = view
+        self.links.append(Link(a.name, b.name, layout, how, a.of(self.arrays["torch"]).shape))
+        return True
+
+    def whole(self, a: str, b: str, layout: Layout | None, how: str) -> None:
+        if layout is not None:
+            self.take(View((Part(a),)), View((Part(b),)), layout, how)
+
+    def free(self, side: str) -> list[SideLeaf]:
+        return [self.leaves[side][n] for n in self.cover[side].free()]
+
+    def same(self, a: SideLeaf, b: SideLeaf) -> Layout | None:
+        return same(self.arrays["torch"][a.name], self.arrays["jax"][b.name])
+
+    # -- passes --------------------------------------------------------------------------------------------------------
+
+    def by_key(self, key: Callable[[SideLeaf], Hashable], how: str, equal_only: bool) -> None:
+        """Leaves that alone have a key on their side."""
+        for a, b in _unique(self.free("torch"), self.free("jax"), key):
+            layout = self.same(a, b)
+            if layout is None and not equal_only:
+                x, y = self.arrays["torch"][a.name], self.arrays["jax"][b.name]
+                layout = likely(x, y, a.name, _unboxed(b.name))
+            self.whole(a.name, b.name, layout, how)
+
+    def by_value(self) -> None:
+        """Leaves that alone hold their numbers, which say something."""
+        found: dict[bytes, tuple[list[SideLeaf], list[SideLeaf]]] = {}
+        for k, side in enumerate(("torch", "jax")):
+            for leaf in self.free(side):
+                array = self.arrays[side][leaf.name]
+                if not constant(array):
+                    found.setdefault(packed.key(array), ([], []))[k].append(leaf)
+        for left, right in found.values():
+            if len(left) == len(right) == 1:
+                self.whole(left[0].name, right[0].name, self.same(left[0], right[0]), "value")
+
+    def by_neighbours(self, equal_only: bool) -> None:
+        """Leaves of equal numbers (ones, zeros, tied copies) by what surrounds them and by what they are called."""
+        pairs = [(_folders(x.torch), _folders(x.jax)) for x in self.links]
+        votes: dict[tuple[str, str], int] = {}
+        for left, right in pairs:
+            for p, deep in left:
+                for q, _ in right:
+                    votes[p, q] = max(votes.get((p, q), 0), deep)
+        ranked = []
+        free = {side: self.free(side) for side in ("torch", "jax")}
+        for a in free["torch"]:
+            x = self.arrays["torch"][a.name]
+            for b in free["jax"]:
+                y = self.arrays["jax"][b.name]
+                layout = same(x, y) if x.size == y.size else None
+                if layout is None and not equal_only and x.size == y.size:
+                    layout = likely(x, y, a.name, _unboxed(b.name))
+                if layout is not None:
+                    near = max((votes.get((p, q), 0) for p, _ in _folders(a.name) for q, _ in _folders(b.name)),
+                               default=0)
+                    score = near, likeness(a, b)
+                    if equal_only or all(score):  # other numbers: both have to speak for it
+                        ranked.append((score, a.name, b.name, layout))
+        self._mutual(ranked)
+
+    def _mutual(self, ranked: list[tuple[tuple[int, int], str, str, Layout]]) -> None:
+        """Best for each other, and better than any other: a tie stays open; each pair that is taken frees others."""
+        while ranked:
+            best: dict[tuple[str, str], list[tuple[int, int]]] = {}
+            for score, a, b, _ in ranked:
+                for name in (("torch", a), ("jax", b)):
+                    best.setdefault(name, []).append(score)
+            top = {name: (max(s), s.count(max(s))) for name, s in best.items()}
+            taken = [(a, b, layout) for score, a, b, layout in ranked
+                     if score > (0, 0) and top["torch", a] == top["jax", b] == (score, 1)]
+            if not taken:
+                return
+            for a, b, layout in taken:
+                self.whole(a, b, layout, "similar name")
+            gone = {a for a, _, _ in taken}, {b for _, b, _ in taken}
+            ranked = [r for r in ranked if r[1] not in gone[0] and r[2] not in gone[1]]
+
+    def stacked_by_name(self) -> None:
+        """layers.0.w, layers.1.w, ... of one side against layers.w of the other, which has one axis more."""
+        for one, other in (("torch", "jax"), ("jax", "torch")):
+            groups: dict[tuple[str, ...], list[SideLeaf]] = {}
+            for leaf in self.free(one):
+                groups.setdefault(_unnumbered(leaf), []).append(leaf)
+            for stack in self.free(other):
+                rows = groups.get(_unnumbered(stack), [])
+                y = self.arrays[other][stack.name]
+                shapes = {self.arrays[one][r.name].shape for r in rows}
+                if len(rows) < 2 or len(shapes) != 1 or y.size != len(rows) * self.arrays[one][rows[0].name].size:
+                    continue
+                axis = next((k for k, n in enumerate(y.shape) if n == len(rows)), None)
+                if axis is None:
+                    continue
+                for k, row in enumerate(sorted(rows, key=_numbers)):
+                    part, mine = View((Part(stack.name, ":, " * axis + str(k)),)), View((Part(row.name),))
+                    a, b = (mine, part) if one == "torch" else (part, mine)
+                    x, z = a.of(self.arrays["torch"]), b.of(self.arrays["jax"])
+                    layout = same(x, z) or likely(x, z, a.parts[0].leaf, _unboxed(b.parts[0].leaf))
+                    if layout is not None:
+                        self.take(a, b, layout, "similar name")
+
+    def by_parts(self) -> None:
+        """Packed, stacked and summed arrays, by value (harness.audit.packed)."""
+        open_ = {side: {n: self.arrays[side][n] for n in self.cover[side].open()} for side in ("torch", "jax")}
+        for a, b, layout in packed.find(open_["torch"], open_["jax"], self.links, self.cover):
+            self.take(a, b, layout, "part")
+
+
+def link(torch: Sequence[SideLeaf], jax: Sequence[SideLeaf], written: Written | None = None) -> Matching:
     """Link the arrays of both sides. written: the mapping file's content. Raises AuditError where that is wrong."""
-    left = {leaf.name: leaf for leaf in torch if leaf.array is not None}
-    right = {leaf.name: leaf for leaf in jax if leaf.array is not None}
-    links: list[Link] = []
-
-    def take(a: str, b: str, axes: Axes, how: str) -> None:
-        links.append(Link(a, b, axes, how))
-        del left[a], right[b]
-
-    for a, b, how in _written(written or {}, left, right):
-        take(a, b, how, "mapping file")
-    for name in [n for n in left if n in right]:
-        axes = turning(left[name], right[name], name)
-        if axes is not None:
-            take(name, name, axes, "name")
-    for key in (_normal, _bare, _last):
-        for a, b in _unique(left, right, key):
-            axes = turning(left[a], right[b], b)
-            if axes is not None:
-                take(a, b, axes, "similar name")
-    for a in list(left):
-        found = [(b, axes) for b in right if (axes := _by_value(left[a], right[b])) is not None]
-        if len(found) == 1:
-            others = [n for n in left if n != a and _by_value(left[n], right[found[0][0]]) is not None]
-            if not others:
-                take(a, *found[0], "value")
-    order = [leaf.name for leaf in torch]
-    links.sort(key=lambda x: order.index(x.torch))
-    return Matching(tuple(links), tuple(left), tuple(right))
+    m = _Matcher(torch, jax)
+    for a, b, layout in written_links(written or {}, m.arrays["torch"], m.arrays["jax"], m.cover):
+        m.take(a, b, layout, "mapping file")
+    keys: tuple[tuple[Callable[[SideLeaf], Hashable], str], ...] = (
+        (lambda leaf: leaf.name, "name"), (_normal, "similar name"), (_bare, "similar name"), (_last, "similar name"),
+    )
+    for key, how in keys[:3]:
+        m.by_key(key, how, True)
+    m.by_value()
+    m.by_neighbours(True)
+    m.by_parts()
+    m.by_neighbours(True)
+    for key, how in keys[:3]:
+        m.by_key(key, how, False)
+    m.stacked_by_name()
+    m.by_key(_suffixes(m), "similar name", False)
+    m.by_key(_last, "similar name", False)
+    m.by_neighbours(False)
+    order = {leaf.name: k for k, leaf in enumerate(torch)}
+    places = {name: order[view.parts[0].leaf] for name, view in m.views["torch"].items()}
+    m.links.sort(key=lambda x: places.get(x.torch, order.get(x.torch, 0)))
+    return Matching(
+        tuple(m.links), m.cover["torch"].rest(), m.cover["jax"].rest(),
+        {side: tuple(views.values()) for side, views in m.views.items()},
+    )
 
 
-def turning(torch: SideLeaf, jax: SideLeaf, name: str) -> Axes | None:
-    """How torch's array must be turned to be laid out as JAX's; () for not at all, None where no way fits.
-
-    The values decide where several ways fit; where they differ on both sides, a square kernel counts as transposed if
-    it goes by Flax's name and torch's does not.
-    """
-    a, b = _array(torch), _array(jax)
-    ways = _ways(a.shape, b.shape)
-    if not ways:
-        return None
-    for axes in ways:
-        if _equal(np.transpose(a, axes), b):
-            return () if axes == tuple(range(a.ndim)) else axes
-    if len(ways) > 1 and a.ndim == 2 and jax.name.endswith("kernel") and torch.name.endswith("weight"):
-        return (1, 0)
-    plain = tuple(range(a.ndim))
-    if plain in ways:
-        return ()
-    if jax.name.endswith("kernel") and a.ndim > 2:  # (out, in, ...) in torch, (..., in, out) in Flax
-        usual = (*range(2, a.ndim), 1, 0)
-        if usual in ways:
-            return usual
-    return ways[0] if len(ways) == 1 else None
-
-
-def _ways(shape: tuple[int, ...], other: tuple[int, ...]) -> list[Axes]:
-    if sorted(shape) != sorted(other) or len(shape) > 5:
-        return []
-    return [p for p in permutations(range(len(shape))) if tuple(shape[k] for k in p) == other]
-
-
-def _by_value(torch: SideLeaf, jax: SideLeaf) -> Axes | None:
-    """As `turning`, only if the values are equal and say something (are not all the same number)."""
-    a, b = _array(torch), _array(jax)
-    if a.dtype.kind != b.dtype.kind or a.size < 2 or a.size != b.size or bool((a == a.reshape(-1)[0]).all()):
-        return None
-    for axes in _ways(a.shape, b.shape):
-        if _equal(np.transpose(a, axes), b):
-            return () if axes == tuple(range(a.ndim)) else axes
-    return None
-
-
-def _equal(a: Array, b: Array) -> bool:
-    return a.shape == b.shape and bool(np.array_equal(a, b.astype(a.dtype) if a.dtype.kind == b.dtype.kind else b))
-
-
-def _array(leaf: SideLeaf) -> Array:
-    assert leaf.array is not None
-    return leaf.array
+# -- names -------------------------------------------------------------------------------------------------------------
 
 
 def _parts(name: str) -> list[str]:
@@ -147,9 +234,20 @@ def _parts(name: str) -> list[str]:
     return [_SAME.get(p, p) for p in found]
 
 
+def _unboxed(name: str) -> str:
+    """A name without the box of its variable: dense.kernel.value is dense.kernel."""
+    head, _, tail = name.rpartition(".")
+    return head if head.count(".") and tail.replace("_", "") in _BOXES else name
+
+
+@lru_cache(maxsize=1 << 16)
+def _words(name: str, argument: str) -> tuple[str, ...]:
+    return tuple(p for p in _parts(_unboxed(name).removeprefix(f"{argument}.")) if p not in _WRAPPERS)
+
+
 def _normal(leaf: SideLeaf) -> tuple[str, ...]:
     """The name without its argument and its wrappers: model.layers.0.weight and params.layers_0.kernel are one."""
-    return tuple(p for p in _parts(leaf.name.removeprefix(f"{leaf.argument}.")) if p not in _WRAPPERS)
+    return _words(leaf.name, leaf.argument)
 
 
 def _bare(leaf: SideLeaf) -> tuple[str, ...]:
@@ -162,72 +260,60 @@ def _last(leaf: SideLeaf) -> tuple[str, ...]:
     return _normal(leaf)[-1:]
 
 
-def _unique(left: Mapping[str, SideLeaf], right: Mapping[str, SideLeaf], key: Any) -> Iterable[tuple[str, str]]:
-    names: list[dict[Any, list[str]]] = []
-    for side in (left, right):
-        found: dict[Any, list[str]] = {}
-        for leaf in side.values():
-            found.setdefault(key(leaf), []).append(leaf.name)
-        names.append(found)
-    return [(a[0], names[1][k][0]) for k, a in names[0].items() if len(a) == 1 and len(names[1].get(k, ())) == 1]
+def _suffixes(m: _Matcher) -> Callable[[SideLeaf], Hashable]:
+    """The longest end of a name that one leaf on each side has: a.b.conv1d.bias and c.conv1d.bias."""
+    counts: list[dict[tuple[str, ...], int]] = []
+    for side in ("torch", "jax"):
+        found: dict[tuple[str, ...], int] = {}
+        for leaf in m.free(side):
+            words = _normal(leaf)
+            for k in range(len(words)):
+                found[words[k:]] = found.get(words[k:], 0) + 1
+        counts.append(found)
+
+    def key(leaf: SideLeaf) -> Hashable:
+        words = _normal(leaf)
+        ends = (words[k:] for k in range(len(words) - 1))  # more than the last word alone
+        return next((end for end in ends if counts[0].get(end) == counts[1].get(end) == 1), leaf.name)
+
+    return key
 
 
-# -- the mapping file --------------------------------------------------------------------------------------------------
+def _unnumbered(leaf: SideLeaf) -> tuple[str, ...]:
+    return tuple(p for p in _normal(leaf) if not p.isdigit())
 
 
-def read_mapping(path: Path) -> dict[str, Any]:
-    """The mapping file: torch name -> JAX name, or {name: ..., transpose: true} or {name: ..., axes: [2, 3, 1, 0]}."""
-    import yaml
-
-    try:
-        held = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise AuditError(f"cannot read {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise AuditError(f"{path}{where}: not YAML: {getattr(error, 'problem', None) or error}") from error
-    if not isinstance(held, dict) or not all(isinstance(k, str) for k in held):
-        raise AuditError(f"{path}: expected a mapping of torch names to JAX names")
-    for key, value in held.items():
-        if isinstance(value, str):
-            continue
-        if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-            raise AuditError(f"{path}: {key}: expected a JAX name, or {{name: ..., transpose: true}}")
-        extra = set(value) - {"name", "transpose", "axes"}
-        if extra:
-            raise AuditError(f"{path}: {key}: unknown key {min(map(str, extra))!r}; known: name, transpose, axes")
-        if not isinstance(value.get("transpose", False), bool):
-            raise AuditError(f"{path}: {key}: transpose is true or false")
-    return held
+def _numbers(leaf: SideLeaf) -> list[int]:
+    return [int(p) for p in _normal(leaf) if p.isdigit()]
 
 
-def _written(
-    written: Mapping[str, Any], left: Mapping[str, SideLeaf], right: Mapping[str, SideLeaf]
-) -> list[tuple[str, str, Axes]]:
-    out: list[tuple[str, str, Axes]] = []
-    for a, value in written.items():
-        entry = {"name": value} if isinstance(value, str) else value
-        b = entry["name"]
-        for name, side, word in ((a, left, "torch"), (b, right, "JAX")):
-            if name not in side:
-                raise AuditError(f"the mapping names {name!r}, which the {word} side lacks; it has {_some(side)}")
-        if b in {x for _, x, _ in out}:
-            raise AuditError(f"the mapping names {b!r} of the JAX side twice")
-        x, y = _array(left[a]), _array(right[b])
-        axes = tuple(entry.get("axes") or ((*range(x.ndim - 2), x.ndim - 1, x.ndim - 2) if entry.get("transpose")
-                     and x.ndim > 1 else ()))
-        if axes and sorted(axes) != list(range(x.ndim)):
-            raise AuditError(
-                f"the mapping of {a}: axes must be a permutation of {list(range(x.ndim))}, not {list(axes)}"
-            )
-        turned = np.transpose(x, axes) if axes else x
-        if turned.shape != y.shape:
-            raise AuditError(f"the mapping of {a}: {list(turned.shape)} on the torch side, {list(y.shape)} on JAX's")
-        out.append((a, b, axes if axes != tuple(range(x.ndim)) else ()))
-    return out
+def _folders(name: str) -> list[tuple[str, int]]:
+    """Every folder above a name and how deep it is; the argument alone says nothing."""
+    words = name.split("[")[0].replace("/", ".").split(".")
+    return [(".".join(words[:k]), k) for k in range(2, len(words))]
 
 
-def _some(names: Mapping[str, Any]) -> str:
-    shown = list(names)[:8]
-    return ", ".join(shown) + (f", … ({len(names)})" if len(names) > 8 else "")
+def likeness(a: SideLeaf, b: SideLeaf) -> int:
+    """How many words, from the last one back, both names have."""
+    left, right = _normal(a), _normal(b)
+    alike = 0
+    for p, q in zip(reversed(left), reversed(right), strict=False):
+        if p != q:
+            break
+        alike += 1
+    return alike
+
+
+def _unique(
+    left: Iterable[SideLeaf], right: Iterable[SideLeaf], key: Callable[[SideLeaf], Hashable]
+) -> list[tuple[SideLeaf, SideLeaf]]:
+    found: list[dict[Hashable, list[SideLeaf]]] = [{}, {}]
+    for k, side in enumerate((left, right)):
+        for leaf in side:
+            found[k].setdefault(key(leaf), []).append(leaf)
+    return [(a[0], found[1][k][0]) for k, a in found[0].items() if len(a) == 1 and len(found[1].get(k, ())) == 1]
+
+
+__all__ = ["Link", "Matching", "equal", "link", "read_mapping"]
+
+

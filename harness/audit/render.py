@@ -200,7 +200,15 @@ def _unmatched(audit: Findings, size: int, colour: bool) -> str:
         if names:
             few = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if names[8:] else "")
             lines.append(f"{side}: {few}")
-    return _section("Without a counterpart (write a mapping file and give it with --map)", lines, size, colour)
+    title = "Without a counterpart: nothing was compared, for that would be at different numbers"
+    blocks = [_section(title, lines, size, colour)]
+    if audit.candidates:
+        blocks.append(_section("What they may be", audit.candidates, size, colour))
+    if audit.to_map:
+        written = "\n".join(f"    {line}" for line in audit.to_map)
+        blocks.append(f"A mapping file, given with --map FILE, settles it:\n{written}")
+    blocks.append(_wrapped(["--constant GLOB leaves out what truly has no counterpart."], size))
+    return "\n\n".join(blocks)
 
 
 def plain(audit: Findings) -> dict[str, Any]:

@@ -144,6 +144,8 @@ class Findings:
     rows: tuple[ParameterRow, ...] = ()
     unmatched_torch: tuple[str, ...] = ()
     unmatched_jax: tuple[str, ...] = ()
+    candidates: tuple[str, ...] = ()  # sentences: what an array without counterpart may belong to
+    to_map: tuple[str, ...] = ()  # lines of a mapping file that would settle it
     checks: tuple[Check, ...] = ()
     steps: tuple[StepRow, ...] = ()
     conventions: tuple[str, ...] = ()
@@ -174,13 +176,19 @@ class Findings:
 
     @property
     def surprising(self) -> bool:
-        """Whether anything is to be mended: a real difference, an array left out, a fault of the user's code."""
+        """Whether anything is to be mended: a real difference, a fault of the user's code."""
         steps = any(s.odd for s in self.steps)
         return bool(
             not self.values_agree or not self.gradients_agree or steps or self.culprit or self.warnings
-            or self.unmatched_torch or self.unmatched_jax
         )
 
     @property
     def exit_status(self) -> int:
-        return 3 if self.faults else 1 if self.surprising else 0
+        if self.faults:
+            return 3
+        return 2 if self.undecided else 1 if self.surprising else 0
+
+    @property
+    def undecided(self) -> bool:
+        """Whether arrays are without counterpart: nothing is judged at different numbers."""
+        return bool(self.unmatched_torch or self.unmatched_jax)

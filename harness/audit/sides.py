@@ -98,12 +98,12 @@ def tapped(reply: Mapping[str, Any]) -> list[Tapped]:
 
 
 def traced(reply: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [{**call, "elements": _some(call["elements"])} for call in reply["calls"]]
+    return [{**call, "elements": stored(call["elements"])} for call in reply["calls"]]
 
 
 def arrays(held: Mapping[str, Any]) -> dict[str, Array]:
     """Every array of an answer, from memory or from its file."""
-    return {k: _some(v) for k, v in held.items()}
+    return {k: stored(v) for k, v in held.items()}
 
 
 def _got(held: Any) -> Array | None:
@@ -113,7 +113,8 @@ def _got(held: Any) -> Array | None:
     return array
 
 
-def _some(held: Any) -> Array:
+def stored(held: Any) -> Array:
+    """An array of an answer, from memory or from its file."""
     array = _got(held)
     assert array is not None
     return array

@@ -40,7 +40,7 @@ class Options:
 class State:
     """What is known so far; the parts of the audit hand it on."""
 
-    channels: Mapping[str, Channel]
+    channels: dict[str, Channel]
     options: Options
     targets: Mapping[str, Any]
     loaded: dict[str, Loaded] = field(default_factory=dict)
