@@ -145,7 +145,8 @@ def compare_gradients(
     """As `audit`, in this process, for callables that no other process could import (lambdas, closures).
 
     inputs: a tuple or list of positional arguments, or a dict by argument name; arrays of NumPy, of torch or of JAX,
-    in trees. jax_inputs: those of the JAX side where they are others; otherwise both sides get the same numbers.
+    in trees. jax_inputs: those of the JAX side where they are others; otherwise both sides get the same numbers, and a
+    module of torch (an input, or torch_fn itself) is its state on the JAX side: `state["layers.0.weight"]`.
     Nothing limits time or memory here. jax_enable_x64 is switched on where the inputs are in double precision.
     """
     from harness.backends.side.binding import Source
@@ -156,7 +157,7 @@ def compare_gradients(
         return [Source(values=tuple(values) if type(values) in (tuple, list) else (values,))]
 
     left = inputs
-    right = _portable(inputs) if jax_inputs is None else jax_inputs
+    right = _portable(inputs, torch_fn, jax_fn) if jax_inputs is None else jax_inputs
     channels: dict[str, Local] = {side: Local(side) for side in SIDES}
     options = Options(rtol, atol, precision, tuple(constant), seed, "", dict(mapping or {}), torch_step, jax_step, (),
                       differences, taps, trace)
@@ -168,11 +169,26 @@ def compare_gradients(
             channel.close()
 
 
-def _portable(inputs: Any) -> Any:
-    """The same tree with tensors of torch as NumPy arrays, for the JAX side."""
+def _portable(inputs: Any, torch_fn: Any, jax_fn: Any) -> Any:
+    """The same inputs for the JAX side: tensors as arrays, a module as its state.
+
+    Where the torch side is a module, and the function on JAX takes one argument more, that is the module's state.
+    """
+    import inspect
+
+    from harness.backends.side.binding import signature
     from harness.backends.side_worker import as_plain
 
-    return as_plain(inputs)
+    plain = as_plain(inputs)
+    state = as_plain(torch_fn)
+    if state is torch_fn or not inspect.isroutine(jax_fn):
+        return plain
+    names, required, _ = signature(jax_fn)
+    if isinstance(plain, dict):
+        lacking = [name for name in names if name not in plain and (name in required or name == "model")]
+        return {lacking[0]: state, **plain} if len(lacking) == 1 else plain
+    given = tuple(plain) if type(plain) in (tuple, list) else (plain,)
+    return (state, *given) if len(required) == len(given) + 1 else plain
 
 
 __all__ = ["AuditError", "audit", "compare_gradients"]

@@ -94,7 +94,7 @@ def _layout(key: str, entry: Mapping[str, Any], x: Array, y: Array) -> Layout:
     if x.shape == y.shape:
         return Layout()
     layout = same(x, y) or likely(x, y, key, entry["name"])
-    if layout is None or "transpose" in entry or (x.ndim == y.ndim and layout.axes):
+    if layout is None or "transpose" in entry:
         raise AuditError(f"the mapping of {key}: {list(x.shape)} on the torch side, {list(y.shape)} on JAX's")
     return layout
 

@@ -207,7 +207,9 @@ def _unmatched(audit: Findings, size: int, colour: bool) -> str:
     if audit.to_map:
         written = "\n".join(f"    {line}" for line in audit.to_map)
         blocks.append(f"A mapping file, given with --map FILE, settles it:\n{written}")
-    blocks.append(_wrapped(["--constant GLOB leaves out what truly has no counterpart."], size))
+    blocks.append(_wrapped([
+        "--map FILE says which is which (torch name: JAX name; a slice as name[0:4], a sum as name + name); "
+        "--constant GLOB leaves out what truly has no counterpart."], size))
     return "\n\n".join(blocks)
 
 

@@ -37,7 +37,9 @@ def make_side(family: str) -> AuditSide:
         return TorchSide()
     from harness.backends.jax.side import JaxSide
 
-    return JaxSide()
+    side = JaxSide()
+    side.received = as_plain
+    return side
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -194,18 +196,26 @@ class Server:
 
 
 def as_plain(tree: Any) -> Any:
-    """A tree with the tensors of torch as NumPy arrays; everything else as it is."""
-    from harness.backends.side.tree import flatten, standard
+    """A tree with torch's tensors as NumPy arrays and its modules as their state; everything else as it is.
+
+    Where torch was not imported the tree holds nothing of torch's.
+    """
+    if "torch" not in sys.modules:
+        return tree
+    from harness.backends.side.tree import State, flatten, standard
     from harness.backends.torch.side import TorchSide
 
     side = TorchSide()
+    ours = (side.torch.Tensor, side.torch.nn.Module)
 
-    def expand(node: Any) -> Any:
-        return None if isinstance(node, side.torch.Tensor) else standard(node)
+    def plain(node: Any) -> Any:
+        if isinstance(node, side.torch.nn.Module):
+            held = (*node.named_parameters(), *node.named_buffers())
+            return State((name, side.as_numpy(tensor)) for name, tensor in held)
+        return side.as_numpy(node) if isinstance(node, side.torch.Tensor) else node
 
-    leaves, rebuild = flatten(tree, "", expand)
-    plain = [side.as_numpy(value) if isinstance(value, side.torch.Tensor) else value for _, value in leaves]
-    return rebuild(iter(plain))
+    leaves, rebuild = flatten(tree, "", lambda node: None if isinstance(node, ours) else standard(node))
+    return rebuild(iter([plain(value) for _, value in leaves]))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,8 @@ def assert_same_gradient(
     """AssertionError, whose message is the answer of the audit, unless both have the same value and gradient at inputs.
 
     inputs: the positional arguments: arrays of NumPy, torch or JAX, in nested dicts, lists and tuples; or one dict that
-    names the arguments. Every real or complex array is differentiated, but for those named by a glob in `constant`.
+    names the arguments. A module of torch, an input or torch_fn itself, is its state on the JAX side.
+    Every real or complex array is differentiated, but for those named by a glob in `constant`.
     rtol: relative to the largest entry of a parameter's gradient (default eps**0.75 of its precision); atol: absolute.
     convention: "removed" compares L_x + i L_y, whatever each framework returns; "raw" wants the arrays that
     `tensor.grad` and `jax.grad` return to be equal as they are, "conjugate" to be each other's conjugates.

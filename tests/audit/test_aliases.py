@@ -125,3 +125,30 @@ def test_a_module_that_puts_a_new_buffer_in_place_is_as_it_was() -> None:
     found = compare_gradients(lambda model, x: model(x), lambda w, x: (x * w).sum() ** 2 + x.sum(),
                               {"model": model, "x": X}, jax_inputs={"w": W, "x": X})
     assert found.exit_status == 0 and float(model.seen.sum()) == 0.0
+
+
+@pytest.mark.parametrize("spelling", [
+    lambda s, x: (s["lin.weight"] @ x + s["lin.bias"]).sum() ** 2,
+    lambda s, x: (s["lin"]["weight"] @ x + s["lin"]["bias"]).sum() ** 2,
+])
+def test_a_module_given_to_both_sides_is_its_state_on_the_other(spelling: Any) -> None:
+    """As an input, as the target, and in the assertion for test suites; under jit too."""
+    import jax
+
+    from harness.testing import assert_same_gradient
+
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lin = torch.nn.Linear(3, 2, dtype=torch.float64)
+
+        def forward(self, x: Any) -> Any:
+            return self.lin(x).sum() ** 2
+
+    net = Net()
+    assert_same_gradient(lambda model, x: model(x), jax.jit(spelling), net, X)
+    assert_same_gradient(lambda model, x: model(x), lambda model, x: spelling(model, x), {"model": net, "x": X})
+    assert_same_gradient(net, spelling, X)
+    assert_same_gradient(net, spelling, {"x": X})
+    with pytest.raises(AssertionError, match=r"model\.lin\.weight"):
+        assert_same_gradient(net, lambda s, x: spelling(s, x) + (s["lin.weight"] ** 3).sum() * 0.1, X)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from harness.backends.side.base import AuditSide
+from harness.backends.side.binding import as_function
 from harness.backends.side.faults import AuditFault
-from harness.backends.side.tree import Node, standard
+from harness.backends.side.tree import Node, State, standard
 from harness.backends.side.values import Leaf
 from harness.tapping import Tapped
 from harness.wirtinger import Array, signed
@@ -27,6 +29,7 @@ class JaxSide(AuditSide):
         import jax
 
         self.jax = jax
+        _register_state(jax)
         self._switched = False
         self._order: list[bool] = []
         self._program: Any = None
@@ -93,8 +96,6 @@ class JaxSide(AuditSide):
     def target(self, found: Any, name: str) -> Callable[..., Any]:
         """A function as it is; a callable tree (an Equinox module) as a function of itself and its inputs."""
         if callable(found) and not isinstance(found, type) and self.expand(found) is not None:
-            from harness.backends.torch.modules import as_function
-
             return as_function(found)
         return super().target(found, name)
 
@@ -171,6 +172,16 @@ class JaxSide(AuditSide):
             self.outputs(result)
         self._order = [self.differentiable(v) for _, v in named]
         return named
+
+
+def _register_state(jax: Any) -> None:
+    """The state of a torch module is a tree for JAX too, in the user's own jit and tree.map."""
+    key = jax.tree_util.DictKey
+    with contextlib.suppress(ValueError):  # it is registered already
+        jax.tree_util.register_pytree_with_keys(
+            State, lambda state: ([(key(k), state[k]) for k in sorted(state)], tuple(sorted(state))),
+            lambda names, values: State(zip(names, values, strict=True)),
+        )
 
 
 def _key(entry: Any) -> str:

@@ -35,6 +35,7 @@ class AuditSide(ABC):
         self.leaves: list[Leaf] = []
         self.notes: list[str] = []
         self.announce: Callable[[str], None] = lambda step: None
+        self.received: Callable[[Any], Any] = lambda tree: tree  # what another framework's objects are on this side
         self._function: Callable[..., Any] = lambda: None
         self._cotangents: list[Array] = []
         self._seed = 0
@@ -130,7 +131,7 @@ class AuditSide(ABC):
         name = target if isinstance(target, str) else getattr(target, "__name__", "the function")
         self._function = self.target(imported(target) if isinstance(target, str) else target, name)
         bound = bind(self._function, sources, name, self.announce)
-        arguments = self._given = bound.arguments
+        arguments = self._given = {name: self.received(tree) for name, tree in bound.arguments.items()}
         self._state, self.unused = bound.state, bound.unused
         parts = [flatten(tree, argument, self._expand_module) for argument, tree in arguments.items()]
         flat = [entry for found, _ in parts for entry in found]

@@ -171,3 +171,16 @@ def expression(node: Any, name: str, variables: Mapping[str, str]) -> str:
         "structure", f"{name} is {kind(node)}; a case holds arrays in dicts, lists and tuples (audit a function of the "
         "state dict, or of a tree, to save it)",
     )
+
+
+def as_function(module: Any) -> Callable[..., Any]:
+    """A module as a function of `model`, the module itself (a tree of its state), and of its own arguments."""
+
+    def forward(model: Any, *args: Any, **kwargs: Any) -> Any:
+        return model(*args, **kwargs)
+
+    own = list(inspect.signature(getattr(module, "forward", module)).parameters.values())
+    first = inspect.Parameter("model", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    forward.__signature__ = inspect.Signature([first, *(p for p in own if p.name != "model")])  # type: ignore[attr-defined]
+    forward.model = module  # type: ignore[attr-defined]
+    return forward

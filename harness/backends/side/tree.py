@@ -66,6 +66,20 @@ def flatten(tree: Any, name: str, expand: Expand) -> tuple[list[tuple[str, Any]]
     return leaves, lambda new: build([part(new) for part in parts])
 
 
+class State(dict[str, Any]):
+    """The arrays of a module by their dotted names; `state["layers.0.w"]` is also `state["layers"]["0"]["w"]`.
+
+    The names are those of a state dict; asked for a folder of names it answers with the state below it.
+    """
+
+    def __missing__(self, key: Any) -> Any:
+        start = f"{key}."
+        below = State((k[len(start) :], v) for k, v in self.items() if k.startswith(start))
+        if not below:
+            raise KeyError(key)
+        return below
+
+
 def nested(flat: Mapping[str, Any], separators: str = "/") -> dict[str, Any]:
     """{"a/b": 1} as {"a": {"b": 1}}. Raises ValueError where one name is both an array and a folder of arrays."""
     out: dict[str, Any] = {}

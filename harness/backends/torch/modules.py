@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -59,18 +58,3 @@ class Values:
         for tensor, data in self._own.values():
             tensor.data = data
         self._own, self._entries, self._stand_ins = {}, {}, []
-
-
-def as_function(module: Any) -> Callable[..., Any]:
-    """forward as a function of `model`, the module itself (a tree of its state), and of forward's own arguments."""
-
-    def forward(model: Any, *args: Any, **kwargs: Any) -> Any:
-        return model(*args, **kwargs)
-
-    own = list(inspect.signature(module.forward).parameters.values())
-    first = inspect.Parameter("model", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=module)
-    # `model` has a default, so what follows is given by name or position as the user's inputs say
-    rest = [p for p in own if p.name != "model"]
-    forward.__signature__ = inspect.Signature([first.replace(default=inspect.Parameter.empty), *rest])  # type: ignore[attr-defined]
-    forward.model = module  # type: ignore[attr-defined]
-    return forward

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from harness.backends.side.base import AuditSide
+from harness.backends.side.binding import as_function
 from harness.backends.side.faults import AuditFault, guarded
 from harness.backends.side.tree import Node, standard
 from harness.backends.side.values import Leaf
-from harness.backends.torch.modules import Values, as_function
+from harness.backends.torch.modules import Values
 from harness.tapping import Tapped
 from harness.wirtinger import Array
 
