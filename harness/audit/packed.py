@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
@@ -18,12 +18,19 @@ from harness.audit.layout import Layout, constant, same
 from harness.audit.parts import Cover, Part, View
 from harness.wirtinger import Array
 
-if TYPE_CHECKING:
-    from harness.audit.mapping import Link
-
 #: Beyond these the search would cost more than the audit: entries of all open arrays of a side, rows of an array.
 MAX_ENTRIES, MAX_ROWS, MAX_RUNS = 50_000_000, 200_000, 256
 _MAX_SUMMED, _MAX_STACK = 64, 64
+
+class Linked(Protocol):
+    """The names of what was found, on both sides."""
+
+    @property
+    def torch(self) -> str: ...
+
+    @property
+    def jax(self) -> str: ...
+
 
 Found = tuple[View, View, Layout]
 Arrays = Mapping[str, Array]
@@ -60,7 +67,7 @@ class _Source:
         return [_Source(self.leaves, row, str(k)) for k, row in enumerate(self.array) if not constant(row)]
 
 
-def find(torch: Arrays, jax: Arrays, links: Sequence[Link], cover: Mapping[str, Cover]) -> Iterator[Found]:
+def find(torch: Arrays, jax: Arrays, links: Sequence[Linked], cover: Mapping[str, Cover]) -> Iterator[Found]:
     """Views of open leaves that hold the same numbers, torch's and JAX's, with the layout between them.
 
     links grows while this runs: what was found is taken, and what is found next rests on it.
@@ -203,7 +210,9 @@ def _aligned(mine: Sequence[bytes], others: Sequence[bytes]) -> list[tuple[int, 
     return runs
 
 
-def _like_the_weight(torch: Arrays, jax: Arrays, links: Sequence[Link], cover: Mapping[str, Cover]) -> Iterator[Found]:
+def _like_the_weight(
+    torch: Arrays, jax: Arrays, links: Sequence[Linked], cover: Mapping[str, Cover]
+) -> Iterator[Found]:
     """Biases of equal numbers, cut as the weights of the same module are."""
     proposals: list[tuple[str, str, View]] = []
     for x in list(links):
