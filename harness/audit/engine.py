@@ -117,8 +117,7 @@ def _load(state: State, sources: Mapping[str, Sequence[Any]]) -> None:
     for side in SIDES:
         views = state.matching.views.get(side, ())
         if views:
-            arrays = {x.name: x.array for x in state.loaded[side].leaves if x.array is not None}
-            state.channels[side] = Parted(state.channels[side], views, arrays)
+            state.channels[side] = Parted(state.channels[side], views, state.loaded[side].leaves)
             state.loaded[side] = cut(state.loaded[side], views)
 
 

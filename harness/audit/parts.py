@@ -7,7 +7,7 @@ into whole leaves in what a side is asked, so that everything else works with pa
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -158,16 +158,17 @@ def cut(loaded: Loaded, views: Iterable[View]) -> Loaded:
 class Parted:
     """A channel through which parts of leaves come and go as leaves do; the channel itself knows whole leaves."""
 
-    def __init__(self, channel: Channel, views: Iterable[View], arrays: Mapping[str, Array]) -> None:
+    def __init__(self, channel: Channel, views: Iterable[View], leaves: Sequence[SideLeaf]) -> None:
         self._channel = channel
         self.side = channel.side
         self._views = {view.name: view for view in views}
-        self._arrays = dict(arrays)
+        self._whole = tuple(leaves)
+        self._arrays = {leaf.name: leaf.array for leaf in leaves if leaf.array is not None}
         self._leaves = {part.leaf for view in self._views.values() for part in view.parts}
         self.unequal: tuple[str, ...] = ()  # sums whose terms have different gradients
 
     def ask(self, request: str, **fields: Any) -> None:
-        keep = request == "replace"
+        keep = request == "replace"  # the values of the leaves, for good
         whole = {k: self._assembled(v, keep) for k, v in fields.items()}
         if keep:
             self._arrays.update(whole["arrays"])
@@ -182,6 +183,11 @@ class Parted:
 
     def close(self) -> None:
         self._channel.close()
+
+    @property
+    def whole(self) -> tuple[SideLeaf, ...]:
+        """The leaves as the channel itself has them, in its order and with their present values."""
+        return tuple(replace(leaf, array=self._arrays.get(leaf.name)) for leaf in self._whole)
 
     @property
     def printed(self) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 from harness.audit.answer import Audit
 from harness.audit.faults import SideFault
 from harness.audit.mapping import Link, Matching
-from harness.audit.sides import Channel, Evaluated, Loaded, arrays
+from harness.audit.parts import Parted
+from harness.audit.sides import Channel, Evaluated, Loaded, SideLeaf, arrays
 from harness.comparison.tolerance import Tolerances, tolerances
 from harness.model import HarnessError
 from harness.wirtinger import Array
@@ -79,6 +80,11 @@ class State:
     def differentiated(self) -> list[Link]:
         """Links of leaves that both sides differentiate."""
         return [x for x in self.matching.links if self.active("torch", x.torch) and self.active("jax", x.jax)]
+
+    def whole(self, side: str) -> tuple[SideLeaf, ...]:
+        """The leaves of a side in its own order, those that were cut into parts uncut."""
+        channel = self.channels[side]
+        return channel.whole if isinstance(channel, Parted) else self.loaded[side].leaves
 
     def active(self, side: str, name: str) -> bool:
         return any(x.name == name and x.differentiate for x in self.loaded[side].leaves)

@@ -152,3 +152,52 @@ def test_a_module_given_to_both_sides_is_its_state_on_the_other(spelling: Any) -
     assert_same_gradient(net, spelling, {"x": X})
     with pytest.raises(AssertionError, match=r"model\.lin\.weight"):
         assert_same_gradient(net, lambda s, x: spelling(s, x) + (s["lin.weight"] ** 3).sum() * 0.1, X)
+
+
+def test_the_steps_of_a_module_are_recorded_with_its_own_tensors() -> None:
+    """A mistake is named by its line where a parameter is reached by another path and a buffer is written into."""
+
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = torch.nn.Parameter(torch.tensor(W))
+            self.all = [self.w]
+            self.register_buffer("seen", torch.zeros(3, dtype=torch.float64))
+
+        def forward(self, x: Any) -> Any:
+            self.seen.add_(x)
+            y = torch.sin(self.all[0] * self.seen)
+            return (y * x).sum()
+
+    def port(model: Any, x: Any) -> Any:
+        import jax.numpy as jnp
+
+        y = jnp.cos(model["w"] * x)
+        return (y * x).sum()
+
+    net = Net()
+    found = compare_gradients(lambda model, x: model(x), port, {"model": net, "x": X})
+    (origin,) = found.origins
+    assert origin.kind == "value"
+    assert origin.torch_text == "y = torch.sin(self.all[0] * self.seen)"
+    assert origin.jax_text == 'y = jnp.cos(model["w"] * x)'
+    assert net.seen.tolist() == [0.0, 0.0, 0.0] and vars(net.seen) == {} and net.w.grad is None
+
+
+def test_a_gradient_lost_beside_a_parameter_reached_by_another_path_is_named() -> None:
+    def port(model: Any, x: Any) -> Any:
+        import jax
+        import jax.numpy as jnp
+
+        y = jnp.tanh(jax.lax.stop_gradient(model["w"]) * x)
+        return (y * x).sum()
+
+    class Net(InAList):
+        def forward(self, x: Any) -> Any:
+            y = torch.tanh(self.all[0] * x)
+            return (y * x).sum()
+
+    found = compare_gradients(lambda model, x: model(x), port, {"model": Net(), "x": X})
+    assert found.values_agree and found.culprit == "jax"
+    assert [(o.kind, o.jax_text) for o in found.origins] == [
+        ("gradient", 'y = jnp.tanh(jax.lax.stop_gradient(model["w"]) * x)')]

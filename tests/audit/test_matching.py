@@ -241,6 +241,31 @@ def test_permuted_gates_are_compared_part_by_part(written: bool) -> None:
     assert [r.torch for r in found.rows if r.culprit == "jax"] == ["model.w[0:4]"]
 
 
+def test_where_it_starts_is_found_when_arrays_are_cut() -> None:
+    """Torch's one matrix is two on the JAX side, so that the leaves of each side have positions of their own."""
+
+    def left(first: Any, w: Any, x: Any) -> Any:
+        import torch
+
+        h = torch.tanh(w @ x)
+        return (h * first).sum()
+
+    def right(first: Any, top: Any, low: Any, x: Any) -> Any:
+        import jax.numpy as jnp
+
+        h = jnp.sin(jnp.concatenate([top @ x, low @ x]))
+        return (h * first).sum()
+
+    same = {"first": draw(2 * H, seed=5), "x": draw(N)}
+    both = draw(2 * H, N, seed=6)
+    found = compare_gradients(left, right, {**same, "w": both}, jax_inputs={**same, "top": both[:H], "low": both[H:]})
+    assert {r.torch for r in found.rows} == {"first", "x", "w[0:4]", "w[4:8]"}
+    assert not found.values_agree and not any("could not be looked for" in note for note in found.notes)
+    (origin,) = found.origins
+    assert origin.kind == "value" and origin.torch_text == "h = torch.tanh(w @ x)"
+    assert origin.jax_text == "h = jnp.sin(jnp.concatenate([top @ x, low @ x]))"
+
+
 def test_a_sum_is_one_parameter_and_unequal_terms_are_told() -> None:
     inputs = {"model": {"b": B, "c": C}}
     found = compare_gradients(

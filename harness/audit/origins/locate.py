@@ -37,8 +37,9 @@ def with_origins(state: State, audit: Audit) -> Audit:
 
 def _origins(state: State, audit: Audit, programs: Mapping[str, Program]) -> tuple[list[Origin], bool]:
     torch, jax = programs["torch"], programs["jax"]
-    numbers = {side: {leaf.name: -k - 1 for k, leaf in enumerate(state.loaded[side].leaves)} for side in SIDES}
-    links = [(numbers["torch"][x.torch], numbers["jax"][x.jax]) for x in state.matching.links]
+    numbers = {side: {leaf.name: -k - 1 for k, leaf in enumerate(state.whole(side))} for side in SIDES}
+    links = [(numbers["torch"][x.torch], numbers["jax"][x.jax]) for x in state.matching.links
+             if x.torch in numbers["torch"] and x.jax in numbers["jax"]]  # parts are found by their values
     search = Search(torch, jax, links, 2e-5 if state.tol.single else 1e-9)
     cuts = search.cuts() if any(v.verdict != "agree" for v in audit.values) else []
     if audit.values_agree:  # equal to a coarse tolerance: what follows from a rounding to single precision alone
@@ -126,7 +127,7 @@ def _program(state: State, side: str) -> Program:
     source = _Asked(state, side)
     recording, cotangents = source.record({})
     inputs = {}
-    for k, leaf in enumerate(state.loaded[side].leaves):
+    for k, leaf in enumerate(state.whole(side)):
         if leaf.array is not None and leaf.array.dtype.kind in "fc":
             i = -k - 1
             inputs[i] = Input(i, fingerprint(leaf.array), leaf.array.shape, str(leaf.array.dtype))

@@ -49,6 +49,16 @@ class Values:
         """The tensor of a module that holds this value; the value itself where no module does."""
         return next((tensor for value, tensor in self._stand_ins if value is native), native)
 
+    def given(self, tensor: Any) -> Any:
+        """The value that was given to a tensor of a module; None where it is no such tensor."""
+        return next((value for value, own in self._stand_ins if own is tensor), None)
+
+    def unmark(self, *attributes: str) -> None:
+        """Take attributes off the user's tensors that were set while they were written into."""
+        for _, own in self._stand_ins:
+            for name in attributes:
+                vars(own).pop(name, None)
+
     def restore(self) -> None:
         """Everything as the user had it."""
         for _, found in self._entries.values():

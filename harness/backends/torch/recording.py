@@ -20,7 +20,7 @@ from harness.wirtinger import Array
 _OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _GETTERS = ("T", "H", "mT", "mH", "real", "imag", "data")
 _NO_STEPS = ("retain_grad", "requires_grad_", "register_hook", "__set__", "backward")
-_MARK = "_harness_step"
+_MARK, _SEEN = "_harness_step", "_harness_seen"
 _TRANSFORMED = "torch: what is computed inside a transformation of torch.func (grad, vmap, jvp) is left out"
 
 
@@ -39,8 +39,11 @@ class Steps:
 
     def id(self, x: Any) -> int | None:
         """The number of the step that a tensor comes from."""
-        owner, number = getattr(x, _MARK, (None, None))
-        return number if owner is self else None
+        for held in (x, self.side.held.given(x)):
+            owner, number = getattr(held, _MARK, (None, None))
+            if owner is self:
+                return int(number)
+        return None
 
     def note(self, name: str, inputs: Any, result: Any, before: Sequence[tuple[Any, int]] = ()) -> Any:
         """The result of a call, recorded; tensors are replaced where that is asked for.
@@ -65,7 +68,7 @@ class Steps:
     def _known(self, x: Any, written: Sequence[Any]) -> bool:
         """Whether a result is an input handed on, or was recorded already."""
         number = self.id(x)
-        return number is not None and (getattr(x, "_harness_seen", None) == (number, _version(x)) or
+        return number is not None and (getattr(x, _SEEN, None) == (number, _version(x)) or
                                        not any(x is w for w in written))
 
     def _recordable(self, x: Any) -> bool:
@@ -83,7 +86,7 @@ class Steps:
         if number in tape.replace:
             x = self._given(x, number, in_place)
         setattr(x, _MARK, (self, number))
-        x._harness_seen = (number, _version(x))
+        setattr(x, _SEEN, (number, _version(x)))
         if tape.prints or (tape.wanted is None or number in tape.wanted):
             where = own_place(_frames(sys._getframe(1)), self._folders) or ("", 0)
             scope = self.scopes[-1] if self.scopes else ""
@@ -254,14 +257,17 @@ def play(side: Any, tape: Tape) -> dict[str, Array]:
     for k in wanted:
         natives[k].requires_grad_(tape.gradients)
     steps = Steps(side, tape, natives)
-    named = side.outputs(record(steps, lambda: side.call(natives)))
+    try:
+        named = side.outputs(record(steps, lambda: side.call(natives)))
+    finally:
+        side.held.unmark(_MARK, _SEEN)
     if tape.gradients:
         active = [v for _, v in named if side.differentiable(v)]
         pairs = zip(active, side._cotangents, strict=True)
         flowing = [(v, torch.from_numpy(np.array(c)).to(v.device, v.dtype)) for v, c in pairs if v.requires_grad]
         steps.arriving = True
         if flowing:
-            found = torch.autograd.grad([v for v, _ in flowing], [natives[k] for k in wanted],
+            found = torch.autograd.grad([v for v, _ in flowing], [side.held.of(natives[k]) for k in wanted],
                                         [c for _, c in flowing], allow_unused=True)
             for k, gradient in zip(wanted, found, strict=True):
                 if gradient is not None:

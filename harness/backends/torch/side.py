@@ -29,7 +29,7 @@ class TorchSide(AuditSide):
 
         self.torch = torch
         self._swaps: dict[int, tuple[Any, dict[str, Any]]] = {}
-        self._values = Values(torch)
+        self.held = Values(torch)
         self._in_place = False
 
     def versions(self) -> dict[str, str]:
@@ -115,14 +115,15 @@ class TorchSide(AuditSide):
 
     def invoke(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         swaps, self._swaps = list(self._swaps.values()), {}
-        self._values.begin()
+        self.held.begin()
         if not self._in_place:
-            for module, values in swaps:
-                self._values.give(module, values)
+            with self.torch._C.DisableTorchFunction():  # a mode that records calls has no part in this
+                for module, values in swaps:
+                    self.held.give(module, values)
         return function(*args, **kwargs)
 
     def release(self) -> None:
-        self._values.restore()
+        self.held.restore()
 
     def differentiate(
         self,
@@ -142,7 +143,7 @@ class TorchSide(AuditSide):
         gradients: list[Any] = [None] * len(wanted)
         if flowing:
             seeds = [torch.from_numpy(np.array(c)).to(device=v.device, dtype=v.dtype) for v, c in flowing]
-            moving = [self._values.of(leaves[k]) for k in wanted]
+            moving = [self.held.of(leaves[k]) for k in wanted]
             gradients = list(torch.autograd.grad([v for v, _ in flowing], moving, seeds, allow_unused=True))
         return named, [None if g is None else self.as_numpy(g) for g in gradients]
 
@@ -186,7 +187,7 @@ class TorchSide(AuditSide):
     def step_leaves(self) -> list[Any]:
         """Leaves that ask for gradients, and the user's own modules: an optimiser works on them in place."""
         self._in_place = True
-        self._values.restore()
+        self.held.restore()
         for leaf in self.leaves:
             if isinstance(leaf.original, self.torch.nn.Parameter):
                 self._give(leaf)
