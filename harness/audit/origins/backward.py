@@ -52,10 +52,12 @@ class Walk:
     """The search of gradient origins. cuts: mistakes of values, which are put right where that is possible."""
 
     def __init__(self, torch: Program, jax: Program, scenes: Sequence[Scene], cuts: Sequence[Cut],
-                 replaced: Sequence[Mapping[int, Array]], single: bool, self_consistent: bool) -> None:
+                 replaced: Sequence[Mapping[int, Array]], single: bool, self_consistent: bool,
+                 moving: Mapping[str, set[int]]) -> None:
+        """moving: the inputs of each side that are differentiated."""
         self.programs = {"torch": torch, "jax": jax}
         self.scenes, self.cuts, self.replaced = scenes, cuts, replaced
-        self.single, self.quiet = single, self_consistent
+        self.single, self.quiet, self.moving = single, self_consistent, moving
         self.blocks: dict[str, list[tuple[int, float]]] = {side: [] for side in SIDES}
         self.spent = 0
 
@@ -220,6 +222,8 @@ class Walk:
             ids = [i for i in members[side] if g.steps[i].print.size == g.steps[members[side][0]].print.size]
             inside = set(ids)
             mine = [i for i in ids if not (g.ancestors([i]) - {i}) & inside]
+            if not g.ancestors(mine) & self.moving[side]:
+                return None  # made of constants alone: torch asks for no gradient there, and JAX need not be asked
             roots[side] = mine
             recording.want(mine)
             values[side] = recording.value(mine[0])

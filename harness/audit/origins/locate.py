@@ -62,7 +62,8 @@ def _parts(state: State, audit: Audit, programs: Mapping[str, Program], search: 
     right = programs["jax"].recording if not cuts else programs["jax"].source.replay(search.replaced)
     scenes = [*(c.at for c in cuts), search.scene(right)]
     placed: list[Mapping[int, Array]] = [*(c.before for c in cuts), dict(search.replaced)]
-    walk = Walk(programs["torch"], programs["jax"], scenes, cuts, placed, state.tol.single, consistent)
+    moving = {side: {-k - 1 for k, leaf in enumerate(state.whole(side)) if leaf.differentiate} for side in SIDES}
+    walk = Walk(programs["torch"], programs["jax"], scenes, cuts, placed, state.tol.single, consistent, moving)
     return walk.parts()
 
 

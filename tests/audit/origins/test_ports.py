@@ -93,3 +93,24 @@ def test_the_page_shows_what_the_audit_says() -> None:
     assert textwrap.dedent(shown).strip() == said.strip()
     story = page.split('## From "they differ"')[1].split("## In full")[0]
     assert story.count("\n") < 40
+
+
+def test_what_is_made_of_constants_is_not_accused() -> None:
+    """torch asks for no gradient of what is made of a constant, and JAX has one: no mistake of either."""
+    import jax
+    import jax.numpy as jnp
+    import torch
+
+    def left(w1: Any, w2: Any, x: Any) -> Any:
+        h = torch.tanh(w1 @ (x * 1.1))
+        return (h * w2).sum() ** 2
+
+    def right(w1: Any, w2: Any, x: Any) -> Any:
+        h = jnp.tanh(w1 @ (x * 1.1))
+        return (h * jax.lax.stop_gradient(w2)).sum() ** 2
+
+    rng = np.random.default_rng(5)
+    inputs = {"w1": rng.standard_normal((3, 4)), "w2": rng.standard_normal(3), "x": rng.standard_normal(4)}
+    (origin,) = compare_gradients(left, right, inputs, constant=["x"]).origins
+    assert _line(origin.torch) == _source_line(left, "h * w2")
+    assert _line(origin.jax) == _source_line(right, "stop_gradient(w2)")
