@@ -35,10 +35,6 @@ class Selection:
     def __bool__(self) -> bool:
         return not self.everything
 
-    def hits(self, case: str, point: str, family: str = "") -> list[str]:
-        """The globs that select this point of this case."""
-        return [g for g in self.globs if _matches(g, case, point, family)]
-
     def matches(self, case: str, point: str, family: str = "") -> bool:
         """Whether the point is selected."""
         return self.everything or any(_matches(g, case, point, family) for g in self.globs)

@@ -53,16 +53,6 @@ class Evaluated:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class FiniteDifference:
-    """A directional derivative of a side's own value: estimate, error estimate, |f|, and how many values it took."""
-
-    estimate: float
-    error: float
-    size: float
-    values: int
-
-
 class Channel(Protocol):
     """Ask, then poll until there is an answer, so that both sides work at the same time; `answer` waits. Both raise
     SideFault."""

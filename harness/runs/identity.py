@@ -20,8 +20,8 @@ from pathlib import Path
 
 #: Parts of this package that only read what was observed; every other file of it counts, read in full.
 READERS = (
-    "atlas", "audit", "cli", "comparison", "convention", "coverage", "findings", "history", "pointwise", "report",
-    "repro", "testing", "__pycache__",
+    "atlas", "audit", "cli", "comparison", "convention", "coverage", "findings", "history", "pointwise", "recorded",
+    "report", "repro", "testing", "__pycache__",
 )
 
 #: What the kernel tells about accelerators and their drivers.

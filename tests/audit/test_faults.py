@@ -27,7 +27,7 @@ IN_PROCESS = [
     ("good", "vector", "jax", "structure", ["shape [3]", "torch's returns []"]),
     ("good", "many", "jax", "structure", ["2 arrays", "one array"]),
     ("z_squared", "vector", "jax", "structure", ["real numbers", "complex"]),
-    ("random", "good", "torch", "random", ["not deterministic"]),
+    ("random", "good", "torch", "random", ["not deterministic", "the value"]),
     ("counts", "good", "torch", "random", ["not deterministic"]),
     ("good", "counts", "jax", "random", ["not deterministic"]),
     ("in_place", "good", "torch", "mutates", ["in place", "x += 1"]),

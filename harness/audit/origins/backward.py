@@ -73,7 +73,7 @@ class Walk:
             if self.spent > EVALUATIONS or len(out) >= _MOST:
                 break
             try:
-                found = self._at(members, k, bool(out))
+                found = self._at(members, k)
             except Bends:  # a central difference proves nothing here; other values may
                 continue
             if found is None:
@@ -103,7 +103,7 @@ class Walk:
 
     # -- one value -----------------------------------------------------------------------------------------------------
 
-    def _at(self, members: dict[str, list[int]], k: int, tainted: bool) -> Part | None:
+    def _at(self, members: dict[str, list[int]], k: int) -> Part | None:
         scene = self.scenes[k]
         last = k == len(self.scenes) - 1
         if self._hidden(scene, members):
@@ -134,10 +134,8 @@ class Walk:
             if alike:
                 return None  # both leave out the same
         wrong = tuple(side for side in SIDES if odd[side])
-        if not wrong:
-            if tainted or not last:
-                return None
-            return self._undecided(scene, roots, cots, values, directions, truths, k, layout)
+        if not wrong:  # differences of the loss are too coarse to tell: nothing is said
+            return None
         return self._blamed(scene, roots, cots, k, layout, directions, defects, truths, wrong)
 
     def _hidden(self, scene: Scene, members: dict[str, list[int]]) -> bool:
@@ -188,11 +186,6 @@ class Walk:
         predicted = {s: _dot(cots[s], turned[s][0]) for s in SIDES}
         return Part(steps["torch"], steps["jax"], wrong, factor, before, predicted,
                     {s: truths[s][0] for s in SIDES})
-
-    def _undecided(self, scene: Scene, roots: Any, cots: Any, values: Any, directions: Any, truths: Any, k: int,
-                   layout: Layout) -> Part | None:
-        """Cotangents differ, and differences of the loss are too coarse to tell: at a kink, or in single precision."""
-        return None
 
     def _like(self, scene: Scene, side: str, c: int, shares: Any, users: Any, other: str) -> int:
         """The step of the other side that does what step c does: by its value, else by its share in the loss."""

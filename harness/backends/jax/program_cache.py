@@ -26,7 +26,7 @@ from harness.model import Task
 from harness.storage import write_whole
 
 #: Of our own package: what decides which program is traced from a task.
-_OURS = ("backends", "expr", "convention/formulas.py", "model.py", "wirtinger.py")
+_OURS = ("backends", "expr", "model.py", "wirtinger.py")
 
 
 @dataclass
