@@ -106,80 +106,97 @@ def suggest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {' or '.join(close)}?" if close else ""
 
 
+class _Scanner:
+    """Checks a text token by token; `lines` without the indentation of logical lines, `indents` what was taken off."""
+
+    def __init__(self, source: str, place: Place, allow_not: bool) -> None:
+        self.source, self.place, self.allow_not = source, place, allow_not
+        self.nesting = self.tokens = 0
+        self.lines, self.indents = [""], [0]
+
+    def refuse(self, position: int, problem: str, hint: str = "") -> NoReturn:
+        before = self.source[:position]
+        column = position - (before.rfind("\n") + 1)
+        raise CaseError(problem, _place(self.place, before.count("\n") + 1, column), hint)
+
+    def scan(self) -> tuple[str, tuple[int, ...]]:
+        position, previous, fresh = 0, "", True
+        while position < len(self.source):
+            match = _TOKEN.match(self.source, position)
+            if match is None:
+                self._no_token(position)
+            kind, word = str(match.lastgroup), match.group()
+            if kind == "newline":
+                self.lines.append("")
+                self.indents.append(0)
+                fresh = self.nesting == 0
+                self.tokens = self.tokens if self.nesting else 0
+            elif kind == "space" and fresh and not self.lines[-1]:
+                self.indents[-1] += len(word)
+            elif kind != "comment":
+                self.lines[-1] += word
+                self._token(kind, word, previous, position)
+            previous = kind if kind in ("name", "string", "number") else ""
+            position = match.end()
+        if self.nesting:
+            self.refuse(max(len(self.source.rstrip()) - 1, 0), "a bracket is not closed")
+        return "\n".join(self.lines), tuple(self.indents)
+
+    def _no_token(self, position: int) -> NoReturn:
+        character = self.source[position]
+        if character.isdigit():
+            self.refuse(position, "this is not a number", "decimal numbers only: 12, 0.5, 1e-3, 2j")
+        if character in "\"'":
+            self.refuse(position, "a string that is not closed or holds a quote or a backslash")
+        shown = repr(character) if character.isprintable() and character.isascii() else f"U+{ord(character):04X}"
+        self.refuse(position, f"the character {shown} is not allowed", "plain ASCII expressions only")
+
+    def _token(self, kind: str, word: str, previous: str, position: int) -> None:
+        if kind != "space":
+            self.tokens += 1
+        if self.tokens > MAX_STATEMENT_TOKENS:
+            self.refuse(position, "this statement is too long", "give intermediate results a name: a = ...")
+        if kind == "name":
+            if len(word) > MAX_NAME:
+                self.refuse(position, f"a name of {len(word)} characters", f"at most {MAX_NAME} are allowed")
+            if word in _KEYWORDS and not (word == "not" and self.allow_not):
+                self.refuse(position, f"`{word}` is not part of the grammar", _KEYWORDS[word])
+            if "__" in word or (word.startswith("_") and word != "_"):
+                self.refuse(position, f"names with leading or double underscores are not allowed: {word[:40]}")
+        elif kind == "string":
+            if previous == "name":
+                self.refuse(position, "prefixed strings are not allowed")
+            if len(word) > MAX_STRING:
+                self.refuse(position, f"a string of {len(word)} characters", f"at most {MAX_STRING} are allowed")
+            if not word.isascii() or not word.isprintable():
+                self.refuse(position, "only printable ASCII is allowed in a string")
+        elif kind == "number" and len(word) > MAX_NUMBER:
+            self.refuse(position, f"a number of {len(word)} characters", f"at most {MAX_NUMBER} are allowed")
+        elif kind == "operator":
+            self._operator(word, position)
+
+    def _operator(self, word: str, position: int) -> None:
+        if word in _OPERATORS:
+            self.refuse(position, f"`{word}` is not part of the grammar", _OPERATORS[word])
+        if len(word) > 1 and word.endswith("=") and word not in ("==", "!=", "<=", ">="):
+            self.refuse(position, f"`{word}` is not part of the grammar", f"write a = a {word[:-1]} ...")
+        if word in "([":
+            self.nesting += 1
+            if self.nesting > MAX_NESTING:
+                self.refuse(position, "brackets are nested too deeply", f"at most {MAX_NESTING} levels are allowed")
+        elif word in ")]":
+            self.nesting -= 1
+            if self.nesting < 0:
+                self.refuse(position, f"`{word}` closes nothing")
+        elif word == ";" and not self.nesting:
+            self.tokens = 0
+
+
 def _scan(source: str, place: Place, allow_not: bool) -> tuple[str, tuple[int, ...]]:
     """Check every token; return the text with the indentation of its logical lines taken off, and what was taken."""
-
-    def refuse(position: int, problem: str, hint: str = "") -> NoReturn:
-        before = source[:position]
-        raise CaseError(problem, _place(place, before.count("\n") + 1, position - (before.rfind("\n") + 1)), hint)
-
     if len(source) > MAX_CHARACTERS:
         raise CaseError(f"the text has {len(source):,} characters", place, f"at most {MAX_CHARACTERS:,} are allowed")
-    position, nesting, tokens, previous, fresh = 0, 0, 0, "", True
-    lines: list[str] = [""]
-    indents: list[int] = [0]
-    while position < len(source):
-        match = _TOKEN.match(source, position)
-        if match is None:
-            character = source[position]
-            if character.isdigit():
-                refuse(position, "this is not a number", "decimal numbers only: 12, 0.5, 1e-3, 2j")
-            if character in "\"'":
-                refuse(position, "a string that is not closed or holds a quote or a backslash")
-            shown = repr(character) if character.isprintable() and character.isascii() else f"U+{ord(character):04X}"
-            refuse(position, f"the character {shown} is not allowed", "plain ASCII expressions only")
-        kind, word = match.lastgroup, match.group()
-        if kind == "newline":
-            lines.append("")
-            indents.append(0)
-            fresh = nesting == 0
-            tokens = tokens if nesting else 0
-        elif kind == "space" and fresh and not lines[-1]:
-            indents[-1] += len(word)
-        elif kind == "comment":
-            pass
-        else:
-            lines[-1] += word
-            if kind != "space":
-                tokens += 1
-            if tokens > MAX_STATEMENT_TOKENS:
-                refuse(position, "this statement is too long", "give intermediate results a name: a = ...")
-            if kind == "name":
-                if len(word) > MAX_NAME:
-                    refuse(position, f"a name of {len(word)} characters", f"at most {MAX_NAME} are allowed")
-                if word in _KEYWORDS and not (word == "not" and allow_not):
-                    refuse(position, f"`{word}` is not part of the grammar", _KEYWORDS[word])
-                if "__" in word or (word.startswith("_") and word != "_"):
-                    refuse(position, f"names with leading or double underscores are not allowed: {word[:40]}")
-            elif kind == "string":
-                if previous == "name":
-                    refuse(position, "prefixed strings are not allowed")
-                if len(word) > MAX_STRING:
-                    refuse(position, f"a string of {len(word)} characters", f"at most {MAX_STRING} are allowed")
-                if not word.isascii() or not word.isprintable():
-                    refuse(position, "only printable ASCII is allowed in a string")
-            elif kind == "number" and len(word) > MAX_NUMBER:
-                refuse(position, f"a number of {len(word)} characters", f"at most {MAX_NUMBER} are allowed")
-            elif kind == "operator":
-                if word in _OPERATORS:
-                    refuse(position, f"`{word}` is not part of the grammar", _OPERATORS[word])
-                if len(word) > 1 and word.endswith("=") and word not in ("==", "!=", "<=", ">="):
-                    refuse(position, f"`{word}` is not part of the grammar", f"write a = a {word[:-1]} ...")
-                if word in "([":
-                    nesting += 1
-                    if nesting > MAX_NESTING:
-                        refuse(position, "brackets are nested too deeply", f"at most {MAX_NESTING} levels are allowed")
-                elif word in ")]":
-                    nesting -= 1
-                    if nesting < 0:
-                        refuse(position, f"`{word}` closes nothing")
-                elif word == ";" and not nesting:
-                    tokens = 0
-        previous = kind if kind in ("name", "string", "number") else ""
-        position = match.end()
-    if nesting:
-        refuse(max(len(source.rstrip()) - 1, 0), "a bracket is not closed")
-    return "\n".join(lines), tuple(indents)
+    return _Scanner(source, place, allow_not).scan()
 
 
 def parse(source: str, place: Place = NOWHERE, *, allow_not: bool = False) -> Text:

@@ -69,14 +69,8 @@ def execute(
     Raises TargetError where no target at all can be run (single ones are in `failed_targets` of the result), and the
     other RunErrors; an interrupted run stays readable.
     """
-    path = Path(folder)
-    catalogue = catalogue_of(cases)
-    asked = question(catalogue, cases, tasks)
-    targets = list(dict.fromkeys(Target.of(task) for task in tasks))
-    index = {target: k for k, target in enumerate(targets)}
-    ledgers = [Ledger(k, task, index[Target.of(task)]) for k, task in enumerate(tasks)]
     progress = progress or Progress.silent()
-    store = Folder(path, resume)
+    store = Folder(Path(folder), resume)
     started, outcome = now(), "interrupted"
     executor = executor or LocalExecutor()
     executor.identify = reuse is not None
@@ -86,47 +80,17 @@ def execute(
             progress.say(f"{why}: cases are held back by the grammar alone")
     kept: Reuse | None = None
     try:
-        header: dict[str, Any] = {}
-        todo = ledgers
-        if store.begun:
-            header = read_json(path / "header.json")
-            check_same(header, asked)
-            if (path / "closed.json").exists():
-                try:
-                    return Run.open(path)
-                except DamagedRun as error:
-                    progress.say(str(error))
-                    (path / "closed.json").unlink()
-            done = store.reopen(ledgers, progress.say)
-            failed = {k for k, entry in enumerate(header["targets"]) if entry["failed"]}
-            todo = [x for x in ledgers if x.number not in done and x.target not in failed]
-        if todo or not header:
-            kinds = Counter(worker_spec(ledger.task) for ledger in todo)
-            progress.say(f"starting {', '.join(sorted({k.spec for k in kinds}))}")
-            hellos = executor.open(kinds)
-            known = [k for k, target in enumerate(targets) if worker_spec(target) in hellos]
-            entries = describe([targets[k] for k in known], hellos)
-            if header:
-                check_targets(header["targets"], [e for e, k in zip(entries, known, strict=True) if k not in failed])
-            else:
-                header = {**asked, "targets": entries, "absent": dict(absent or {})}
-                if entries and all(entry["failed"] for entry in entries):
-                    raise TargetError("\n".join(f"{e['name']} could not be run: {e['failed']}" for e in entries))
-                store.write_json("catalogue.json", catalogue)
-                store.write_json("header.json", header)
-        else:
-            store.write_json("catalogue.json", catalogue)
-        todo = [x for x in todo if not header["targets"][x.target]["failed"]]
-        for ledger in todo:
-            ledger.apis = tuple(api[0] for api in header["targets"][ledger.target]["apis"])
+        state = _Recording(Path(folder), store, catalogue_of(cases), cases, tasks, progress)
+        if state.reopened():
+            return Run.open(folder)
+        todo = state.ask(executor, dict(absent or {}))
         if reuse is not None and todo:
             kept = Reuse(Store(reuse, progress.say))
-            kept.count.planned = len(ledgers)
-            known_hellos = {kind: h for kind, h in hellos.items() if not isinstance(h, WorkerFailed)}
-            todo = kept.take(todo, Keys(known_hellos, header["process"]), store.append)
+            kept.count.planned = len(tasks)
+            todo = kept.take(todo, Keys(state.answers(), state.header["process"]), store.append)
             progress.say(str(kept.count))
-        _observe(executor, todo, header, store, progress, kept)
-        store.finish(header)
+        _observe(executor, todo, state.header, store, progress, kept)
+        store.finish(state.header)
         outcome = "complete"
     except RunError:
         outcome = "failed"
@@ -144,7 +108,69 @@ def execute(
                 store.release()
         else:
             store.discard()
-    return Run.open(path)
+    return Run.open(folder)
+
+
+class _Recording:
+    """What a run knows before the first observation: its question, its targets, and what is done already."""
+
+    def __init__(
+        self, path: Path, store: Folder, catalogue: Any, cases: Sequence[Case], tasks: Sequence[Task],
+        progress: Progress,
+    ) -> None:
+        self.path, self.store, self.catalogue, self.progress = path, store, catalogue, progress
+        self.asked = question(catalogue, cases, tasks)
+        self.targets = list(dict.fromkeys(Target.of(task) for task in tasks))
+        index = {target: k for k, target in enumerate(self.targets)}
+        self.todo = [Ledger(k, task, index[Target.of(task)]) for k, task in enumerate(tasks)]
+        self.header: dict[str, Any] = {}
+        self.hellos: Mapping[WorkerSpec, dict[str, Any] | WorkerFailed] = {}
+
+    def reopened(self) -> bool:
+        """Whether the folder holds this run whole; what it holds of it is taken off what is to be done."""
+        if not self.store.begun:
+            return False
+        self.header = read_json(self.path / "header.json")
+        check_same(self.header, self.asked)
+        if (self.path / "closed.json").exists():
+            try:
+                Run.open(self.path)
+                return True
+            except DamagedRun as error:
+                self.progress.say(str(error))
+                (self.path / "closed.json").unlink()
+        done = self.store.reopen(self.todo, self.progress.say)
+        failed = {k for k, entry in enumerate(self.header["targets"]) if entry["failed"]}
+        self.todo = [x for x in self.todo if x.number not in done and x.target not in failed]
+        return False
+
+    def ask(self, executor: Executor, absent: dict[str, str]) -> list[Ledger]:
+        """Start a worker of each kind that has work, write the header; what is to be done where a target can run."""
+        if self.todo or not self.header:
+            kinds = Counter(worker_spec(ledger.task) for ledger in self.todo)
+            self.progress.say(f"starting {', '.join(sorted({k.spec for k in kinds}))}")
+            self.hellos = executor.open(kinds)
+            known = [k for k, target in enumerate(self.targets) if worker_spec(target) in self.hellos]
+            entries = describe([self.targets[k] for k in known], self.hellos)
+            if self.header:
+                before = self.header["targets"]
+                check_targets(before, [e for e, k in zip(entries, known, strict=True) if not before[k]["failed"]])
+            else:
+                self.header = {**self.asked, "targets": entries, "absent": absent}
+                if entries and all(entry["failed"] for entry in entries):
+                    raise TargetError("\n".join(f"{e['name']} could not be run: {e['failed']}" for e in entries))
+                self.store.write_json("catalogue.json", self.catalogue)
+                self.store.write_json("header.json", self.header)
+        else:
+            self.store.write_json("catalogue.json", self.catalogue)
+        todo = [x for x in self.todo if not self.header["targets"][x.target]["failed"]]
+        for ledger in todo:
+            ledger.apis = tuple(api[0] for api in self.header["targets"][ledger.target]["apis"])
+        return todo
+
+    def answers(self) -> dict[WorkerSpec, dict[str, Any]]:
+        """The hellos of the workers that came up."""
+        return {kind: hello for kind, hello in self.hellos.items() if not isinstance(hello, WorkerFailed)}
 
 
 def _observe(

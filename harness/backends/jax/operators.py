@@ -56,6 +56,7 @@ COMMON: tuple[tuple[Argument, ...], ...] = (
 )
 
 
+# Longer than a function should be because it is a table, one entry a function, that needs jax in hand.
 def _special(jax: Any, jnp: Any) -> dict[str, Callable[..., Any]]:
     """Functions whose arguments are their own: name -> a function of vectors of length 3, one a parameter."""
     lax, np_ = jax.lax, jnp
