@@ -169,6 +169,9 @@ class Case:
     family: str = ""  # the folder and file it lives in: "elementwise/inverse_hyperbolic"
     place: Place = Place("")
     seconds: float = 60.0  # time limit for one backend, one dtype, all points
+    #: The point at which a case that stands for its family is asked what is asked once (see runs.planning): "*" is the
+    #: first one there is, "" none, because another case of the family stands for it.
+    stands_at: str = "*"
 
     def source(self, family: str) -> Source | None:
         """What the backend family evaluates, or None where the case has no text for it."""

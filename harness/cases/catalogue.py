@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.cases import document
@@ -166,12 +166,15 @@ def _read(
     root = _root(file.path)
     visible = sets.visible(root, _shown_file(file, root, FILE_NAME))
     around = Surroundings(Reading(file.shown, file.path.parent), visible, tuple(allow), _family(file, root))
+    stands = True  # the first case of a file stands for its family, whatever is selected later
     for node in nodes:
         case = build(node, defaults, around, problems)
         if not _first(node, seen, problems):
             continue
         if case is not None:
+            case = replace(case, stands_at=case.points[0].name if stands and case.points else "")
             yield known.added(case, root, _shown_file(file, root, KNOWN_NAME), problems)
+        stands = False
 
 
 def _check_keys(table: document.Table) -> None:

@@ -78,7 +78,8 @@ def compare_tables(
     weigh_values(engine, evidence)
     inherit(engine)
     frame = build(engine, axis, sides, statuses, evidence, list(merged.values()))
-    apply_expectations(frame, merged if expect is None else {case.id: case for case in expect}, targets)
+    observed = {targets[k].backend for k in np.unique(joiner.target)}
+    apply_expectations(frame, merged if expect is None else {case.id: case for case in expect}, targets, observed)
     return Comparison(frame.drop(columns=["left_target", "right_target"]))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from harness.comparison.targets import Target
+from harness.comparison.targets import BROUGHT, Target
 from harness.comparison.value_kinds import Array
 from harness.model import Case, Expectation
 
@@ -20,13 +20,16 @@ CALM = ("agree", "precision", "unsupported")
 _NOT_COMPARED = ("unsupported",)
 
 
-def apply_expectations(frame: pd.DataFrame, cases: Mapping[str, Case], targets: Sequence[Target]) -> None:
+def apply_expectations(
+    frame: pd.DataFrame, cases: Mapping[str, Case], targets: Sequence[Target], observed: Collection[str]
+) -> None:
     """Fill the columns expected, cause, surprising and (for expectations that no longer happen) note, in place.
 
     frame: rows in their final order, with object columns and the extra columns left_target, right_target (numbers).
+    observed: the backends of which anything was recorded.
     A row is surprising if its verdict is not calm and no expectation of its case speaks of it.  A strict expectation
     whose filters select compared rows of which none shows its verdict (with `points`: of a listed point) is surprising
-    itself: the first such row carries that.
+    itself, where every pair of backends of which it may speak was observed: the first such row carries that.
     """
     verdict = frame["verdict"].to_numpy(dtype=object)
     expected = np.full(len(frame), "", dtype=object)
@@ -44,7 +47,7 @@ def apply_expectations(frame: pd.DataFrame, cases: Mapping[str, Case], targets: 
             expected[rows[new]] = _reason(expectation)
             cause[rows[new]] = expectation.cause
             excused |= shows
-            if expectation.strict:
+            if expectation.strict and _pairs_observed(expectation, observed):
                 broken += [(k, expectation) for k in _broken(part, expectation, selected, shows)]
         surprising[rows[excused]] = False
         for k, expectation in broken:
@@ -136,6 +139,20 @@ def _inside(target: Target, package: str, specifier: str) -> int:
     except InvalidVersion:
         return 0
     return int(SpecifierSet(specifier, prereleases=True).contains(version))
+
+
+def _pairs_observed(e: Expectation, observed: Collection[str]) -> bool:
+    """Whether every pair of which the expectation may speak was observed: what was not cannot "happen no longer".
+
+    Between backends two patterns of `backends` name a pair, one names a side which any other may face, and none speaks
+    of any two; `torch*` is all of torch. Along the other axes a backend faces itself: the patterns name it, or else the
+    packages of `versions` do.
+    """
+    if e.axis and "backend" not in e.axis:
+        named = e.backends or tuple(f"{package}*" for package in e.versions) or ("*",)
+    else:
+        named = e.backends if len(e.backends) > 1 else ("*",)
+    return all(b in observed for b in BROUGHT if any(fnmatchcase(b, pattern) for pattern in named))
 
 
 def _broken(part: pd.DataFrame, e: Expectation, selected: Array, shows: Array) -> list[int]:

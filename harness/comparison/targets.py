@@ -11,6 +11,8 @@ from harness.wirtinger import Api
 
 #: The backend whose results are evidence, not a framework's.
 REFERENCE = "reference"
+#: The backends that come with this package: known differences are stated of what all of them were seen to do.
+BROUGHT = ("torch.autograd", "torch.func", "jax", REFERENCE)
 
 #: In each framework's own words, the same kind of hardware.
 _DEVICE_CLASS = {"gpu": "gpu", "cuda": "gpu", "rocm": "gpu"}

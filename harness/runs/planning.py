@@ -54,7 +54,8 @@ def own_python(path: str | None) -> str:
 #: Native APIs that cost more than everything else there together and map the rules of another API over a basis, or
 #: repeat them: torch.func.linearize traces the function anew at every point (tens of ms), jax compiles a second,
 #: batched program for each of the others. Unless they are asked for, they are observed on the first case of each
-#: family, and those of ONCE at its first point alone.
+#: family, and those of ONCE at its first point alone: the first of the file that a case is read from, whatever is
+#: selected, so that a selection is observed as the whole is and known differences speak of both.
 DEAR: Mapping[str, tuple[str, ...]] = {
     "torch.func": ("linearize",),
     "jax": (
@@ -89,8 +90,10 @@ def plan(
 
     tasks, families = [], set[str]()
     for case in cases:
-        first = case.family not in families
-        families.add(case.family)
+        first = bool(case.stands_at) and case.family not in families
+        if first:
+            families.add(case.family)
+        lead = case.stands_at if case.stands_at not in ("", "*") else case.points[0].name if case.points else ""
         asked = [d for d in case.dtypes if dtypes is None or d in dtypes]
         for dtype in case.dtypes:
             if dtypes is not None and dtype not in dtypes:
@@ -112,7 +115,8 @@ def plan(
                         apis=_apis(apis, dtype == asked[-1]),
                         without=() if apis is not None or first else DEAR.get(target.backend, ()),
                         differences=target.family != "reference" and _without_truth(case),
-                        skip=frozenset((p.name, api) for p in points[1:] for api in ONCE if apis is None),
+                        skip=frozenset(
+                            (p.name, api) for p in points if p.name != lead for api in ONCE if apis is None),
                         modules=tuple(modules),
                         path=tuple(path),
                         seconds=case.seconds if seconds is None else seconds,

@@ -14,6 +14,7 @@ from tests.comparison.build import Table, case, holomorphic, observe, run
 J = holomorphic(1 + 2j, -3 + 1j)
 VALUE = np.array([1 + 1j, 2 - 1j])
 POINTS = {"p": np.ones(2), "q": np.ones(2)}
+PAIR = ("jax", "torch.func")  # what `table` holds: stated of these two, a difference is owed by them
 
 
 def table(wrong: Any = ("p",), versions: dict[str, str] | None = None) -> Table:
@@ -32,7 +33,7 @@ def compared(expectation: Expectation | list[Expectation], wrong: Any = ("p",), 
 
 
 def sign(**more: Any) -> Expectation:
-    return Expectation(("sign",), "the other branch", link="https://example.org/1", **more)
+    return Expectation(("sign",), "the other branch", link="https://example.org/1", **{"backends": PAIR, **more})
 
 
 def test_nothing_expected_is_surprising() -> None:
@@ -57,7 +58,7 @@ def test_a_row_names_the_cause_that_covers_it() -> None:
 
 
 def test_another_verdict_is_not_excused() -> None:
-    frame = compared(Expectation(("zero",), "vanishes"))
+    frame = compared(Expectation(("zero",), "vanishes", backends=PAIR))
     assert (frame["verdict"] == "sign").sum() == 7
     assert frame.loc[frame["verdict"] == "sign", "surprising"].all()
     assert frame["note"].str.contains("expected `zero` no longer happens: vanishes").sum() == 1
@@ -116,7 +117,7 @@ def test_api_and_quantity_filters() -> None:
 
 def test_culprit_filter() -> None:
     """Without evidence nobody is the culprit, so an expectation that names one does not excuse."""
-    frame = compared(sign(culprit=("jax",)))
+    frame = compared(sign(culprit=("jax",), backends=()))
     assert frame.loc[frame["verdict"] == "sign", "surprising"].all()
     out = table()
     for point in POINTS:
@@ -124,12 +125,12 @@ def test_culprit_filter() -> None:
         out.add("reference", "differential", J, point=point, api="reference")
         out.add("reference", "bound", 0 * J, point=point, api="reference")
         out.add("reference", "class", np.zeros(J.shape, np.int8), point=point, api="reference")
-    known = [case(shape=(2,), points=POINTS, expect=[sign(culprit=("jax",))])]
+    known = [case(shape=(2,), points=POINTS, expect=[sign(culprit=("jax",), backends=())])]
     frame = run(out, known)
     wrong = frame[frame["verdict"] == "sign"]
     assert set(wrong["culprit"]) == {"jax"}
     assert not frame["surprising"].any()
-    swapped = [case(shape=(2,), points=POINTS, expect=[sign(culprit=("torch.func",))])]
+    swapped = [case(shape=(2,), points=POINTS, expect=[sign(culprit=("torch.func",), backends=())])]
     assert run(out, swapped)["surprising"].any()
 
 
@@ -140,7 +141,7 @@ def test_unsupported_is_calm_and_can_be_owed() -> None:
             row.update(status="refused", data=None, shape=None, kind="", error="E", message="no")
     calm = case(shape=(2,), points=POINTS)
     assert not run(refused, [calm])["surprising"].any()
-    owed = Expectation(("unsupported",), "needs a real loss", api=("grad",))
+    owed = Expectation(("unsupported",), "needs a real loss", api=("grad",), backends=PAIR)
     assert not run(refused, [case(shape=(2,), points=POINTS, expect=[owed])])["surprising"].any()
     assert compared(owed, wrong=())["surprising"].sum() == 1
 
@@ -157,11 +158,42 @@ def test_refusals_alone_do_not_break_an_expectation() -> None:
 
 def test_an_expectation_about_no_axis_is_owed_between_backends_only() -> None:
     assert not compared(sign(), wrong=(), axis="api")["surprising"].any()
-    assert compared(sign(axis=("api",)), wrong=(), axis="api")["surprising"].any()
+    assert compared(sign(axis=("api",), backends=("jax",)), wrong=(), axis="api")["surprising"].any()
+
+
+ALL = ("torch.autograd", "torch.func", "jax", "reference")
+
+
+@pytest.mark.parametrize(
+    ("observed", "backends", "owed"),
+    [
+        (ALL, (), True), (ALL, ("jax",), True), (ALL[:3], (), False), (ALL[1:], (), False),
+        # one side, which any other may face; a pair; all of torch, and some of it
+        (ALL[:3], ("jax",), False), (ALL[1:], ("jax",), False), (ALL[1:3], ("jax", "torch.func"), True),
+        (ALL[:3], ("torch*", "jax"), True), (ALL[1:], ("torch*", "jax"), False), (ALL[2:], ("jax", "reference"), True),
+    ],
+)
+def test_only_a_pair_that_was_observed_can_show_a_difference_no_longer(
+    observed: tuple[str, ...], backends: tuple[str, ...], owed: bool
+) -> None:
+    seen = Table()
+    for backend in observed:
+        seen.add(backend, "value", VALUE, api="reference" if backend == "reference" else "")
+    frame = run(seen, [case(shape=(2,), expect=[sign(backends=backends)])])
+    assert set(frame["verdict"].astype(str)) == {"agree"}
+    assert frame["surprising"].sum() == owed
+
+
+def test_along_the_api_axis_a_backend_faces_itself() -> None:
+    alone = table(())
+    alone.rows = [row for row in alone.rows if row["backend"] == "jax"]
+    for backends, owed in ((("jax",), True), ((), False)):
+        stated = sign(axis=("api",), backends=backends)
+        assert run(alone, [case(shape=(2,), points=POINTS, expect=[stated])], "api")["surprising"].sum() == owed
 
 
 def test_two_expectations() -> None:
-    known = [sign(points=("p",)), Expectation(("zero",), "gone", points=("q",))]
+    known = [sign(points=("p",)), Expectation(("zero",), "gone", points=("q",), backends=PAIR)]
     frame = compared(known)
     assert frame["surprising"].sum() == 1
     assert frame.loc[frame["surprising"], "point"].astype(str).tolist() == ["q"]
@@ -172,7 +204,7 @@ def test_versions_on_the_version_axis() -> None:
     old, new = Table({"jax": "0.4.30"}), Table({"jax": "0.10.2"})
     observe(old, "jax", -J, VALUE, (2,))
     observe(new, "jax", J, VALUE, (2,))
-    known = case(shape=(2,), expect=[sign(axis=("version",), versions={"jax": "<0.10"})])
+    known = case(shape=(2,), expect=[sign(axis=("version",), versions={"jax": "<0.10"}, backends=())])
     assert not run([old, new], [known], "version")["surprising"].any()
-    unknown = case(shape=(2,), expect=[sign(axis=("version",), versions={"jax": "<0.4"})])
+    unknown = case(shape=(2,), expect=[sign(axis=("version",), versions={"jax": "<0.4"}, backends=())])
     assert run([old, new], [unknown], "version")["surprising"].any()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from harness.cases import load
 from harness.model import Case, CaseError, Input, Point
 from harness.runs.api import _targets
 from harness.runs.errors import RunError
@@ -151,3 +153,22 @@ from tests.runs.fakes import Square  # noqa: E402
 
 class Impostor(Square):
     """Called as another is."""
+
+
+def test_which_case_stands_for_a_family_is_decided_before_the_selection(tmp_path: Path) -> None:
+    """A selection is observed as the whole is: `linearize` at the first point of the file's first case, or nowhere."""
+    path = tmp_path / "two.yaml"
+    path.write_text(
+        'cases:\n'
+        '  - {id: first, function: z**2, inputs: {z: "complex[1]"}, points: {one: {z: [1j]}, two: {z: [2j]}}}\n'
+        '  - {id: second, function: z**3, inputs: {z: "complex[1]"}, points: {one: {z: [1j]}}}\n'
+    )
+    loaded = load([path])
+
+    def asked(select: str | None) -> set[tuple[str, str]]:
+        tasks = plan(Selection(select).chosen(loaded), TARGETS[:1], dtypes=["complex128"])
+        return {(t.case, p.name) for t in tasks for p in t.points
+                if t.wants("linearize") and (p.name, "linearize") not in t.skip}
+
+    assert asked(None) == asked("first") == asked("first@one") == {("first", "one")}
+    assert asked("second") == asked("first@two") == set()
