@@ -171,7 +171,7 @@ class Case:
     seconds: float = 60.0  # time limit for one backend, one dtype, all points
     #: The point at which a case that stands for its family is asked what is asked once (see runs.planning): "*" is the
     #: first one there is, "" none, because another case of the family stands for it.
-    stands_at: str = "*"
+    stands_at: str = field(default="*", compare=False)
 
     def source(self, family: str) -> Source | None:
         """What the backend family evaluates, or None where the case has no text for it."""
