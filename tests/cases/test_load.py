@@ -220,7 +220,7 @@ def test_json_is_lossless(tmp_path: Path) -> None:
     back = from_json(json.loads(text))
     assert json.dumps(to_json(back), allow_nan=False) == text
     for entry in dataclasses.fields(Case):
-        if entry.name != "points":
+        if entry.compare and entry.name != "points":  # a hint for the plan alone is no part of a case
             assert getattr(back, entry.name) == getattr(case, entry.name), entry.name
     for p, q in zip(case.points, back.points, strict=True):
         assert (p.name, p.note, p.layout) == (q.name, q.note, q.layout)
