@@ -150,6 +150,7 @@ class Difference:
     right: float = np.nan
     left: float = np.nan
     torn: bool = False
+    failed: str = ""
 
 
 def difference(f: Callable[[float], float], single: bool) -> Difference:

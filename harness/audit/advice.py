@@ -38,6 +38,8 @@ def _conventions(audit: Audit) -> list[str]:
         out.append(
             f"Blind: the gradient of {few} has no imaginary part here, so these inputs cannot show a conjugation."
         )
+    out += [f"{r.note}; beside that set the two functions differ, or one of them takes no other input."
+            for r in audit.rows if r.verdict == "gauge" and r.note][:3]
     turned = [r for r in audit.rows if r.turned]
     if turned:
         few = ", ".join(f"{r.name} ({r.turned})" for r in turned[:3]) + (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from harness.audit.faults import SideFault
 from harness.audit.judging import largest
 from harness.audit.result import HARMLESS, Check
 from harness.audit.state import Faults, State
+from harness.backends.side.sets import Set, sets
 from harness.wirtinger import Array
 
 if TYPE_CHECKING:
@@ -48,12 +49,13 @@ class Judged(Protocol):
 
 def directions(state: State, rows: Sequence[Judged], values_agree: bool) -> list[Direction]:
     """What is to be tried: all parameters together, and each of those that differ along its difference."""
-    links = state.differentiated
-    out = [random_direction(state, links, "random", 1)]
+    links = state.movable
+    out = [random_direction(state, links, "random", 1)] if links else []
     complex_ones = [x for x in links if np.iscomplexobj(state.array("torch", x.torch))]
     if complex_ones:
         out.append(random_direction(state, complex_ones, "imaginary", 2))
-    bad = [(x, row) for x, row in zip(links, rows, strict=True) if row.verdict not in HARMLESS]
+    bad = [(x, row) for x, row in zip(state.differentiated, rows, strict=True)
+           if row.verdict not in HARMLESS and x.torch not in state.unchecked]
     if not values_agree:  # two functions: each is asked about its own gradient, not which of the two is the function's
         bad = [pair for pair in bad if pair[1].verdict in ("zero", "nonfinite", "part")]
     bad.sort(key=lambda pair: -pair[1].max_rel)
@@ -85,7 +87,9 @@ def random_direction(state: State, links: Sequence[Link], word: str, salt: int) 
             numbers = 1j * numbers
         elif np.iscomplexobj(array) and word == "random":
             numbers = numbers + 1j * draw.standard_normal(array.shape, dtype=np.float32) * size
-        found[x.torch] = np.asarray(numbers).astype(array.dtype)
+        numbers = np.asarray(numbers).astype(array.dtype)
+        held = state.sets.get(x.torch)
+        found[x.torch] = numbers if held is None else held.step(array, numbers, random=True)
     return Direction(word, found, tuple(links))
 
 
@@ -104,8 +108,21 @@ def along_difference(state: State, links: Sequence[Link]) -> Direction | None:
         top = largest(delta)
         if top == 0:
             continue
-        found[x.torch] = (delta * (_size(state, x) / top)).astype(like.dtype)
+        held = state.sets.get(x.torch)
+        if held is None:
+            found[x.torch] = (delta * (_size(state, x) / top)).astype(like.dtype)
+        elif not within(state, x, held):
+            found[x.torch] = held.step(like, delta.astype(like.dtype))
     return Direction("difference", found, tuple(x for x in links if x.torch in found)) if found else None
+
+
+def within(state: State, x: Link, held: Set) -> bool:
+    """Whether both gradients say the same of every direction that stays in the set."""
+    like = state.array("torch", x.torch)
+    left, right = (np.zeros(like.shape, like.dtype) if g is None else g for g in state.gradients(x))
+    with np.errstate(all="ignore"):
+        delta = held.tangent(like, left - right)
+    return largest(delta) <= state.tol.coarse * max(largest(left), largest(right))
 
 
 def _predicted(state: State, side: str, direction: Direction) -> float:
@@ -138,11 +155,12 @@ def checked(state: State, directions: Sequence[Direction]) -> list[Check]:
     links = {x.torch: x for x in state.differentiated}
 
     def fields(side: str) -> dict[str, object]:
+        curves = [_curves(state, side, d.links) for d in directions]
         if side == "torch":
-            return {"directions": [dict(d.arrays) for d in directions]}
+            return {"directions": [dict(d.arrays) for d in directions], "curves": curves}
         return {"directions": [
             {links[n].jax: as_leaf(state, links[n], a) for n, a in d.arrays.items()} for d in directions
-        ]}
+        ], "curves": curves}
 
     replies = state.ask("differences", fields)
     out = []
@@ -151,6 +169,25 @@ def checked(state: State, directions: Sequence[Direction]) -> list[Check]:
         for direction, found in zip(directions, replies[side]["differences"], strict=True):
             out.append(_check(state, side, direction, found, _predicted(state, other, direction)))
     return _second_look(state, [*directions, *directions], out)
+
+
+def _curves(state: State, side: str, links: Sequence[Link]) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """leaf name -> the curved set that it stays in, as the side's own array lies in it."""
+    out = {}
+    for x in links:
+        held = state.sets.get(x.torch)
+        if held is not None and held.curved:
+            own = twin(state, x, held) if side == "jax" else held
+            assert own is not None
+            out[x.jax if side == "jax" else x.torch] = (own.word, own.axes)
+    return out
+
+
+def twin(state: State, x: Link, held: Set) -> Set | None:
+    """The set as it is on the JAX side, whose array may be laid out in another way; None where it lies in none."""
+    array = state.array("jax", x.jax)
+    sizes = [state.array("torch", x.torch).shape[k] for k in held.axes]
+    return next((s for s in sets(array) if s.word == held.word and [array.shape[k] for k in s.axes] == sizes), None)
 
 
 def _second_look(state: State, directions: Sequence[Direction], checks: list[Check]) -> list[Check]:
@@ -173,7 +210,8 @@ def _second_look(state: State, directions: Sequence[Direction], checks: list[Che
         shrunk = [{n: a * np.asarray(shrink, a.dtype) for n, a in directions[k].arrays.items()} for k in mine]
         if side == "jax":
             shrunk = [{links[n].jax: as_leaf(state, links[n], a) for n, a in arrays.items()} for arrays in shrunk]
-        state.channels[side].ask("differences", directions=shrunk)
+        state.channels[side].ask("differences", directions=shrunk,
+                                 curves=[_curves(state, side, directions[k].links) for k in mine])
         try:
             found = state.channels[side].answer()["differences"]
         except SideFault as fault:
@@ -195,7 +233,7 @@ def as_leaf(state: State, x: Link, array: Array) -> Array:
     return np.asarray(turned if np.iscomplexobj(like) else np.real(turned), order="C")
 
 
-def _check(state: State, side: str, direction: Direction, found: Mapping[str, float], other: float) -> Check:
+def _check(state: State, side: str, direction: Direction, found: Mapping[str, Any], other: float) -> Check:
     predicted = _predicted(state, side, direction)
     estimate, error = float(found["estimate"]), float(found["error"])
     consistent: bool | None
@@ -219,7 +257,7 @@ def _check(state: State, side: str, direction: Direction, found: Mapping[str, fl
         consistent = None
     slopes = (float(found.get("left", np.nan)), float(found.get("right", np.nan)))
     return Check(side, tuple(x.torch for x in direction.links), direction.word, predicted, estimate, error, consistent,
-                 other, int(found["values"]), kink, slopes)
+                 other, int(found["values"]), kink, slopes, str(found.get("failed", "")), float(terms))
 
 
 def _square(state: State, side: str, x: Link, direction: Direction) -> float:

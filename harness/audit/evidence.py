@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.audit import kinks
+import numpy as np
+
+from harness.audit import constrained, kinks
 from harness.audit.answer import Audit
 from harness.audit.checks import checked, directions, random_direction
 from harness.audit.result import HARMLESS, Check, ParameterRow
@@ -16,8 +18,11 @@ def with_evidence(state: State, audit: Audit) -> Audit:
     """The audit with its checks, the culprit of each parameter that differs, and a sentence on who is right."""
     if not state.options.differences:
         return audit
-    tried = directions(state, audit.rows, audit.values_agree)
-    found = kinks.settled(state, audit, checked(state, tried))
+    tried = checked(state, directions(state, audit.rows, audit.values_agree))
+    if constrained.suspicious(tried) and constrained.settle(state, audit.rows):
+        tried = checked(state, directions(state, audit.rows, audit.values_agree))
+    audit = replace(audit, rows=constrained.judged(state, audit.rows))
+    found = kinks.settled(state, audit, tried)
     checks = list(found.checks)
     checks += [] if found.kinked else _bisected(state, audit, checks)
     rows = tuple(_blamed(row, checks) for row in found.rows)
@@ -25,9 +30,9 @@ def with_evidence(state: State, audit: Audit) -> Audit:
     culprits = {side for side in ("torch", "jax") if any(c.side == side and c.consistent is False for c in checks)}
     culprit = "both" if len(culprits) == 2 else next(iter(culprits), "")
     evidence = "finite-differences" if culprit else ""
-    who = _sentence(audit, checks, culprit)
-    if found.kinked:
-        who = f"{kinks.sentence(found, checks)} {who}".strip()
+    who = _sentence(audit, checks, culprit, state)
+    before = [kinks.sentence(found, checks) if found.kinked else "", constrained.sentence(state)]
+    who = " ".join(filter(None, [*before, who]))
     return replace(audit, culprit=culprit, evidence=evidence, who=who)
 
 
@@ -36,7 +41,7 @@ def _bisected(state: State, audit: Audit, checks: Sequence[Check]) -> list[Check
     together = [c for c in checks if c.consistent is False and c.direction != "difference"]
     if not together or any(row.verdict not in HARMLESS for row in audit.rows):
         return []
-    suspects = state.differentiated
+    suspects = state.movable
     found: list[Check] = []
     while len(suspects) > 1:
         halves = [suspects[: len(suspects) // 2], suspects[len(suspects) // 2 :]]
@@ -59,26 +64,39 @@ def _blamed(row: ParameterRow, checks: Sequence[Check]) -> ParameterRow:
     return replace(row, culprit=culprit, evidence="finite-differences" if culprit else "")
 
 
-def _sentence(audit: Audit, checks: Sequence[Check], culprit: str) -> str:
+def _undecided(checks: Sequence[Check], single: bool) -> str:
+    if not checks or all(c.failed for c in checks):
+        return "Finite differences show nothing here"
+    if any(not np.isfinite(c.estimate) for c in checks if c.consistent is None):
+        return "Finite differences show nothing here: beside the point the value is no finite number"
+    told = "Finite differences are inconclusive here: their error is as large as what they should show"
+    return told + (". Audit in double precision (--precision double)" if single else "")
+
+
+def _sentence(audit: Audit, checks: Sequence[Check], culprit: str, state: State) -> str:
     values = sum(c.values for c in checks)
     spent = f" ({values} evaluations, both sides together)"
     decided = [c for c in checks if c.consistent is not None]
-    worst = max((abs(c.predicted - c.estimate) / max(abs(c.predicted), abs(c.estimate), 1e-300)
+    if not values and state.unchecked:
+        return ""  # each input has its sentence
+    worst = max((abs(c.predicted - c.estimate) / max(abs(c.predicted), abs(c.estimate), c.size, 1e-300)
                  for c in decided if c.consistent), default=0.0)
     if culprit:
         c = next((c for c in checks if c.consistent is False and c.direction == "difference"),
                  next(c for c in checks if c.consistent is False))
         where = c.where[0] if len(c.where) == 1 else f"{len(c.where)} parameters"
-        who = "Both sides are" if culprit == "both" else f"The {culprit} side is"
-        return (f"{who} wrong: its gradient is not the derivative of its own value. For {where} it predicts "
+        who = ("Both sides are wrong: each one's" if culprit == "both" else f"The {culprit} side is wrong: its")
+        name = {"torch": "torch's", "jax": "JAX's"}[c.side] if culprit == "both" else "it"
+        return (f"{who} gradient is not the derivative of its own value. For {where} {name} predicts "
                 f"{c.predicted:.6g}, the value changes by {c.estimate:.6g} ± {c.error:.1g}{spent}.")
     undecided = [c for c in checks if c.consistent is None and not c.kink]
     needed = [c for c in undecided if c.direction == "difference"]
     if not decided or (needed and not any(
             c.direction in ("difference", "beside") for c in decided)):
-        return ("Finite differences are inconclusive here: their error is as large as what they should show. "
-                f"Audit in double precision (--precision double){spent}.")
+        return _undecided(checks, state.tol.single) + spent + "."
     same = "Each side's gradient is the derivative of its own value"
+    if state.unchecked:
+        same = "For all other inputs each side's gradient is the derivative of its own value"
     size = f" (to {worst:.1g}, by finite differences; {values} evaluations, both sides together)"
     if not audit.values_agree:
         return f"{same}{size}: both frameworks differentiate correctly, and the two functions are different."

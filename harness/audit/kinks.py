@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.audit.answer import Audit
-from harness.audit.checks import Direction, along_difference, as_leaf, checked, directions, random_direction
+from harness.audit.checks import Direction, along_difference, as_leaf, checked, directions, random_direction, twin
 from harness.audit.faults import SideFault
 from harness.audit.judging import judge_gradient, largest
 from harness.audit.result import HARMLESS, Check, ParameterRow
@@ -60,16 +60,20 @@ def settled(state: State, audit: Audit, checks: Sequence[Check]) -> Settled:
     differing: set[str] = set()
     try:
         for ray in range(_RAYS):
-            along = random_direction(state, links, "random", 1 + 10 * ray)
+            along = random_direction(state, state.movable, "random", 1 + 10 * ray)
             for t in (_distance(state), -_distance(state)):
                 moved = _moved(state, along, t)
-                found = [judge_gradient(*moved.gradients(x), moved.tol, whole=_whole(moved),
+                judged = [judge_gradient(*moved.gradients(x), moved.tol, whole=_whole(moved),
                                         raw_sign=moved.loaded["jax"].raw_sign) for x in links]
-                differing |= {x.torch for x, f in zip(links, found, strict=True) if f.verdict not in HARMLESS}
-                own = [d for d in directions(moved, found, audit.values_agree) if d.word == "difference"]
+                differing |= {x.torch for x, f in zip(links, judged, strict=True) if f.verdict not in HARMLESS}
+                own = [d for d in directions(moved, judged, audit.values_agree) if d.word == "difference"]
                 beside += [_unscaled(c, t) for c in checked(moved, [_scaled(d, t) for d in (along, *own)])]
                 _keep(moved, samples)
         _further(state, audit.rows, differing, samples)
+    except Faults as found:
+        if any(fault.word not in ("raised", "structure") for fault in found.faults):
+            raise
+        return Settled(tuple(checks), audit.rows, True)  # the neighbourhood is refused: nothing is known of it
     finally:
         _put_back(state)
     explained = {x.torch: x.torch not in differing and _explained(state, x, samples[x.torch]) for x in links}
@@ -95,11 +99,12 @@ def _further(
     Along the difference of the two gradients lies what the one side has chosen, and against it what the other has.
     """
     links = state.differentiated
-    towards = along_difference(state, [x for x, r in zip(links, rows, strict=True) if r.verdict not in HARMLESS])
+    towards = along_difference(state, [x for x, r in zip(links, rows, strict=True)
+                                       if r.verdict not in HARMLESS and x.torch not in state.unchecked])
     for ray in range(_FURTHER):
         if all(x.torch in differing or _explained(state, x, samples[x.torch]) for x in links):
             return
-        along = random_direction(state, links, "random", 50 + ray)
+        along = random_direction(state, state.movable, "random", 50 + ray)
         if towards is not None and not ray:
             along = replace(along, arrays={
                 n: (a * np.asarray(0.1, a.dtype) + towards.arrays.get(n, 0)).astype(a.dtype)
@@ -124,7 +129,7 @@ def _scaled(d: Direction, t: float) -> Direction:
 
 def _unscaled(c: Check, t: float) -> Check:
     return replace(c, predicted=c.predicted / t, estimate=c.estimate / t, error=c.error / abs(t), other=c.other / t,
-                   slopes=(c.slopes[0] / t, c.slopes[1] / t))
+                   size=c.size / abs(t), slopes=(c.slopes[0] / t, c.slopes[1] / t))
 
 
 def _moved(state: State, along: Direction, t: float) -> State:
@@ -134,7 +139,9 @@ def _moved(state: State, along: Direction, t: float) -> State:
         step = along.arrays[x.torch] * np.asarray(t, along.arrays[x.torch].dtype)
         for side, name, change in (("torch", x.torch, step), ("jax", x.jax, as_leaf(state, x, step))):
             old = state.array(side, name)
-            new[side][name] = np.asarray(old + change, dtype=old.dtype)
+            held = state.sets.get(x.torch)
+            held = twin(state, x, held) if held is not None and side == "jax" else held
+            new[side][name] = np.asarray(old + change if held is None else held.back(old + change), dtype=old.dtype)
     state.ask("replace", lambda side: {"arrays": new[side]})
     replies = state.ask("gradient", lambda side: {"repeat": False})
     loaded = {
@@ -183,14 +190,14 @@ def _spread(samples: Sequence[Array]) -> tuple[Array, Array, Array, Array]:
 
 def _avoiding(state: State, samples: dict[str, list[Array]]) -> Direction | None:
     """A random direction of the entries whose gradient does not jump: moving them alone does not cross the bend."""
-    whole = random_direction(state, state.differentiated, "random", 7)
+    whole = random_direction(state, state.movable, "random", 7)
     kept: dict[str, Array] = {}
     for x in whole.links:
         if not samples[x.torch]:
             continue
         _, _, spread, size = _spread(samples[x.torch])
         still = (spread <= _VARIES * size).all(axis=0).reshape(whole.arrays[x.torch].shape)
-        if still.any():
+        if still.all() or (still.any() and x.torch not in state.sets):  # a part of a step leaves the set
             kept[x.torch] = np.where(still, whole.arrays[x.torch], 0).astype(whole.arrays[x.torch].dtype)
     return Direction("avoiding", kept, tuple(x for x in whole.links if x.torch in kept)) if kept else None
 

@@ -71,7 +71,8 @@ class Check:
     where: the parameters that were moved. direction: "random", "imaginary", "difference" (along that of the two
     gradients), "beside" (near the point, where it is a kink) or "avoiding" (of entries that do not cross the kink).
     consistent: None where the error is too large to tell, or where the value has a kink along this direction.
-    kink: whether its slopes, from below and from above, differ.
+    kink: whether its slopes, from below and from above, differ. failed: what the side said where it refused to be
+    evaluated beside the point.
     """
 
     side: str
@@ -85,6 +86,8 @@ class Check:
     values: int = 0
     kink: bool = False
     slopes: tuple[float, float] = (float("nan"), float("nan"))
+    failed: str = ""
+    size: float = 0.0  # of the terms that the prediction is a sum of
 
 
 @dataclass(frozen=True)

@@ -268,8 +268,8 @@ class Local:
     def _transformed(self, what: Mapping[str, str]) -> dict[str, Any]:
         return {"outputs": self._side.transformed(what)}
 
-    def _differences(self, directions: Sequence[Mapping[str, Array]]) -> dict[str, Any]:
-        return {"differences": [asdict(d) for d in self._side.differences(directions)]}
+    def _differences(self, directions: Sequence[Mapping[str, Array]], curves: Sequence[Any]) -> dict[str, Any]:
+        return {"differences": [asdict(d) for d in self._side.differences(directions, curves)]}
 
     def _step(self, target: Any) -> dict[str, Any]:
         return {"updates": self._side.step(target)}

@@ -11,6 +11,7 @@ from harness.audit.faults import SideFault
 from harness.audit.mapping import Link, Matching
 from harness.audit.parts import Parted
 from harness.audit.sides import Channel, Evaluated, Loaded, SideLeaf, arrays
+from harness.backends.side.sets import Set
 from harness.comparison.tolerance import Tolerances, tolerances
 from harness.model import HarnessError
 from harness.wirtinger import Array
@@ -49,6 +50,8 @@ class State:
     matching: Matching = field(default_factory=lambda: Matching((), (), ()))
     so_far: Audit | None = None  # kept where a side fails late
     tol: Tolerances = field(default_factory=lambda: tolerances("complex128"))
+    sets: dict[str, Set] = field(default_factory=dict)  # torch's name -> the set in which a constrained input is moved
+    unchecked: dict[str, str] = field(default_factory=dict)  # torch's name -> why it cannot be moved at all
 
     def ask(self, request: str, fields: Callable[[str], Mapping[str, Any]] = lambda side: {}) -> dict[str, Any]:
         """One request to both sides, at the same time; their answers by side. Raises Faults."""
@@ -80,6 +83,11 @@ class State:
     def differentiated(self) -> list[Link]:
         """Links of leaves that both sides differentiate."""
         return [x for x in self.matching.links if self.active("torch", x.torch) and self.active("jax", x.jax)]
+
+    @property
+    def movable(self) -> list[Link]:
+        """Those of `differentiated` that finite differences may move."""
+        return [x for x in self.differentiated if x.torch not in self.unchecked]
 
     def whole(self, side: str) -> tuple[SideLeaf, ...]:
         """The leaves of a side in its own order, those that were cut into parts uncut."""

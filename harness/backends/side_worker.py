@@ -150,7 +150,7 @@ class Server:
 
     def do_differences(self, request: Mapping[str, Any]) -> dict[str, Any]:
         directions = [self._get_all(d) for d in request["directions"]]
-        return {"differences": [asdict(d) for d in self.side.differences(directions)]}
+        return {"differences": [asdict(d) for d in self.side.differences(directions, request["curves"])]}
 
     def do_expressions(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return {"expressions": self.side.expressions(request["variables"])}

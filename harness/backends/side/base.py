@@ -18,9 +18,10 @@ import numpy as np
 
 from harness.backends.side.binding import Source, bind, expression, imported, signature
 from harness.backends.side.faults import AuditFault, guarded, kind
+from harness.backends.side.numeric import differences
 from harness.backends.side.tree import Node, flatten
 from harness.backends.side.values import Evaluation, Leaf, cast, unsteadiness
-from harness.differences import Difference, difference
+from harness.differences import Difference
 from harness.tapping import Tapped, listening
 from harness.wirtinger import Array
 
@@ -322,37 +323,10 @@ class AuditSide(ABC):
 
     # -- finite differences --------------------------------------------------------------------------------------------
 
-    def functional(self, outputs: Mapping[str, Array]) -> float:
-        """The real number whose gradient was taken: the loss, or Re <cotangent, outputs>. Double precision."""
-        total, at = 0.0, 0
-        for value in outputs.values():
-            if value.dtype.kind in "fc":
-                wide = value.astype(np.complex128 if value.dtype.kind == "c" else np.float64)
-                total += float(np.real(np.vdot(self._cotangents[at].astype(wide.dtype), wide)))
-                at += 1
-        return total
-
-    def differences(self, directions: Sequence[Mapping[str, Array]]) -> list[Difference]:
-        """Directional derivatives of the side's own value by extrapolated central differences.
-
-        directions: leaf name -> array of its shape, of the size of the leaf (steps are fractions of it).
-        """
+    def differences(self, directions: Sequence[Mapping[str, Array]], curves: Sequence[Any] = ()) -> list[Difference]:
+        """See harness.backends.side.numeric.differences."""
         self.announce("taking finite differences")
-        arrays = {leaf.name: leaf.array for leaf in self.leaves if leaf.array is not None}
-        found = []
-        for direction in directions:
-
-            def at(t: float, direction: Mapping[str, Array] = direction) -> float:
-                moved = {k: arrays[k] + (t * d).astype(arrays[k].dtype) for k, d in direction.items()}
-                return self.functional(self.value(moved))
-
-            single = any(arrays[k].dtype.itemsize // (1 + (arrays[k].dtype.kind == "c")) < 8 for k in direction)
-            found.append(difference(at, single or self._single_outputs))
-        return found
-
-    @property
-    def _single_outputs(self) -> bool:
-        return any(c.dtype in (np.float32, np.complex64, np.float16) for c in self._cotangents)
+        return differences(self, directions, curves)
 
     # -- an optimiser step ---------------------------------------------------------------------------------------------
 
