@@ -76,10 +76,13 @@ class Backend(ABC):
         yields one row per point with quantity "value", api "" and status "unsupported".
         """
 
-    def sweep(self, call: Callable[..., Any], points: Array) -> Mapping[str, Callable[[], Array]] | None:
+    def sweep(
+        self, call: Callable[..., Any], points: Array, dtype: str = ""
+    ) -> Mapping[str, Callable[[], Array]] | None:
         """Value and differential of an elementwise function at many points at once; None where there is no such way.
 
-        call: the function over one array of the framework. points: (N,), real or complex. The three entries are
+        call: the function over one array of the framework. points: (N,), real or complex. dtype: "", or a half
+        precision in which float32 points are put in (answers come back as float32). The three entries are
         `value`, () -> (N,); `reverse` and `forward`, () -> (N, rows of J, columns of J). They raise what the framework
         raises, and NotElementwise where the function mixes its points.
         """

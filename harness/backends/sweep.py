@@ -22,22 +22,32 @@ class NotElementwise(Exception):
     """The function mixes its points, or does not return one number a point."""
 
 
-class Sweep:
-    """Value, reverse and forward differential; subclasses say how a pullback and a pushforward are made."""
+def single(call: Callable[..., Any]) -> Callable[[Any], Any]:
+    """The function with its single output, whatever container it comes in. Raises NotElementwise when it is called."""
 
-    def __init__(self, backend: Backend, call: Callable[..., Any], points: Array) -> None:
-        self.backend, self.call, self.points = backend, call, points
-        self.convention: Convention = backend.convention
-
-    def one(self, x: Any) -> Any:
-        """The function with its single output, whatever container it comes in."""
-        out = self.call(x)
+    def one(x: Any) -> Any:
+        out = call(x)
         if isinstance(out, tuple | list) and len(out) == 1:
             out = out[0]
         if getattr(out, "shape", None) != x.shape:
             shape = getattr(out, "shape", type(out).__name__)
             raise NotElementwise(f"an array of shape {tuple(x.shape)} gives {shape}, not one number a point")
         return out
+
+    return one
+
+
+class Sweep:
+    """Value, reverse and forward differential; subclasses say how a pullback and a pushforward are made.
+
+    dtype: "" for that of the points, or one that NumPy lacks ("bfloat16", "float16"): the points are then single
+    precision numbers that it holds exactly, and so are the answers.
+    """
+
+    def __init__(self, backend: Backend, call: Callable[..., Any], points: Array, dtype: str = "") -> None:
+        self.backend, self.call, self.points, self.dtype = backend, call, points, dtype
+        self.one = single(call)
+        self.convention: Convention = backend.convention
 
     def value(self) -> Array:
         full = self.evaluate(self.points)

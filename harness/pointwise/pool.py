@@ -16,9 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from harness.pointwise import everywhere
 from harness.pointwise.truth import Array, Reference, Truth, joined
 
 _CHUNK = 2048
+_FINE = 512  # over the whole range points differ much in what they cost
 
 
 class Pool:
@@ -60,13 +62,24 @@ class Pool:
 
     def at(self, points: Array) -> Truth:
         """The differential at (N,) points, N of any size; in the points' order."""
-        parts = np.array_split(points, max(1, -(-points.size // _CHUNK)))
+        return joined(self._each("at", points, _CHUNK))
+
+    def exact(self, points: Array) -> everywhere.Exact:
+        """Value and differential at (N,) points of any magnitude (see `everywhere`)."""
+        return everywhere.joined(self._each("exact", points, _FINE))
+
+    def around(self, points: Array) -> everywhere.Exact:
+        """The limits from each direction at (N,) points (see `everywhere`)."""
+        return everywhere.joined(self._each("around", points, _FINE))
+
+    def _each(self, question: str, points: Array, chunk: int) -> list[Any]:
+        parts = np.array_split(points, max(1, -(-points.size // chunk)))
         if not self._workers or len(parts) == 1:
-            return joined([self.local.at(p) for p in parts])
+            return [_answer(self.local, question, p) for p in parts]
         todo: queue.SimpleQueue[int] = queue.SimpleQueue()
         for k in range(len(parts)):
             todo.put(k)
-        made: dict[int, Truth] = {}
+        made: dict[int, Any] = {}
         failures: list[BaseException] = []
 
         def drive(worker: subprocess.Popen[bytes]) -> None:
@@ -76,7 +89,7 @@ class Pool:
                         k = todo.get_nowait()
                     except queue.Empty:
                         return
-                    _send(worker.stdin, parts[k])
+                    _send(worker.stdin, (question, parts[k]))
                     assert worker.stdout is not None
                     made[k] = pickle.load(worker.stdout)
             except BaseException as error:
@@ -89,7 +102,13 @@ class Pool:
             thread.join()
         if failures:
             raise RuntimeError(f"a process of the reference ended: {failures[0]!r}") from failures[0]
-        return joined([made[k] for k in range(len(parts))])
+        return [made[k] for k in range(len(parts))]
+
+
+def _answer(reference: Reference, question: str, points: Array) -> Any:
+    if question == "at":
+        return reference.at(points)
+    return everywhere.at(reference, points) if question == "exact" else everywhere.around(reference, points)
 
 
 def _send(pipe: Any, value: Any) -> None:
@@ -104,10 +123,10 @@ def serve() -> None:
     reference = Reference(text, argument, is_real=is_real, single=single)
     while True:
         try:
-            points = pickle.load(source)
+            question, points = pickle.load(source)
         except EOFError:
             return
-        _send(sink, reference.at(points))
+        _send(sink, _answer(reference, question, points))
 
 
 if __name__ == "__main__":

@@ -77,9 +77,11 @@ class Transforms(PointwiseBackend):
     def roots(self) -> Mapping[str, Any]:
         return {"jax": self.jax, "jnp": self.jnp}
 
-    def sweep(self, call: Callable[..., Any], points: Array) -> Mapping[str, Callable[[], Array]]:
+    def sweep(
+        self, call: Callable[..., Any], points: Array, dtype: str = ""
+    ) -> Mapping[str, Callable[[], Array]]:
         """See `Backend.sweep`."""
-        return JaxSweep(self, call, points).parts()
+        return JaxSweep(self, call, points, dtype).parts()
 
     # -- arrays ----------------------------------------------------------------------------------------------------
 

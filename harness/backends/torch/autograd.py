@@ -47,9 +47,11 @@ class TorchAutograd(TorchBackend):
             function.wrap(compiler.compiled)
         return function, failure
 
-    def sweep(self, call: Callable[..., Any], points: Array) -> Mapping[str, Callable[[], Array]]:
+    def sweep(
+        self, call: Callable[..., Any], points: Array, dtype: str = ""
+    ) -> Mapping[str, Callable[[], Array]]:
         """See `Backend.sweep`."""
-        return AutogradSweep(self, call, points).parts()
+        return AutogradSweep(self, call, points, dtype).parts()
 
     def pull(self, site: Site, output: int, cotangents: Array) -> list[Array]:
         leaves, grad = self.taped(site), self.torch.autograd.grad

@@ -48,9 +48,11 @@ class TorchFunc(TorchBackend):
 
     # -- the differential ------------------------------------------------------------------------------------------
 
-    def sweep(self, call: Callable[..., Any], points: Array) -> Mapping[str, Callable[[], Array]]:
+    def sweep(
+        self, call: Callable[..., Any], points: Array, dtype: str = ""
+    ) -> Mapping[str, Callable[[], Array]]:
         """See `Backend.sweep`."""
-        return FuncSweep(self, call, points).parts()
+        return FuncSweep(self, call, points, dtype).parts()
 
     def pull(self, site: Site, output: int, cotangents: Array) -> list[Array]:
         return self.pulled(site, site.output(output), cotangents)

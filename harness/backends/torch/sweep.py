@@ -12,17 +12,19 @@ from harness.wirtinger import Array
 
 
 class TorchSweep(Sweep):
-    def __init__(self, backend: Any, call: Callable[..., Any], points: Array) -> None:
-        super().__init__(backend, call, points)
+    def __init__(self, backend: Any, call: Callable[..., Any], points: Array, dtype: str = "") -> None:
+        super().__init__(backend, call, points, dtype)
         self.torch = backend.torch
 
     def tensor(self, points: Array) -> Any:
-        return self.torch.from_numpy(np.array(points))
+        made = self.torch.from_numpy(np.array(points))
+        return made.to(getattr(self.torch, self.dtype)) if self.dtype else made
 
     def numpy(self, tensor: Any) -> Array:
         if tensor is None:
             return np.zeros_like(self.points)
-        out: Array = np.array(tensor.detach().resolve_conj().resolve_neg().numpy())
+        tensor = tensor.detach().resolve_conj().resolve_neg()
+        out: Array = np.array((tensor.float() if self.dtype else tensor).numpy())
         return out
 
     def filled(self, like: Any, number: complex) -> Any:

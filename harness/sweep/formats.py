@@ -1,0 +1,113 @@
+"""The floating-point formats that are swept: what numbers they have, and how far apart those are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A binary format of real numbers, IEEE 754 in all but its widths.
+
+    digits: bits of the significand, the hidden one included. low, high: exponents of the smallest and of the largest
+    normal binade, [2**low, 2**(low + 1)). holder: the NumPy dtype its numbers are kept in, exactly; half: the
+    frameworks' word where NumPy's arrays are not what they take, else "". flushes: whether hardware commonly takes what
+    is below the normal numbers for 0, so that no error there is counted.
+    """
+
+    name: str
+    digits: int
+    low: int
+    high: int
+    holder: str
+    half: str = ""
+    flushes: bool = True
+
+    @property
+    def largest(self) -> float:
+        return float((2 - 2.0 ** (1 - self.digits)) * 2.0**self.high)
+
+    @property
+    def tiny(self) -> float:
+        """The smallest normal number."""
+        return 2.0**self.low
+
+    @property
+    def smallest(self) -> float:
+        """The smallest number above 0."""
+        return float(np.ldexp(1.0, self.low - self.digits + 1))
+
+    @property
+    def floor(self) -> float:
+        """The unit in which errors of what is below the normal numbers are counted."""
+        return self.tiny if self.flushes else self.smallest
+
+    def rounded(self, x: Array) -> Array:
+        """The nearest numbers of the format, as doubles (ties to even; beyond its range infinite)."""
+        with np.errstate(all="ignore"):
+            if self.name == "bfloat16":
+                bits = x.astype(np.float32).view(np.uint32).astype(np.uint64)
+                bits = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16 << 16
+                held = (bits & 0xFFFFFFFF).astype(np.uint32).view(np.float32).astype(np.float64)
+                return np.where(np.isnan(x), np.nan, held)
+            return x.astype(self.name).astype(np.float64)
+
+    def unit(self, x: Array) -> Array:
+        """The unit in the last place of numbers of these magnitudes; below the smallest normal number `floor`."""
+        with np.errstate(all="ignore"):
+            size = np.minimum(np.abs(x), self.largest)
+            exponent = np.maximum(np.frexp(size)[1] - 1, self.low)
+            return np.where(size < self.tiny, self.floor, np.ldexp(1.0, exponent - self.digits + 1))
+
+    def next(self, x: Array, steps: Array) -> Array:
+        """`steps` numbers of the format above x (below, where negative); x of the format."""
+        order = _ordinal(x, self) + steps
+        return _number(order, self)
+
+    def every(self, start: int = 0, stop: int | None = None) -> Array:
+        """All numbers of the format in the order of their bits, `start` to `stop` of them: finite and not."""
+        width = {"float16": 16, "bfloat16": 16, "float32": 32}[self.name]
+        bits = np.arange(start, (1 << width) if stop is None else stop, dtype=np.uint64)
+        if self.name == "float16":
+            return bits.astype(np.uint16).view(np.float16).astype(np.float32)
+        shift = 16 if self.name == "bfloat16" else 0
+        return (bits << shift).astype(np.uint32).view(np.float32)
+
+
+FORMATS: Mapping[str, Format] = MappingProxyType({
+    "float64": Format("float64", 53, -1022, 1023, "float64"),
+    "float32": Format("float32", 24, -126, 127, "float32"),
+    "float16": Format("float16", 11, -14, 15, "float32", "float16", flushes=False),
+    "bfloat16": Format("bfloat16", 8, -126, 127, "float32", "bfloat16"),
+})
+
+#: dtype of a sweep -> the format of its components.
+DTYPES: Mapping[str, Format] = MappingProxyType({
+    **FORMATS, "complex128": FORMATS["float64"], "complex64": FORMATS["float32"],
+})
+
+
+def _ordinal(x: Array, form: Format) -> Array:
+    """Numbers as consecutive integers: 0 for 0, 1 for the smallest above it; x as doubles of the format."""
+    size = np.abs(x)
+    e = np.maximum(np.frexp(size)[1] - 1, form.low)
+    step = np.ldexp(1.0, e - form.digits + 1)
+    per = 1 << (form.digits - 1)
+    order = (size / step).astype(np.int64) + (e - form.low).astype(np.int64) * per
+    return np.where(np.signbit(x), -order, order)
+
+
+def _number(order: Array, form: Format) -> Array:
+    per = 1 << (form.digits - 1)
+    size = np.minimum(np.abs(order), (form.high - form.low + 2) * per - 1)
+    binade = np.maximum(size // per - 1, 0)
+    mantissa = size - binade * per
+    out = np.ldexp(mantissa.astype(np.float64), (binade + form.low - form.digits + 1).astype(np.int32))
+    return np.where(order < 0, -out, out)
