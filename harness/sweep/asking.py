@@ -123,7 +123,8 @@ class Asker:
         del self._processes[family]
         process.kill()
         status = process.wait()
-        raise Gone(f"the process that holds {family} ended ({status}) on {spec['text'][:120]!r} at {points.size} points")
+        what = f"{spec['text'][:120]!r} at {points.size} points"
+        raise Gone(f"the process that holds {family} ended ({status}) on {what}")
 
 
 def held(points: Array, dtype: str) -> Array:

@@ -22,7 +22,7 @@ from harness.pointwise.pool import Pool
 from harness.pointwise.subject import Subject
 from harness.sweep import errors
 from harness.sweep.asking import Answer, Asker
-from harness.sweep.errors import Limits
+from harness.sweep.errors import Limits, bad_from
 from harness.sweep.filtering import apart, chosen
 from harness.sweep.formats import DTYPES, Format
 from harness.sweep.points import Sampler, constants_of, distinct
@@ -93,6 +93,7 @@ class Sweeper:
         self.parts: list[tuple[Array, Exact, Limits, dict[str, Answer], bool]] = []
         self.asked = 0
         self.names: list[str] = []
+        self.alike: dict[str, list[str]] = {}
         self.versions: dict[str, str] = {}
         self.messages: dict[str, str] = {}
         self.backed: list[str] = []  # backends that evaluate the reference's text, for the filter
@@ -113,9 +114,20 @@ class Sweeper:
                 near = self._near_the_worst(spread=6 if number % 2 == 0 else 0)
                 if near.size:
                     self._filtered(near, max(48, decided // 16))
+                between = self._between_right_and_wrong()
+                if between.size:
+                    self.decide(between, self.names)
         made = self._made()
         made.seconds = time.perf_counter() - began
         return made
+
+    def of(self, even: Array, more: Array) -> Swept:
+        """These points and no others; medians and shares are of `even`."""
+        self.decide(even, list(self.asker.families), even=True)
+        self.names = self._answering()
+        if self.names and more.size:
+            self.decide(more, self.names)
+        return self._made()
 
     # -- what is known of points
 
@@ -141,15 +153,18 @@ class Sweeper:
             for part, words in answer.messages.items():
                 self.messages[name if part == "value" else f"{name} {part}"] = words
             if answer.value is not None:
-                out.append(name)
+                twin = next((n for n in out if same_digits(answers[n], answer)), None)
+                if twin is None:
+                    out.append(name)
+                else:
+                    self.alike.setdefault(twin, []).append(name)
         self.backed = [n for n in ("torch.autograd", "jax") if n in self.asker.families]
         return out
 
     def _filtered(self, points: Array, keep: int) -> None:
         """Ask the frameworks about many points and the reference about those where they are furthest apart."""
         points = distinct(points)
-        firsts = [n for n in self.names if n != "torch.func"] or self.names
-        told = list(self.asker.ask(self.subject, self.dtype, points, firsts).values())
+        told = list(self.asker.ask(self.subject, self.dtype, points, self.names).values())
         wide = "complex128" if np.iscomplexobj(points) else "float64"
         alone = {n for n in self.backed if self._own_text(n)}
         if alone or wide != self.dtype:
@@ -174,6 +189,29 @@ class Sweeper:
         if not at:
             return np.zeros(0)
         return self.sampler.neighbours(made.points[np.unique(at)], _EACH * (2 if self.subject.real else 3), spread)
+
+    def _between_right_and_wrong(self) -> Array:
+        """Points between neighbours by modulus of which one is right and one is wrong, where right and wrong lie in
+        long rows: in each eighth of the plane, a few for each of such edges."""
+        made = self._made()
+        size, ray = np.abs(made.points), np.floor(np.angle(made.points) / (np.pi / 4))
+        out = []
+        for side in made.sides:
+            error = np.fmax.reduce(list(side.errors.values()))
+            for sector in np.unique(ray).tolist():
+                at = np.flatnonzero((ray == sector) & ~np.isnan(error) & made.even)
+                at = at[np.argsort(size[at], kind="stable")]
+                wrong = error[at] > bad_from(self.form)
+                edges = np.flatnonzero(wrong[1:] != wrong[:-1])
+                rows = np.diff(np.concatenate([[-1], edges, [at.size - 1]]))
+                for k, edge in enumerate(edges.tolist()):
+                    if min(rows[k], rows[k + 1]) >= 4 and len(out) < 64:
+                        out.append((made.points[at[edge]], made.points[at[edge + 1]]))
+        if not out:
+            return np.zeros(0)
+        weights = np.linspace(0.0, 1.0, 12)[1:-1]
+        pairs = np.array(out)
+        return distinct(self.sampler.between(pairs[:, 0], pairs[:, 1], weights))
 
     @staticmethod
     def _apart_by_binade(points: Array, ranked: Array) -> list[int]:
@@ -214,9 +252,16 @@ class Sweeper:
                     slope = _laid(slopes)
                     pair = errors.slope_errors(self.form, slope, exact, limits, value_error)
                     found |= {"dz": pair[0]} if self.subject.real else {"dz": pair[0], "dzbar": pair[1]}
-                sides.append(Side(name, by, value, slope, found))
+                sides.append(Side(", ".join([name, *self.alike.get(name, ())]), by, value, slope, found))
         return Swept(self.subject, self.dtype, points, even, exact, limits, sides, self.asked, dict(self.versions),
                      dict(self.messages))
+
+
+def same_digits(a: Answer, b: Answer) -> bool:
+    """Whether two answers are the same to the bit, NaN payloads aside."""
+    return all(
+        (x is None) == (y is None) and (x is None or y is None or np.array_equal(x, y, equal_nan=True))
+        for x, y in ((a.value, b.value), (a.reverse, b.reverse), (a.forward, b.forward)))
 
 
 def _laid(parts: Sequence[Array]) -> Array:
@@ -243,7 +288,7 @@ def sweep(
     subject: Subject, dtype: str, asker: Asker, *, points: int = 1 << 20, decided: int = 20_000, seed: int = 0,
     jobs: int = 2, rounds: int = _ROUNDS,
 ) -> Swept:
-    """Sweep one function. Raises CaseError where there is no reference for it, Gone where a framework's process dies."""
+    """Sweep one function. Raises CaseError where it has no reference, Gone where a framework's process dies."""
     if not subject.reference:
         raise CaseError(f"{subject.name} has no portable text, so nothing can decide who is right", None,
                         "give it a reference")

@@ -1,8 +1,8 @@
 """How far what a framework returned is from the truth, in units in the last place, point by point.
 
-A unit is that of the largest component of the true number in the format at hand, of d/dz and d/dz* together. Of what is
-below the smallest normal number, which hardware may flush to 0, it is that number. What rounds to 0 or to an infinity is
-right as 0 or as an infinity. At a cut or a kink every limit is right, and at a kink what lies between them.
+A unit is that of the largest component of the true number in the format at hand, of d/dz and d/dz* together. Of what
+is below the smallest normal number, which hardware may flush to 0, it is that number. What rounds to 0 or to an
+infinity is right as 0 or as an infinity. At a cut or a kink every limit is right, and at a kink what lies between them.
 """
 
 from __future__ import annotations
@@ -33,11 +33,18 @@ class Limits:
 
     @classmethod
     def of(cls, index: Array, around: Exact) -> Limits:
+        directions = 2 if around.slope.shape[2] == 1 else 4
+
         def shaped(array: Array) -> Array:
-            return array.reshape(index.size, -1, *array.shape[1:])
+            return array.reshape(index.size, directions, *array.shape[1:])
 
         return cls(index, shaped(around.value), shaped(around.value_known), shaped(around.slope),
                    shaped(around.slope_known))
+
+
+def bad_from(form: Format) -> float:
+    """The error in ulp from which a number counts as wrong: half of its digits, at least 16."""
+    return float(max(16.0, 2.0 ** (form.digits / 2)))
 
 
 def value_errors(form: Format, value: Array, exact: Exact, limits: Limits | None) -> Array:

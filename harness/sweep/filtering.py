@@ -1,4 +1,4 @@
-"""Which of many points the reference should decide: those where the answers are furthest apart, spread over the plane."""
+"""Which of many points the reference should decide: where the answers are furthest apart, spread over the plane."""
 
 from __future__ import annotations
 

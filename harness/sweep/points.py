@@ -1,7 +1,8 @@
 """Where a function is looked at: every binade, sign and sector, axes, diagonals, and the neighbours of special points.
 
 All points are doubles that the format holds exactly. `strata` is what medians and shares of the plane are taken over:
-the same number of points in each binade and sector, so that a share is one of the floating-point numbers, not of an area.
+the same number of points in each binade and sector, so that a share is one of the floating-point numbers, not of an
+area.
 """
 
 from __future__ import annotations
@@ -70,10 +71,21 @@ class Sampler:
             moved = [np.where(self.rng.random(count) < 0.1, -m, m) for m in moved]
         return self.made(*moved)
 
+    def between(self, one: Array, other: Array, weights: Array) -> Array:
+        """Points at `weights` of the way from each of `one` to each of `other`, by modulus geometrically."""
+        sizes = [np.log2(np.maximum(np.abs(p), self.form.smallest)) for p in (one, other)]
+        angles = [np.angle(p) for p in (one, other)]
+        size = np.exp2(sizes[0][:, None] + (sizes[1] - sizes[0])[:, None] * weights).reshape(-1)
+        if self.is_real:
+            return self.made(np.repeat(np.sign(one), weights.size) * size)
+        angle = (angles[0][:, None] + (angles[1] - angles[0])[:, None] * weights).reshape(-1)
+        return self.made(size * np.cos(angle), size * np.sin(angle))
+
     def _moved(self, x: Array) -> Array:
         how = self.rng.integers(0, 4, x.size)
         with np.errstate(all="ignore"):
-            scaled = x * (1 + np.ldexp(self.rng.uniform(-1, 1, x.size), -self.rng.integers(1, self.form.digits, x.size)))
+            by = np.ldexp(self.rng.uniform(-1, 1, x.size), -self.rng.integers(1, self.form.digits, x.size))
+            scaled = x * (1 + by)
         stepped = self.form.next(x, self.rng.integers(-3, 4, x.size))
         return np.select([how == 0, how == 1], [x, stepped], scaled)
 

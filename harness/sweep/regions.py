@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from harness.sweep.engine import Side, Swept
-from harness.sweep.errors import halves
+from harness.sweep.errors import bad_from, halves
 from harness.sweep.formats import Format
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -47,17 +47,13 @@ class Region:
     def sentence(self, form: Format) -> str:
         place = f" {self.where}" if self.where else " everywhere"
         if self.part < 0.99:
-            place = f" in {min(99, max(1, round(100 * self.part)))} % of{place.removeprefix(' for')}"
+            which = place.replace(" for ", " with ", 1)
+            place = f" in {min(99, max(1, round(100 * self.part)))} % of the points{which}"
         numbers = NUMBERS[form.name]
         share = f"{100 * self.share:.2g} % of all {numbers}" if self.share >= 0.001 else (
             f"less than 0.1 % of all {numbers}" if self.share > 0 else "single points")
         size = f", up to {self.worst:.2g} ulp" if self.kind == "digits" else ""
         return f"{self.quantity} {_WORDS[self.kind]}{place}: {share}{size}"
-
-
-def bad_from(form: Format) -> float:
-    """The error in ulp from which a number counts as wrong: half of its digits, at least 16."""
-    return float(max(16.0, 2.0 ** (form.digits / 2)))
 
 
 def regions(swept: Swept) -> list[Region]:
@@ -217,7 +213,8 @@ def _described(swept: Swept, bad: Array, judged: Array) -> tuple[str, Array, flo
                     continue
                 score = hits / (bad & counted).sum() * purity - 0.005 * order - 0.03 * k
                 if score > best[0]:
-                    best = (score, _condition(sector, radius, r, low, high, counted & within & ~bad), inside, purity)
+                    words, inside = _condition(sector, radius, r, (low, high), within, bad, counted & ~bad, judged)
+                    best = (score, words, inside, purity)
     if best[0] > 0.05:
         return best[1:]
     size = np.abs(z[bad])
@@ -237,9 +234,8 @@ def _runs(r: Array, bad: Array, judged: Array) -> list[tuple[float, float]]:
     for k in np.flatnonzero(state > 0).tolist():
         between = slice(out[-1][1] + 1, k) if out else slice(0, 0)
         # a few right points between many wrong ones do not end an interval
-        if out and total[between].sum() <= 0.05 * wrong[out[-1][0] : out[-1][1] + 1].sum():
-            out[-1][1] = k
-        elif out and not (state[between] < 0).any():
+        few = out and total[between].sum() <= 0.05 * wrong[out[-1][0] : out[-1][1] + 1].sum()
+        if out and (few or not (state[between] < 0).any()):
             out[-1][1] = k
         else:
             out.append([k, k])
@@ -250,20 +246,30 @@ def _runs(r: Array, bad: Array, judged: Array) -> list[tuple[float, float]]:
     return spans
 
 
-def _condition(sector: str, radius: str, r: Array, low: float, high: float, good: Array) -> str:
-    """In words: bounds that nothing right lies beyond are left out."""
-    below, above = bool((r[good] < low).any()), bool((r[good] > high).any())
+def _condition(
+    sector: str, radius: str, r: Array, span: tuple[float, float], within: Array, bad: Array, good: Array, judged: Array
+) -> tuple[str, Array]:
+    """In words, and the points that it holds. Bounds that nothing right lies beyond are left out; the others are made
+    as sharp as all the points allow, those that were chosen included."""
+    good = good & within
+    low, high = span
+    below, above = r[good & (r < low)], r[good & (r > high)]
+    floor, ceiling = (below.max() if below.size else -np.inf), (above.min() if above.size else np.inf)
+    mine = r[within & bad & (r > floor) & (r < ceiling)]
+    low, high = float(mine.min()), float(mine.max())
+    right = within & judged & ~bad
     parts = []
-    if below and above:
+    if below.size and above.size:
         parts.append(f"{radius} from {low:.2g} to {high:.2g}" if low != high else f"{radius} = {low:.17g}")
-    elif below:
-        parts.append(f"{radius} > {_two(low, r[good & (r < low)].max(), False)}")
-    elif above:
-        parts.append(f"{radius} < {_two(high, r[good & (r > high)].min(), True)}")
+    elif below.size:
+        parts.append(f"{radius} > {_two(low, r[right & (r < low)].max(), False)}")
+    elif above.size:
+        parts.append(f"{radius} < {_two(high, r[right & (r > high)].min(), True)}")
+    inside = within & (r >= low) & (r <= high)
     if sector.startswith(("on ", "next ", "at ")):
-        return sector + (f" and {parts[0]}" if parts else "")
+        return sector + (f" and {parts[0]}" if parts else ""), inside
     conditions = [*([sector] if sector else []), *parts]
-    return "for " + " and ".join(conditions) if conditions else ""
+    return "for " + " and ".join(conditions) if conditions else "", inside
 
 
 def _two(bad: float, good: float, above: bool) -> str:
