@@ -1,5 +1,5 @@
-"""Sessions: tests, lint, types, run, bench, soak, ray, results; whole, browser, environments and mutants, which are
-tests that take long; observe, truth and matrix across releases.
+"""Sessions: tests, lint, types, run, bench, soak, ray, results, sweep; whole, browser, environments and mutants, which
+are tests that take long; observe, truth and matrix across releases.
 
 `nox` alone runs lint, types and tests. docs/versions.md is about releases, docs/scale.md about bench, soak and ray.
 """
@@ -82,6 +82,13 @@ def bench(session: nox.Session) -> None:
     session.install("-e", ".[pinned,test,ray]")
     session.run("python", "-m", "tests.bench.volume", success_codes=range(256))
     session.run("python", "tests/bench/scale.py", *session.posargs, success_codes=range(256))
+
+
+@nox.session
+def sweep(session: nox.Session) -> None:
+    """Worst errors of every elementwise function over all its floats, into results/accuracy.*; hours, resumable."""
+    session.install("-e", ".[pinned]")
+    session.run("harness", "sweep", "--all", "--points", "30000", "--decided", "4000", *session.posargs)
 
 
 @nox.session

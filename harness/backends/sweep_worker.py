@@ -26,7 +26,7 @@ from harness.wirtinger import Array
 from harness.workers.frames import FrameReader, array_bytes, array_from, pack
 
 #: Sizes to which points are filled up, so that a compiled program serves many requests; the last one cuts longer ones.
-_SIZES = (512, 8192, 65536)
+_SIZES = (8192, 65536)
 PARTS = ("value", "reverse", "forward")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -113,7 +114,7 @@ class Asker:
             process.stdin.write(pack({"m": "ask", "spec": spec, "kind": kind, "shape": shape}, [data]))
             process.stdin.flush()
             reader = FrameReader()
-            while block := process.stdout.read1(1 << 20):
+            while block := os.read(process.stdout.fileno(), 1 << 20):
                 for frame in reader.feed(block):
                     return frame
         except (BrokenPipeError, CorruptFrame):

@@ -23,9 +23,9 @@ from harness.pointwise.subject import Subject
 from harness.sweep import errors
 from harness.sweep.asking import Answer, Asker
 from harness.sweep.errors import Limits, bad_from
-from harness.sweep.filtering import apart, chosen
+from harness.sweep.filtering import apart, cells, chosen
 from harness.sweep.formats import DTYPES, Format
-from harness.sweep.points import Sampler, constants_of, distinct
+from harness.sweep.points import Sampler, constants_of, distinct, modulus
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -194,8 +194,8 @@ class Sweeper:
         """Points between neighbours by modulus of which one is right and one is wrong, where right and wrong lie in
         long rows: in each eighth of the plane, a few for each of such edges."""
         made = self._made()
-        size, ray = np.abs(made.points), np.floor(np.angle(made.points) / (np.pi / 4))
-        out = []
+        size, ray = modulus(made.points), np.floor(np.angle(made.points) / (np.pi / 4))
+        out: list[tuple[Any, Any]] = []
         for side in made.sides:
             error = np.fmax.reduce(list(side.errors.values()))
             for sector in np.unique(ray).tolist():
@@ -216,16 +216,8 @@ class Sweeper:
     @staticmethod
     def _apart_by_binade(points: Array, ranked: Array) -> list[int]:
         """The first of `ranked`, no two of the same binade and sector of the plane."""
-        seen: set[tuple[int, int]] = set()
-        out: list[int] = []
-        for k in ranked[:2000].tolist():
-            z = complex(points[k])
-            cell = (int(np.frexp(abs(z))[1]) // 4, int(np.angle(z) // (np.pi / 4)))
-            if cell not in seen:
-                seen.add(cell)
-                out.append(k)
-                if len(out) == _WORST:
-                    break
+        _, firsts = np.unique(cells(points[ranked[:2000]], 4), return_index=True)
+        out: list[int] = ranked[np.sort(firsts)[:_WORST]].tolist()
         return out
 
     # -- put together

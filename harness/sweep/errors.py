@@ -129,7 +129,10 @@ def _off(form: Format, mine: Array, high: Array, low: Array) -> Array:
         error = np.abs((mine - high) / unit - low / unit)
         error = np.where(np.isnan(error), np.inf, error)
         error = np.where(_same_overflow(form, mine, high), 0.0, error)
-        whole = np.isinf(form.rounded(high)).any(axis=1) & (np.isinf(mine) | (np.abs(mine) == form.largest)).any(axis=1)
+        if mine.shape[1] == 1:
+            return error[:, 0]
+        # a complex number with an infinite part is infinite, whatever its other part says
+        whole = np.isinf(form.rounded(high)).any(axis=1) & (np.abs(mine) >= form.largest).any(axis=1)
     return np.where(whole, 0.0, error.max(axis=1))
 
 
@@ -160,7 +163,6 @@ def _pair_off(form: Format, mine: Array, high: Array, low: Array) -> Array:
         off = np.where(_same_overflow(form, mine, high), 0.0, off)
         parts = np.abs(halves(off))
         parts = np.where(np.isnan(parts), np.inf, parts)
-        # a complex number with an infinite part is infinite, whatever its other part says
         over = np.isinf(form.rounded(high)).any(axis=(1, 2)) & (np.abs(mine) >= form.largest).any(axis=(1, 2))
         parts[over] = 0.0
     return np.stack([parts[:, :2].max(axis=1), parts[:, 2:].max(axis=1)])

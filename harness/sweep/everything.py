@@ -99,10 +99,11 @@ def page(table: pd.DataFrame) -> str:
     lines = [
         "# Worst errors of derivatives, over the whole range of floating-point numbers", "",
         f"{table['function'].nunique()} elementwise functions, {versions}, made by `harness sweep --all`. Errors in "
-        "ulp, worst / median; the worst were searched for (the next samples go where the last ones were worst) and decided "
-        "by the reference; medians are over samples spread evenly over binades and sectors. float16 and bfloat16 are "
-        "exhaustive: every number. What rounds to 0 or infinity is right as such; on cuts and kinks every limit is "
-        "right; subnormal inputs are left out of the worst (accuracy.csv has them, and what is lost where, in words).",
+        "ulp, worst / median; the worst were searched for (the next samples go where the last ones were worst) and "
+        "decided by the reference; medians are over samples spread evenly over binades and sectors. float16 and "
+        "bfloat16 are exhaustive: every number. What rounds to 0 or infinity is right as such; on cuts and kinks every "
+        "limit is right; subnormal inputs are left out of the worst (accuracy.csv has them, and in words what is lost "
+        "where).",
         "",
     ]
     head = ["function", "dtype", "backend", "by", "value", "d/dz", "d/dz*", "derivative worst at"]

@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.sweep.asking import Answer
 from harness.sweep.formats import Format
+from harness.sweep.points import modulus
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -52,17 +53,16 @@ def chosen(points: Array, differences: dict[str, Array], keep: int) -> Array:
         share = keep // len(differences)
         ranked = np.argsort(-difference, kind="stable")
         ranked = ranked[difference[ranked] > 0.5]
-        cells = _cells(points[ranked])
-        _, firsts = np.unique(cells, return_index=True)
+        _, firsts = np.unique(cells(points[ranked]), return_index=True)
         firsts = np.sort(firsts)[: share * 3 // 4]
         rest = np.setdiff1d(np.arange(min(ranked.size, share)), firsts)[: share - firsts.size]
         picked.append(ranked[np.concatenate([firsts, rest]).astype(int)])
     return np.unique(np.concatenate(picked)) if picked else np.zeros(0, int)
 
 
-def _cells(points: Array) -> Array:
-    """A number for each binade and eighth of the plane (a sign, of the real line)."""
-    e = np.frexp(np.abs(points))[1].astype(np.int64) + 2000
+def cells(points: Array, width: int = 1) -> Array:
+    """A number for each `width` binades and eighth of the plane (a sign, of the real line)."""
+    e = (np.frexp(modulus(points))[1].astype(np.int64) + 2000) // width
     if not np.iscomplexobj(points):
         return e * 2 + (points < 0)
     return e * 8 + np.floor(np.angle(points) / (np.pi / 4)).astype(np.int64) % 8

@@ -53,7 +53,7 @@ class Format:
         """The nearest numbers of the format, as doubles (ties to even; beyond its range infinite)."""
         with np.errstate(all="ignore"):
             if self.name == "bfloat16":
-                bits = x.astype(np.float32).view(np.uint32).astype(np.uint64)
+                bits: Array = x.astype(np.float32).view(np.uint32).astype(np.int64)
                 bits = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16 << 16
                 held = (bits & 0xFFFFFFFF).astype(np.uint32).view(np.float32).astype(np.float64)
                 return np.where(np.isnan(x), np.nan, held)
@@ -97,11 +97,11 @@ DTYPES: Mapping[str, Format] = MappingProxyType({
 def _ordinal(x: Array, form: Format) -> Array:
     """Numbers as consecutive integers: 0 for 0, 1 for the smallest above it; x as doubles of the format."""
     size = np.abs(x)
-    e = np.maximum(np.frexp(size)[1] - 1, form.low)
+    e = np.where(size == 0, form.low, np.maximum(np.frexp(size)[1] - 1, form.low))
     step = np.ldexp(1.0, e - form.digits + 1)
     per = 1 << (form.digits - 1)
     order = (size / step).astype(np.int64) + (e - form.low).astype(np.int64) * per
-    return np.where(np.signbit(x), -order, order)
+    return np.asarray(np.where(np.signbit(x), -order, order))
 
 
 def _number(order: Array, form: Format) -> Array:
@@ -110,4 +110,4 @@ def _number(order: Array, form: Format) -> Array:
     binade = np.maximum(size // per - 1, 0)
     mantissa = size - binade * per
     out = np.ldexp(mantissa.astype(np.float64), (binade + form.low - form.digits + 1).astype(np.int32))
-    return np.where(order < 0, -out, out)
+    return np.asarray(np.where(order < 0, -out, out))

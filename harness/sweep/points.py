@@ -67,13 +67,14 @@ class Sampler:
         if spread:
             e = self.rng.integers(-spread, spread + 1, count)
             far = self.rng.random(count) < 0.4
-            moved = [np.ldexp(m, np.where(far, e, 0)) for m in moved]
+            with np.errstate(all="ignore"):
+                moved = [np.ldexp(m, np.where(far, e, 0)) for m in moved]
             moved = [np.where(self.rng.random(count) < 0.1, -m, m) for m in moved]
         return self.made(*moved)
 
     def between(self, one: Array, other: Array, weights: Array) -> Array:
         """Points at `weights` of the way from each of `one` to each of `other`, by modulus geometrically."""
-        sizes = [np.log2(np.maximum(np.abs(p), self.form.smallest)) for p in (one, other)]
+        sizes = [np.log2(np.clip(modulus(p), self.form.smallest, self.form.largest)) for p in (one, other)]
         angles = [np.angle(p) for p in (one, other)]
         size = np.exp2(sizes[0][:, None] + (sizes[1] - sizes[0])[:, None] * weights).reshape(-1)
         if self.is_real:
@@ -154,7 +155,7 @@ class Sampler:
     @staticmethod
     def _thinned(values: Array, share: float, least: int) -> Array:
         count = min(len(values), max(least if share >= 0.2 else least // 4, int(len(values) * share)))
-        return values[np.unique(np.linspace(0, len(values) - 1, count).astype(int))]
+        return np.asarray(values[np.unique(np.linspace(0, len(values) - 1, count).astype(int))])
 
 
 def constants_of(*texts: str) -> tuple[complex, ...]:
@@ -207,6 +208,12 @@ def _special(form: Format, constants: tuple[complex, ...], is_real: bool) -> lis
 
 def _components(points: Array) -> list[Array]:
     return [points.real, points.imag] if np.iscomplexobj(points) else [points]
+
+
+def modulus(points: Array) -> Array:
+    """|z|, or the largest double where it is beyond."""
+    with np.errstate(over="ignore"):
+        return np.asarray(np.minimum(np.abs(points), np.finfo(np.float64).max))
 
 
 def distinct(points: Array) -> Array:

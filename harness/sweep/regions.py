@@ -15,6 +15,7 @@ import numpy as np
 from harness.sweep.engine import Side, Swept
 from harness.sweep.errors import bad_from, halves
 from harness.sweep.formats import Format
+from harness.sweep.points import modulus
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -185,9 +186,9 @@ def _radii(z: Array, name: str) -> list[tuple[str, Array]]:
     if not np.iscomplexobj(z):
         return [(f"|{name}|", np.abs(z)), (f"|{name} - 1|", np.where(np.abs(z - 1) < 0.5, np.abs(z - 1), np.nan)),
                 (f"|{name} + 1|", np.where(np.abs(z + 1) < 0.5, np.abs(z + 1), np.nan))]
-    out = [(f"|{name}|", np.abs(z)), (f"|Re {name}|", np.abs(z.real)), (f"|Im {name}|", np.abs(z.imag))]
+    out = [(f"|{name}|", modulus(z)), (f"|Re {name}|", np.abs(z.real)), (f"|Im {name}|", np.abs(z.imag))]
     for c, text in ((1, "- 1"), (-1, "+ 1"), (1j, "- i"), (-1j, "+ i")):
-        distance = np.abs(z - c)
+        distance = modulus(z - c)
         out.append((f"|{name} {text}|", np.where(distance < 0.5, distance, np.nan)))
     return out
 
@@ -217,7 +218,7 @@ def _described(swept: Swept, bad: Array, judged: Array) -> tuple[str, Array, flo
                     best = (score, words, inside, purity)
     if best[0] > 0.05:
         return best[1:]
-    size = np.abs(z[bad])
+    size = modulus(z[bad])
     return f"at scattered {_variable(swept)} with |{name}| from {size.min():.2g} to {size.max():.2g}", bad, 1.0
 
 
