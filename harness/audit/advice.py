@@ -1,14 +1,13 @@
-"""What is convention, what is a difference, and what to write: sentences, and code that can be pasted."""
+"""What is convention and what is a difference, in sentences; what to write is in `suggestions`."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from harness.audit.answer import Audit
-from harness.audit.result import HARMLESS, ParameterRow, Suggestion
+from harness.audit.result import HARMLESS, ParameterRow
 from harness.audit.state import State
+from harness.audit.suggestions import suggestions
 
 
 def with_advice(state: State, audit: Audit) -> Audit:
@@ -17,7 +16,7 @@ def with_advice(state: State, audit: Audit) -> Audit:
         return audit
     return replace(
         audit, conventions=tuple(_conventions(audit)), differences=tuple(_differences(audit)),
-        suggestions=tuple(_suggestions(state, audit)),
+        suggestions=tuple(suggestions(state, audit)),
     )
 
 
@@ -83,51 +82,4 @@ def _differences(audit: Audit) -> list[str]:
             if steps:
                 few = ", ".join(s.name for s in steps[:3]) + (f" and {len(steps) - 3} more" if steps[3:] else "")
                 out.append(f"The {side} step moves {few} {says}.")
-    return out
-
-
-def _suggestions(state: State, audit: Audit) -> list[Suggestion]:
-    """How to write a step, where a complex parameter makes it matter and the gradients are right."""
-    links = [x for x in state.differentiated if np.iscomplexobj(state.array("jax", x.jax))]
-    wrong = audit.culprit or any(r.verdict not in HARMLESS for r in audit.rows)
-    if not links or not audit.values_agree or wrong:
-        return []
-    leaves = {leaf.name: leaf for leaf in state.loaded["jax"].leaves}
-    arguments = list(dict.fromkeys(leaf.argument for leaf in state.loaded["jax"].leaves))
-    chosen = leaves[links[0].jax].argument
-    _, _, name = audit.jax.rpartition(":")
-    name = name if name.isidentifier() else "loss"
-    place = arguments.index(chosen)
-    argnums = f", argnums={place}" if place else ""
-    single = len(audit.values) == 1 and audit.values[0].shape == () and "j" not in audit.values[0].jax
-    if not single:
-        return [Suggestion(
-            "The outputs are not one real number, which is what jax.grad and backward() ask for. To pull a cotangent c "
-            "back and get torch's number in JAX, conjugate both ends:",
-            f"out, pull = jax.vjp({name}, {', '.join(arguments)})\n"
-            "grads = jax.tree.map(jnp.conj, pull(jnp.conj(c)))  # torch.autograd.grad(out, inputs, c)",
-        )]
-    grad = f"grads = jax.grad({name}{argnums})({', '.join(arguments)})  # L_x - i L_y"
-    plain = [
-        grad, "grads = jax.tree.map(jnp.conj, grads)  # L_x + i L_y, the number that torch has in p.grad",
-        f"{chosen} = jax.tree.map(lambda p, g: p - lr * g, {chosen}, grads)",
-    ]
-    adam = [
-        f"opt = optax.contrib.split_real_and_imaginary(optax.adam(lr))  # once, with state = opt.init({chosen})", grad,
-        f"updates, state = opt.update(jax.tree.map(jnp.conj, grads), state, {chosen})",
-        f"{chosen} = optax.apply_updates({chosen}, updates)",
-    ]
-    out = [
-        Suggestion("A step in JAX that equals torch's p -= lr * p.grad:", "\n".join(plain)),
-        Suggestion(
-            "With optax, which wants the conjugate too. torch.optim.Adam squares real and imaginary parts apart, "
-            "optax.adam alone takes |g|^2 of both and so makes other steps; split_real_and_imaginary makes torch's:",
-            "\n".join(adam),
-        ),
-    ]
-    if any(not np.iscomplexobj(state.array("jax", x.jax)) for x in state.differentiated):
-        out.append(Suggestion(
-            "For a real parameter of a complex path both frameworks keep Re alone, without a word. jax.grad(..., "
-            "holomorphic=True) gives the derivative only if the function is holomorphic, and nothing checks that."
-        ))
     return out

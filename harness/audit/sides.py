@@ -38,6 +38,7 @@ class Loaded:
     raw_sign: int
     unused: tuple[str, ...]
     leaves: tuple[SideLeaf, ...]
+    keywords: tuple[str, ...] = ()  # arguments that the function must be given by name
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Channel(Protocol):
 
 def loaded(reply: Mapping[str, Any]) -> Loaded:
     leaves = tuple(SideLeaf(n, a, d, _got(x)) for n, a, d, x in reply["leaves"])
-    return Loaded(reply["versions"], reply["raw_sign"], tuple(reply["unused"]), leaves)
+    return Loaded(reply["versions"], reply["raw_sign"], tuple(reply["unused"]), leaves, tuple(reply["keywords"]))
 
 
 def evaluated(reply: Mapping[str, Any]) -> Evaluated:
@@ -246,6 +247,7 @@ class Local:
         leaves = self._side.load(target, sources, **options)
         return {
             "versions": self._side.versions(), "raw_sign": self._side.raw_sign, "unused": self._side.unused,
+            "keywords": self._side.keywords,
             "leaves": [[x.name, x.argument, x.differentiate, x.array] for x in leaves],
         }
 

@@ -6,6 +6,7 @@ part goes down and the imaginary part up, and nothing complains.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -13,9 +14,10 @@ import numpy as np
 from harness.audit.answer import Audit
 from harness.audit.faults import SideFault
 from harness.audit.judging import judge_gradient, largest
+from harness.audit.optimisers import fitted, sentences
 from harness.audit.result import StepRow
 from harness.audit.sides import arrays
-from harness.audit.state import State
+from harness.audit.state import SIDES, State
 from harness.wirtinger import Array
 
 #: Correlation of update and gradient below which nothing is said of a direction.
@@ -52,7 +54,25 @@ def with_steps(state: State, audit: Audit) -> Audit:
             found = judge_gradient(left, turned, state.tol, whole=whole, raw_sign=1)
             verdict, size, note = found.verdict, found.max_rel, found.note
         rows.append(StepRow(x.torch, verdict, at, aj, size, note))
-    return replace(audit, steps=tuple(rows))
+    hints = audit.hints
+    if len(updates) == 2 and audit.gradients_agree and any(r.odd for r in rows):
+        hints = (*hints, *_defaults(state, updates))
+    return replace(audit, steps=tuple(rows), hints=hints)
+
+
+def _defaults(state: State, updates: Mapping[str, Mapping[str, Array]]) -> list[str]:
+    """The defaults that make the steps differ, where both are steps of a known kind."""
+    terms: dict[str, list[tuple[Array, Array, Array]]] = {side: [] for side in SIDES}
+    for x in state.differentiated:
+        gradients = state.gradients(x)
+        left, right = updates["torch"].get(x.torch), updates["jax"].get(x.jax)
+        held = state.array("torch", x.torch)
+        for side, g, u in (("torch", gradients[0], left), ("jax", gradients[1], None if right is None
+                                                           else x.to_torch(right))):
+            if g is not None and u is not None:
+                terms[side].append((g, held, u))
+    fits = [fitted(terms[side], state.tol.single) for side in SIDES]
+    return sentences(*fits) if fits[0] is not None and fits[1] is not None else []
 
 
 def direction(gradient: Array | None, update: Array | None) -> str:

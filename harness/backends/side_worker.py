@@ -115,6 +115,7 @@ class Server:
         )
         return {
             "versions": self.side.versions(), "raw_sign": self.side.raw_sign, "unused": self.side.unused,
+            "keywords": self.side.keywords,
             "leaves": [
                 [leaf.name, leaf.argument, leaf.differentiate, None if leaf.array is None else self._put(leaf.array)]
                 for leaf in leaves

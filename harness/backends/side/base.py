@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends.side.binding import Source, bind, expression, imported, signature
+from harness.backends.side.binding import Source, bind, expression, imported, named_only
 from harness.backends.side.faults import AuditFault, guarded, kind
 from harness.backends.side.numeric import differences
 from harness.backends.side.tree import Node, flatten
@@ -181,13 +181,15 @@ class AuditSide(ABC):
     def call(self, leaves: Sequence[Any]) -> Any:
         """The user's function on new leaves. What it raises comes out as it is."""
         arguments = self._rebuild(iter(leaves))
-        names = list(arguments)
         self._held = arguments
-        parameters, _, _ = signature(self._function)
-        by_position = names == parameters[: len(names)] or any(n not in parameters for n in names)
-        if by_position:
-            return self.invoke(self._function, tuple(arguments.values()), {})
-        return self.invoke(self._function, (), arguments)
+        named = named_only(self._function, list(arguments))
+        return self.invoke(self._function, tuple(v for n, v in arguments.items() if n not in named),
+                           {n: arguments[n] for n in named})
+
+    @property
+    def keywords(self) -> list[str]:
+        """The arguments that have to be given by name: beyond a parameter that is left out, or keyword-only."""
+        return named_only(self._function, list(self._given))
 
     def invoke(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call the function; frameworks swap the parameters of modules here."""

@@ -154,6 +154,21 @@ def signature(function: Callable[..., Any]) -> tuple[list[str], list[str], bool]
     return [p.name for p in plain], required, any(p.kind is p.VAR_POSITIONAL for p in parameters)
 
 
+def named_only(function: Callable[..., Any], names: Sequence[str]) -> list[str]:
+    """Those of the arguments, in the order in which they are given, that cannot be given by position."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return []
+    places = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return [n for n in names if any(p.name == n and p.kind is p.KEYWORD_ONLY for p in parameters)]
+    fit = 0
+    while fit < min(len(names), len(places)) and names[fit] == places[fit]:
+        fit += 1
+    return list(names[fit:])
+
+
 def expression(node: Any, name: str, variables: Mapping[str, str]) -> str:
     """A tree as Python text, its arrays replaced by texts (leaf name -> text). Raises AuditFault."""
     if name in variables:
