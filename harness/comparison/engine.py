@@ -191,8 +191,9 @@ class Engine:
     ) -> Group | None:
         c, seen = self.context, self.seen
         kind = self.kinds[self.kind[left]]
-        j_form = matrix_form(shapes[1], bool(c.out_complex[right]), bool(c.in_complex[right]))
-        if len(shapes[1]) != 2 or j_form is None:
+        parts = bool(c.out_complex[right]), bool(c.in_complex[right])
+        j_form = matrix_form(shapes[1], *parts) if len(shapes[1]) == 2 else None
+        if j_form is None:
             self._refuse(members, "raw", shapes)
             return None
         width = {

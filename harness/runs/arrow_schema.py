@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from harness.runs.protocol import rows_from
-from harness.workers.frames import Frame
+from harness.workers.frames import CorruptFrame, Frame
 
 #: Columns of observations.parquet. kind: NumPy dtype string of the data ("" where there is none); shape: list<int32>;
 #: data: little-endian bytes, C order (null where there are none).
@@ -45,7 +45,12 @@ class Collector:
     def add(self, frame: Frame) -> int:
         """Take in a frame of observations; returns how many. Raises CorruptFrame."""
         head, rows = frame.header, rows_from(frame)
-        target = self._targets[head["target"]]
+        number = head.get("target")
+        if type(number) is not int or not 0 <= number < len(self._targets):
+            raise CorruptFrame(f"a frame of observations speaks of target {str(number)[:40]}")
+        if not isinstance(head.get("case"), str) or not isinstance(head.get("dtype"), str):
+            raise CorruptFrame("a frame of observations does not say of which case it speaks")
+        target = self._targets[number]
         common = {c: target[c] for c in ("backend", "device", "mode", "environment")}
         common.update(case=head["case"], dtype=head["dtype"])
         constant = [(self._codes[c], self._code(c, value)) for c, value in common.items()]

@@ -14,7 +14,7 @@ from harness.runs.header import catalogue_of, check_same, check_targets, describ
 from harness.runs.local import LocalExecutor
 from harness.runs.planning import Target, worker_spec
 from harness.runs.progress import Progress
-from harness.runs.reading import Run, read_json
+from harness.runs.reading import Run, read_header
 from harness.runs.recovery import Ledger
 from harness.runs.reuse import Keys, Reuse, Store
 from harness.runs.store import Folder, now
@@ -130,7 +130,7 @@ class _Recording:
         """Whether the folder holds this run whole; what it holds of it is taken off what is to be done."""
         if not self.store.begun:
             return False
-        self.header = read_json(self.path / "header.json")
+        self.header = read_header(self.path)
         check_same(self.header, self.asked)
         if (self.path / "closed.json").exists():
             try:

@@ -11,10 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import sha256
+from math import prod
 from typing import NamedTuple
 
+import numpy as np
+
 from harness.model import Derivative, Input, Observation, Point, Source, Task
-from harness.workers.frames import CorruptFrame, Frame, array_bytes, array_from, pack, unpack
+from harness.untrusted import Malformed, check, either, integer, listing, number, prose, record, row, word
+from harness.workers.frames import KINDS, CorruptFrame, Frame, array_bytes, array_from, pack, unpack
 
 MAX_MESSAGE = 4000  # characters of a framework's message that are kept
 
@@ -152,16 +156,58 @@ def rows_frame(
     return pack(header, body)
 
 
+_TEXT, _COUNT = prose(200_000), integer(0, (1 << 31) - 1)
+_SECONDS = either(number(-1e12, 1e12), lambda value, where: None if value != value else number(0, 0)(value, where))
+_ROWS = record({
+    "m": word("rows"),
+    "rows": listing(row(*[_TEXT] * 6, word("", *sorted(KINDS)), listing(_COUNT, 32), _COUNT, _TEXT, _TEXT, _SECONDS),
+                    1_000_000),
+})
+
+
+_TASK = integer(-(1 << 31), 1 << 31)
+#: What a journal holds, by kind of message.
+_JOURNAL = {
+    "rows": _ROWS, "start": record({}), "step": record({"point": _TEXT, "api": _TEXT}),
+    "point": record({"point": _TEXT}), "done": record({"rows": _COUNT}),
+    "death": record({"point": _TEXT, "api": _TEXT, "status": _TEXT, "error": _TEXT}),
+}
+
+
+def journal_task(frame: Frame) -> int:
+    """The number of the task of which a frame of a journal speaks. Raises CorruptFrame where it makes no sense."""
+    kind = frame.header["m"]
+    try:
+        if kind not in _JOURNAL:
+            raise Malformed(f"a frame is called {kind[:40]!r}")
+        check(frame.header, record({"task": _TASK}), "a frame")
+        check(frame.header, _JOURNAL[kind], "a frame")
+    except Malformed as error:
+        raise CorruptFrame(f"a frame makes no sense: {error}") from error
+    return int(frame.header["task"])
+
+
+def _plain(row: Row) -> Row:
+    """The row; what a framework said may hold halves of characters (names of files that are not UTF-8)."""
+    if row.error.isascii() and row.message.isascii():
+        return row
+    error, message = (t.encode("utf-8", "backslashreplace").decode() for t in (row.error, row.message))
+    return row._replace(error=error, message=message)
+
+
 def rows_from(frame: Frame) -> list[tuple[Row, bytes | None]]:
     """The rows of a frame with the bytes of their data (None where there is none). Raises CorruptFrame."""
     at, out = 0, []
     try:
-        for entry in frame.header["rows"]:
-            row = Row(*entry)
-            out.append((row, frame.body[at : at + row.size] if row.kind else None))
-            at += row.size
-    except (KeyError, TypeError) as error:
-        raise CorruptFrame(f"a frame of observations is incomplete: {error!r}") from error
+        check(frame.header, _ROWS, "a frame")
+    except Malformed as error:
+        raise CorruptFrame(f"a frame of observations makes no sense: {error}") from error
+    for entry in frame.header["rows"]:
+        row = Row(*entry)
+        if row.kind and row.size != prod(row.shape) * np.dtype(row.kind).itemsize:
+            raise CorruptFrame(f"{row.size} bytes are not an array {row.kind} of shape {row.shape}")
+        out.append((_plain(row), frame.body[at : at + row.size] if row.kind else None))
+        at += row.size
     if at != len(frame.body):
         raise CorruptFrame(f"a frame of observations holds {len(frame.body)} bytes of data, its rows claim {at}")
     return out

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import os
+import stat
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -11,13 +12,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from harness.model import Case
+from harness.model import Case, CaseError
 from harness.runs.arrow_arrays import Arrays
+from harness.runs.arrow_reading import MAX_FILE, read_table
 from harness.runs.arrow_schema import SCHEMA
+from harness.runs.checking import (
+    CATALOGUE,
+    HEADER,
+    MARK,
+    MAX_CATALOGUE,
+    MAX_HEADER,
+    MAX_MARK,
+    check_cases,
+    check_rows,
+)
 from harness.runs.errors import DamagedRun, NotARun, UnknownFormat
 from harness.runs.store import CLOSED, FORMAT, file_digest, gather
+from harness.untrusted import Form, Malformed, check, read_json, visible
 from harness.wirtinger import Array
 from harness.workers.frames import array_from
 
@@ -42,24 +54,16 @@ class Run:
         if not (folder / "header.json").is_file():
             what = "does not exist" if not folder.exists() else "is not a run (it has no header.json)"
             raise NotARun(f"{folder} {what}")
-        header = read_json(folder / "header.json")
-        if not isinstance(header.get("format"), int) or "targets" not in header:
-            raise DamagedRun(f"{folder / 'header.json'} is not the header of a run")
-        if header["format"] > FORMAT:
-            raise UnknownFormat(
-                f"{folder} has format {header['format']}, this release of harness knows formats up to {FORMAT}; "
-                "read it with the release that wrote it or a later one"
-            )
+        header = read_header(folder)
         mark_file = folder / "closed.json"
-        if not mark_file.exists():
+        if not mark_file.exists() and not mark_file.is_symlink():
             return cls(folder, header, False)
-        mark = read_json(mark_file)
-        if not isinstance(mark, dict) or not isinstance(mark.get("sha256"), dict) or set(mark["sha256"]) != set(CLOSED):
+        mark = _read(mark_file, MAX_MARK, MARK, "the closing mark")
+        if set(mark["sha256"]) != set(CLOSED):
             raise DamagedRun(f"{mark_file} is not a closing mark{_REMEDY}")
         for name, expected in mark["sha256"].items():
             file = folder / name
-            if not file.is_file():
-                raise DamagedRun(f"{file} is missing{_REMEDY}")
+            _regular(file, _LIMITS[name])
             if file_digest(file) != expected:
                 raise DamagedRun(f"{file} is not what closed.json says it was when the run was closed{_REMEDY}")
         return cls(folder, header, True)
@@ -107,10 +111,16 @@ class Run:
         from harness.cases import from_json
 
         path = self.path / "catalogue.json"
-        entries = read_json(path)
+        _regular(path, MAX_CATALOGUE)
         if file_digest(path) != self.header["catalogue"]["digest"]:
             raise DamagedRun(f"{path} is not the catalogue that header.json speaks of{_REMEDY}")
-        return tuple(from_json(entry) for entry in entries["cases"])
+        entries = _read(path, MAX_CATALOGUE, CATALOGUE, "the catalogue")
+        try:
+            cases = tuple(from_json(entry) for entry in entries["cases"])
+            check_cases(cases)
+        except (CaseError, Malformed) as error:
+            raise DamagedRun(f"{path} cannot be read: {error}") from None
+        return cases
 
     # -- what was observed
 
@@ -152,39 +162,89 @@ class Run:
 
     @cached_property
     def _rows(self) -> tuple[pa.Table, np.ndarray[Any, np.dtype[np.float64]]]:
+        table, seconds = self._read_rows()
+        try:
+            return check_rows(table, self.header, self.cases), seconds
+        except Malformed as error:
+            raise DamagedRun(f"the observations in {self.path} are damaged: {error}") from None
+
+    def _read_rows(self) -> tuple[pa.Table, np.ndarray[Any, np.dtype[np.float64]]]:
         if not self.complete:
+            if (self.path / "journal.bin").exists():
+                _regular(self.path / "journal.bin", MAX_FILE)
             table, seconds, notes = gather(self.path, self.header)
             self.notes += notes
             return table, seconds
-        table = _read_parquet(self.path / "observations.parquet")
-        if table.schema.names != SCHEMA.names:
-            raise DamagedRun(f"{self.path / 'observations.parquet'} has other columns than a run of format {FORMAT}")
+        table = _read_parquet(self.path / "observations.parquet", SCHEMA)
         seconds = np.full(table.num_rows, np.nan)
         try:
-            times = _read_parquet(self.path / "times.parquet").column("seconds").to_numpy()
+            times = _read_parquet(self.path / "times.parquet", _TIMES).column("seconds").to_numpy()
             if times.shape == seconds.shape:
                 seconds = times
         except DamagedRun as error:  # nothing is concluded from times: a sentence will do
             self.notes.append(str(error))
-        return table.cast(SCHEMA).unify_dictionaries(), seconds
+        return table.unify_dictionaries(), seconds
 
 
 _REMEDY = "; its journal may be intact: harness run --resume with the same options rebuilds it"
+_TIMES = pa.schema([("seconds", pa.float64())])
+_LIMITS = {"catalogue.json": MAX_CATALOGUE, "header.json": MAX_HEADER, "observations.parquet": MAX_FILE}
 
 
-def read_json(path: Path) -> Any:
+def read_header(folder: Path) -> dict[str, Any]:
+    """The header of a run folder, of the form that it should have. Raises DamagedRun, UnknownFormat."""
+    path = folder / "header.json"
+    found = _read(path, MAX_HEADER, _object, "the header")
+    written = found.get("format")
+    if isinstance(written, int) and written > FORMAT:
+        raise UnknownFormat(
+            f"{folder} has format {written}, this release of harness knows formats up to {FORMAT}; "
+            "read it with the release that wrote it or a later one"
+        )
+    try:
+        check(found, HEADER, "the header")
+    except Malformed as error:
+        raise DamagedRun(f"{path} is not the header of a run: {error}") from None
+    for target in found["targets"]:
+        target["failed"] = visible(target["failed"])
+    found["absent"] = {name: visible(why) for name, why in found["absent"].items()}
+    return found
+
+
+def _object(value: Any, where: str) -> None:
+    if not isinstance(value, dict):
+        raise Malformed(f"{where} must be an object")
+
+
+def _regular(path: Path, most: int) -> None:
+    """Raises DamagedRun for what is no file of at most `most` bytes: a pipe would never end."""
+    try:
+        about = os.stat(path)
+    except OSError:
+        raise DamagedRun(f"{path} is missing{_REMEDY}") from None
+    if not stat.S_ISREG(about.st_mode):
+        raise DamagedRun(f"{path} is not a file")
+    if about.st_size > most:
+        raise DamagedRun(f"{path} has {about.st_size:,} bytes, and at most {most:,} are read")
+
+
+def _read(path: Path, most: int, form: Form, what: str) -> Any:
     """A JSON file of a run. Raises DamagedRun."""
+    _regular(path, most)
     try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise DamagedRun(f"{path} cannot be read: {error}") from error
+        found = read_json(path, most)
+        check(found, form, what)
+    except (OSError, Malformed) as error:
+        raise DamagedRun(f"{path} cannot be read: {error}") from None
+    return found
 
 
-def _read_parquet(path: Path) -> pa.Table:
+def _read_parquet(path: Path, schema: pa.Schema) -> pa.Table:
+    _regular(path, MAX_FILE)
     try:
-        return pq.read_table(path, page_checksum_verification=True, partitioning=None)
-    except (OSError, pa.ArrowException) as error:
-        raise DamagedRun(f"{path} cannot be read: {error}") from error
+        return read_table(path, schema)
+    except (OSError, pa.ArrowException, Malformed) as error:
+        raise DamagedRun(f"{path} cannot be read: {visible(' '.join(str(error).split()))}") from None
 
 
 def _shapes(table: pa.Table) -> list[Any]:

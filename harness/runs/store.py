@@ -25,6 +25,7 @@ from harness.runs.arrow_schema import Collector
 from harness.runs.errors import CannotWrite, DamagedRun, FolderInUse, NotARun
 from harness.runs.journal import Journal, cannot_write, read
 from harness.runs.lock import Lock
+from harness.runs.protocol import journal_task
 from harness.runs.recovery import Ledger
 from harness.workers.frames import CorruptFrame
 
@@ -151,7 +152,11 @@ class Folder:
         done: set[int] = set()
         short: set[int] = set()  # said to be done, with more rows than there are
         for frame in read(self.path / "journal.bin", lost.append):
-            number = frame.header.get("task", -1)
+            try:
+                number = journal_task(frame)
+            except CorruptFrame as error:
+                lost.append(f"journal.bin: {error}")
+                continue
             if not 0 <= number < len(ledgers):
                 continue
             ledger = ledgers[number]
@@ -179,7 +184,9 @@ class Folder:
         def write(draft: Path) -> None:
             with open(draft, "wb") as file:
                 for frame in read(self.path / "journal.bin", lambda sentence: None):
-                    file.write(frame.raw)
+                    with contextlib.suppress(CorruptFrame):
+                        journal_task(frame)
+                        file.write(frame.raw)
 
         replace_file(self.path / "journal.bin", write)
 
@@ -227,6 +234,7 @@ def gather(
     for frame in read(path / "journal.bin", notes.append):
         kind = frame.header["m"]
         try:
+            journal_task(frame)
             if kind == "rows":
                 collector.add(frame)
                 keys.setdefault(frame.header["task"], set()).update(tuple(r[:5]) for r in frame.header["rows"])
@@ -239,8 +247,8 @@ def gather(
                 else:
                     short.pop(number, None)
                     keys.pop(number, None)
-        except (CorruptFrame, LookupError, TypeError) as error:
-            notes.append(f"journal.bin: a frame makes no sense and was skipped ({error!r})")
+        except CorruptFrame as error:
+            notes.append(f"journal.bin: a frame was skipped: {error}")
     table, seconds = collector.finish()
     if short:
         notes.append(f"journal.bin: {sum(short.values())} observations of {len(short)} tasks that were done are lost")

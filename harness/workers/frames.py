@@ -15,12 +15,15 @@ from zlib import crc32
 
 import numpy as np
 
+from harness.untrusted import Malformed, loads
 from harness.wirtinger import Array
 
 MAGIC = b"WHf1"
 _PREFIX = struct.Struct("<4sII")  # magic, payload length, CRC-32 of the payload
 _LENGTH = struct.Struct("<I")
 MAX_PAYLOAD = 1 << 30
+MAX_HEADER = 256 << 20  # bytes of the header, and values in it: JSON takes many times its own size
+_VALUES = 8_000_000
 
 
 class CorruptFrame(Exception):
@@ -68,10 +71,12 @@ def unpack(buffer: bytes | bytearray | memoryview, at: int = 0) -> tuple[Frame, 
     if crc32(payload) != checksum:
         raise CorruptFrame(f"checksum mismatch in a frame of {length} bytes")
     (size,) = _LENGTH.unpack_from(payload)
+    if size > min(MAX_HEADER, length - _LENGTH.size):
+        raise CorruptFrame(f"the header of a frame claims {size} bytes of {length}")
     try:
-        header = json.loads(str(payload[_LENGTH.size : _LENGTH.size + size], "ascii"))
-    except ValueError as error:
-        raise CorruptFrame(f"the header of a frame is not JSON: {error}") from error
+        header = loads(bytes(payload[_LENGTH.size : _LENGTH.size + size]), _VALUES)
+    except Malformed as error:
+        raise CorruptFrame(f"the header of a frame cannot be read: {error}") from error
     if not isinstance(header, dict) or not isinstance(header.get("m"), str):
         raise CorruptFrame("the header of a frame does not say what it is")
     return Frame(header, bytes(payload[_LENGTH.size + size :]), raw), end
@@ -101,6 +106,10 @@ class FrameReader:
 # -- arrays ------------------------------------------------------------------------------------------------------------
 
 
+#: What `array_bytes` calls the dtypes that can be recorded.
+KINDS = frozenset(["|b1", "|i1", "|u1", *(f"<{k}" for k in "i2 u2 f2 i4 u4 f4 i8 u8 f8 f16 c8 c16".split())])
+
+
 def array_bytes(array: Array) -> tuple[str, list[int], bytes]:
     """(dtype string, shape, bytes) of an array: little-endian, C order. Raises TypeError for other than numbers."""
     array = np.asarray(array)
@@ -112,6 +121,8 @@ def array_bytes(array: Array) -> tuple[str, list[int], bytes]:
 
 def array_from(kind: str, shape: Sequence[int], data: bytes) -> Array:
     """Inverse of `array_bytes`; the array is read-only. Raises CorruptFrame where the three do not fit."""
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise CorruptFrame(f"{str(kind)[:40]!r} is not a kind of array")
     try:
         return np.frombuffer(data, dtype=np.dtype(kind)).reshape(tuple(shape))
     except (TypeError, ValueError) as error:

@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
-_BIDI = re.compile("[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+from harness.untrusted import visible
+
 #: What XML 1.0 does not allow (section 2.2), lone surrogates among them.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def visible(text: str) -> str:
-    """Direction marks, zero-width and control characters written out as <U+202E>; line breaks kept."""
-    text = _BIDI.sub(_named, text)
-    return "".join(c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs") else _name(c) for c in text)
-
-
-def _named(match: re.Match[str]) -> str:
-    return _name(match[0])
-
-
-def _name(character: str) -> str:
-    return f"<U+{ord(character):04X}>"
 
 
 def one_line(text: str, limit: int = 300) -> str:
@@ -32,7 +18,7 @@ def one_line(text: str, limit: int = 300) -> str:
 
 def xml_text(text: str, limit: int = 20_000) -> str:
     """Text that may stand in an XML document once its markup is escaped."""
-    text = _NOT_XML.sub("\ufffd", _BIDI.sub(_named, text))
+    text = _NOT_XML.sub("\ufffd", visible(text))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
