@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from harness.cli.screen import screened
 from harness.model import HarnessError
 
 #: Of a defect of our own: neither 1 ("something surprising") nor the user's to mend. EX_SOFTWARE of sysexits.h.
@@ -17,6 +18,11 @@ EXIT_DEFECT = 70
 
 def dispatch(name: str, command: tuple[str, str], words: Sequence[str]) -> int:
     """Run command `name`; bad usage and bad cases end with status 2, a target that cannot be run with 3."""
+    with screened():
+        return _dispatch(name, command, words)
+
+
+def _dispatch(name: str, command: tuple[str, str], words: Sequence[str]) -> int:
     module_name, text = command
     module = importlib.import_module(f"harness.cli.{module_name}")
     parser = argparse.ArgumentParser(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.dispatch import UsageError
-from harness.cli.options import add_expect, stated, write
+from harness.cli.options import add_expect, csv, stated, write
 
 if TYPE_CHECKING:
     from harness.findings import Finding
@@ -68,7 +68,7 @@ def _written(found: list[Finding], form: str, output: str | None, scripts: str |
     if form == "markdown":
         return markdown(found, folder)
     table = frame(found, folder)
-    return table.to_csv(index=False) if form == "csv" else table.to_json(orient="records", indent=1)
+    return csv(table) if form == "csv" else table.to_json(orient="records", indent=1)
 
 
 def _progress(finding: Finding) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from harness.model import Case
 
+#: How spreadsheets know a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 FORMATS = ("table", "csv", "json", "markdown", "parquet")
 
 
@@ -91,7 +93,7 @@ def emit(frame: pd.DataFrame, form: str, output: str | None, columns: Sequence[s
         size = None if output is None else 160
         write(table(list(shown.columns), rows, size) if rows else "no rows", output)
     elif form == "csv":
-        write(frame.to_csv(index=False), output)
+        write(csv(frame), output)
     elif form == "json":
         write(frame.to_json(orient="records", indent=1, default_handler=str), output)
     elif form == "markdown":
@@ -106,6 +108,20 @@ def emit(frame: pd.DataFrame, form: str, output: str | None, columns: Sequence[s
         write(buffer.getvalue(), output)
 
 
+def csv(frame: pd.DataFrame) -> str:
+    """Comma-separated values in which no text is a formula for a spreadsheet: = + - @ at its beginning get a '."""
+
+    def harmless(value: Any) -> Any:
+        return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+    changed = {}
+    for name in frame.columns:
+        column = frame[name]
+        if column.dtype.kind not in "biufcmM" and any(harmless(v) is not v for v in column.unique()):
+            changed[name] = column.astype(object).map(harmless)
+    return frame.assign(**changed).to_csv(index=False)
+
+
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return "" if value != value else f"{value:.3g}"
@@ -113,7 +129,8 @@ def _cell(value: Any) -> str:
 
 
 def _markdown(frame: pd.DataFrame) -> str:
+    from harness.report.exports.escaping import inert
     from harness.report.text import markdown_table
 
-    rows = ([_cell(v) for v in values] for values in frame.itertuples(index=False))
-    return "\n".join(markdown_table(list(frame.columns), rows))
+    rows = ([inert(_cell(v)) for v in values] for values in frame.itertuples(index=False))
+    return "\n".join(markdown_table(list(map(inert, frame.columns)), rows))

@@ -142,8 +142,8 @@ class Engine:
                 group.tolerance, group.lowered = c.tolerance_of(tolerances_of(code)), NOTES[code]
             size = max(1, group.form.m * group.form.n * 4)
             step = max(1, _CHUNK // size)
-            for at in range(0, members.size, step):
-                yield Group(chosen[members[at : at + step]], *list(vars(group).values())[1:])
+            for at in range(0, group.pairs.size, step):
+                yield Group(group.pairs[at : at + step], *list(vars(group).values())[1:])
 
     def _group(self, members: Array) -> Group | None:
         """How pairs that share kinds and shapes are judged; None after settling those that cannot be."""
@@ -202,6 +202,13 @@ class Engine:
         if int(np.prod(shapes[0], dtype=np.int64)) != width:
             self._refuse(members, "raw", [shapes[0], (width,)])
             return None
+        side = VECTOR_OF.get(kind, "")
+        if side:  # a J that does not fit the value beside it, or the case's input, predicts nothing
+            fits = np.array([self._fits(int(r), side, shapes[1]) for r in p.right[members]], bool)
+            self._refuse(members[~fits], "raw", shapes)
+            members = members[fits]
+            if not members.size:
+                return None
         returned = seen.kinds[seen.codes["kind"][left]]
         is_complex = returned is not None and returned.kind == "c"
         forward = kind in ("pushforward", "jacobian-forward")
@@ -286,6 +293,14 @@ class Engine:
         return vector_components(
             tuple(shape), is_complex, seen.text("dtype", row), salt(kind, seen.text("case", row), name)
         )
+
+    def _fits(self, row: int, side: str, j_shape: tuple[int, ...]) -> bool:
+        """Whether the vector of an output or input has as many components as J has rows or columns."""
+        c = self.context
+        shape = c.out_shape(row) if side == "output" else c.in_shape(row)
+        is_complex = bool(c.out_complex[row] if side == "output" else c.in_complex[row])
+        size = j_shape[0 if side == "output" else 1]
+        return shape is None or int(np.prod(shape, dtype=np.int64)) * (1 + is_complex) == size
 
     def _judge(self, group: Group) -> None:
         tol = self.context.tolerances[group.tolerance]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from harness.findings.collect import UNREPORTED, Finding
+from harness.report.exports.escaping import code, inert
 from harness.report.text import markdown_table, table
 
 #: Columns of the CSV form, a row a finding.
@@ -105,19 +106,21 @@ def markdown(findings: Sequence[Finding], folder: str = "") -> str:
 def _section(f: Finding, folder: str) -> list[str]:
     lines = ["", f"## {f.id}", "", _escaped(f.sentence), ""]
     lines += [
-        f"- {f.versions}; culprit: {', '.join(f.culprit)}; verdict: {f.verdict}; evidence: {', '.join(f.evidence)}",
-        f"- seen at {_some(f.points)} ({', '.join(f.dtypes)}; {', '.join(f.apis) or 'value'})",
+        f"- {inert(f.versions)}; culprit: {', '.join(f.culprit)}; verdict: {f.verdict}; "
+        f"evidence: {', '.join(f.evidence)}",
+        f"- seen at {_some(f.points)} ({', '.join(f.dtypes)}; {inert(', '.join(f.apis)) or 'value'})",
         f"- upstream: {f.link or UNREPORTED}",
     ]
     if f.script:
         lines.append(f"- script: [{script_name(f, folder)}]({script_name(f, folder)}), {_mark(f) or 'not run'}")
-        lines += ["", "```", *[line for line in f.output.splitlines() if line.strip()][-6:], "```"]
+        said = [line.replace("```", "'''") for line in f.output.splitlines() if line.strip()]
+        lines += ["", "```", *said[-6:], "```"]
     return lines
 
 
 def _some(words: Sequence[str], most: int = 8) -> str:
-    return ", ".join(f"`{w}`" for w in words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
+    return ", ".join(code(w) for w in words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
 def _escaped(sentence: str) -> str:
-    return sentence.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+    return inert(sentence).replace("|", "\\|").replace("*", "\\*")

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from harness.history.timeline import some
+from harness.report.exports.escaping import inert
 
 #: A change of one API that this many functions share is a change of the API.
 WIDE = 8
@@ -28,12 +29,12 @@ def markdown(frame: pd.DataFrame, command: str = "") -> str:
         "",
     ]
     for note in frame.attrs.get("notes", ()):
-        parts += [f"Note: {note}.", ""]
+        parts += [f"Note: {inert(note)}.", ""]
     for label, versions in frame.attrs["versions"].items():
         rows = of(frame, label)
         count = frame.attrs["followed"][label]
         told = f"{count:,} questions over {len(versions)} releases; {_counted(rows)} changed."
-        parts += [f"## {label}", "", told, ""]
+        parts += [f"## {inert(label)}", "", told, ""]
         wide, narrow = split(rows, versions)
         for title, table in (("Whole APIs", wide), ("Functions", narrow)):
             if table:
@@ -92,9 +93,9 @@ def _merged(part: pd.DataFrame, versions: Sequence[str], what: str, others: pd.S
 def _table(rows: Sequence[dict[str, Any]], versions: Sequence[str]) -> str:
     names = ["what", "others", "points", *versions, *_TAIL]
     titles = ["", "in / by", "at", *versions, "first bad", "first good", "decided by"]
-    lines = ["| " + " | ".join(titles) + " |", "|" + " --- |" * len(names)]
+    lines = ["| " + " | ".join(map(inert, titles)) + " |", "|" + " --- |" * len(names)]
     for row in rows:
-        cells = [str(row[n]).replace("|", "\\|") for n in names]
+        cells = [inert(str(row[n])).replace("|", "\\|") for n in names]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

@@ -72,13 +72,14 @@ _ARRAY = record({
     "data": pattern("[A-Za-z0-9+/]*={0,2}", "base64"),
 }, closed=True)
 _PLACE = record({"path": _LONG}, {"line": _COUNT, "column": _COUNT}, closed=True)
+_LINK = pattern(r"(https?://[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%-]{1,2000})?", "an address that begins with https://")
 _WORDS = listing(_WORD, 1000)
 _EXPECTATION = record(
     {"verdict": listing(word(*VERDICTS), 50), "because": text(20_000, lines=True), "place": _PLACE},
     {"points": listing(_WORD, 100_000), "backends": _WORDS, "api": _WORDS, "quantity": listing(word(*QUANTITIES), 20),
      "dtype": listing(_DTYPE, 4), "axis": listing(word(*AXES, "environment"), 20), "culprit": _WORDS, "inputs": _WORDS,
      "outputs": _WORDS, "versions": mapping(_NAME, text(200)),
-     "link": pattern(r"(https?://[!-~]{1,2000})?", "an address that begins with https://"), "strict": flag,
+     "link": _LINK, "strict": flag,
      "cause": either(word(""), _NAME), "defect": flag},
     closed=True,
 )

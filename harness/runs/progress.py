@@ -9,6 +9,7 @@ from typing import IO, Any
 
 from harness.model import Task
 from harness.runs.worker_slots import Event
+from harness.untrusted import visible
 
 _EVERY = 5.0  # seconds between lines where there is no terminal
 _SHARE = 0.1  # or this share of the tasks, whichever comes first
@@ -42,7 +43,7 @@ class Progress:
     def say(self, sentence: str) -> None:
         """A sentence between other things."""
         if self._rich is not None:
-            self._rich.console.print(sentence, markup=False, highlight=False)
+            self._rich.console.print(visible(sentence), markup=False, highlight=False)
         elif self.stream is not None:
             print(f"harness: {sentence}", file=self.stream, flush=True)
 
@@ -85,7 +86,8 @@ class Progress:
     def _show(self) -> None:
         if self._rich is not None:
             self._rich.update(
-                self._task, completed=self._done, running=self._what(), trouble=self._trouble(), left=self._left()
+                self._task, completed=self._done, running=visible(self._what()), trouble=self._trouble(),
+                left=self._left(),
             )
         elif self.stream is not None:
             late = time.monotonic() - self._spoke >= _EVERY
@@ -127,7 +129,8 @@ class Progress:
 
         self._rich = Bar(
             BarColumn(), MofNCompleteColumn(), column("left"), column("trouble", "red"), column("running", "dim"),
-            console=Console(file=self.stream), transient=True,
+            # a bar moves the cursor, which a screen (harness.cli.screen) does not let through
+            console=Console(file=getattr(self.stream, "raw_stream", self.stream)), transient=True,
         )
         self._task = self._rich.add_task("", total=self._total, completed=self._done, left="", trouble="", running="")
         self._rich.start()

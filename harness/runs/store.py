@@ -27,6 +27,7 @@ from harness.runs.journal import Journal, cannot_write, read
 from harness.runs.lock import Lock
 from harness.runs.protocol import journal_task
 from harness.runs.recovery import Ledger
+from harness.untrusted import Malformed, read_json
 from harness.workers.frames import CorruptFrame
 
 FORMAT = 1  # of a run folder; a reader refuses what is newer
@@ -45,9 +46,9 @@ def canonical(value: Any) -> bytes:
         return f"[\n  {lines}\n ]" if isinstance(item, list) and (lines := ",\n  ".join(map(one, item))) else one(item)
 
     if not isinstance(value, dict):
-        return (entry(value) + "\n").encode()
+        return (entry(value) + "\n").encode("utf-8", "backslashreplace")
     lines = ",\n ".join(f"{one(key)}: {entry(value[key])}" for key in sorted(value))
-    return f"{{\n {lines}\n}}\n".encode()
+    return f"{{\n {lines}\n}}\n".encode("utf-8", "backslashreplace")  # halves of characters as JSON escapes
 
 
 def digest(data: bytes) -> str:
@@ -138,9 +139,10 @@ class Folder:
         """Add to what is known of when and where the run was made."""
         path = self.path / "invocations.json"
         try:
-            known = json.loads(path.read_bytes()) if path.exists() else []
-        except ValueError:
+            known = read_json(path, 4 << 20) if path.exists() else []
+        except (OSError, Malformed):
             known = []
+        known = known if isinstance(known, list) else []
         self.write_json("invocations.json", [*known, {"host": socket.gethostname(), "command": sys.argv, **facts}])
 
     def reopen(self, ledgers: Sequence[Ledger], report: Callable[[str], None]) -> set[int]:

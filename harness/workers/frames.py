@@ -106,8 +106,9 @@ class FrameReader:
 # -- arrays ------------------------------------------------------------------------------------------------------------
 
 
+_SIZES = ("i2", "u2", "f2", "i4", "u4", "f4", "i8", "u8", "f8", "f16", "c8", "c16")
 #: What `array_bytes` calls the dtypes that can be recorded.
-KINDS = frozenset(["|b1", "|i1", "|u1", *(f"<{k}" for k in "i2 u2 f2 i4 u4 f4 i8 u8 f8 f16 c8 c16".split())])
+KINDS = frozenset(["|b1", "|i1", "|u1", *(f"<{k}" for k in _SIZES)])
 
 
 def array_bytes(array: Array) -> tuple[str, list[int], bytes]:

@@ -26,7 +26,8 @@ def cases() -> list[Case]:
     """z**2 at two points, of which jax is wrong at one; a real function; an expectation with a link."""
     square = Case(
         "square", {"portable": "z**2"}, (Input("z", "complex", (2,)),),
-        (Point("generic", {"z": np.array([1 + 2j, 3 - 1j])}, "any"), Point("left", {"z": np.array([-1 + 2j, -3 + 0j])})),
+        (Point("generic", {"z": np.array([1 + 2j, 3 - 1j])}, "any"),
+         Point("left", {"z": np.array([-1 + 2j, -3 + 0j])})),
         ("complex128",), note="a note", family="elementwise/powers",
         expect=(Expectation(("sign",), "it is turned round", points=("left",), link="https://example.org/1",
                             strict=False, versions={"jax": ">=0.4"}),),

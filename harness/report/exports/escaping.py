@@ -33,6 +33,13 @@ def code(text: str, limit: int = 120) -> str:
     return f"{fence}{pad}{text}{pad}{fence}".replace("|", "\\|")
 
 
+def inert(text: str) -> str:
+    """Text of a table in markdown that may be read as it stands too: no HTML, link, image or mention comes alive."""
+    text = visible(text).replace("&", "&amp;").replace("<", "&lt;").replace("](", "]&#40;").replace("][", "]&#91;")
+    text = text.replace("`", "\\`").replace("://", ":\u200b//").replace("www.", "www\u200b.")
+    return re.sub(r"@(?=\w)", "@\u200b", text)
+
+
 def prose(text: str, limit: int = 400) -> str:
     """Text of a sentence in markdown: every character that could start markup is escaped, @ does not mention."""
     text = one_line(text, limit)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ import pandas as pd
 from harness.comparison.observations import Observations
 from harness.report.headline import unasked
 from harness.report.verdict_style import STYLES
+from harness.untrusted import Malformed, check, listing, pattern, read_json, record
 from harness.verdicts import severity
 
 _FACT = 2000  # characters of one fact
@@ -80,9 +80,10 @@ def _started(run: Any, header: Mapping[str, Any]) -> str:
     if path is None or not (Path(path) / "invocations.json").is_file():
         return ""
     try:
-        entries = json.loads((Path(path) / "invocations.json").read_text(encoding="utf-8"))
-        return str(min(e["started"] for e in entries))
-    except (OSError, ValueError, KeyError, TypeError):
+        entries = read_json(Path(path) / "invocations.json", 4 << 20)
+        check(entries, listing(record({"started": pattern("[0-9T:+. -]{1,40}", "a time")})), "invocations.json")
+        return str(min((e["started"] for e in entries), default=""))
+    except (OSError, Malformed):
         return ""  # a date is not worth a report
 
 
