@@ -97,6 +97,13 @@ class Context:
         value = int(self.value_row[row])
         return None if value < 0 else self.seen.shapes[self.seen.shape[value]]
 
+    def fits(self, row: int, side: str, j_shape: tuple[int, ...]) -> bool:
+        """Whether the vector of an output or input has as many components as J has rows or columns."""
+        shape = self.out_shape(row) if side == "output" else self.in_shape(row)
+        is_complex = bool(self.out_complex[row] if side == "output" else self.in_complex[row])
+        size = j_shape[0 if side == "output" else 1]
+        return shape is None or int(np.prod(shape, dtype=np.int64)) * (1 + is_complex) == size
+
     def _read_tolerances(self) -> None:
         """tolerance_id: index into `tolerances` of every row, by its dtype and its case's own tolerances."""
         seen = self.seen
@@ -195,6 +202,8 @@ class Context:
         if len(shape) != 2:
             return None
         hessian = self.seen.text("quantity", row) == "hessian"
+        if not hessian and not (self.fits(row, "output", shape) and self.fits(row, "input", shape)):
+            return None
         out = bool(self.row_complex[row] if hessian else self.out_complex[row])
         return matrix_form(shape, out, bool(self.in_complex[row]))
 

@@ -17,7 +17,7 @@ from harness.comparison.pairs import Pairs
 from harness.comparison.predict import VECTOR_OF, predicted, salt, vector_components
 from harness.comparison.reduced_precision import NOTES, tolerances_of
 from harness.comparison.relation import relations, turned
-from harness.comparison.value_kinds import Array, Form, close
+from harness.comparison.value_kinds import Array, Form, close, dimensions, real_note
 from harness.verdicts import RELATION, VERDICT
 
 _CHUNK = 1 << 20  # real components of one side that are judged at a time
@@ -165,7 +165,7 @@ class Engine:
                 self._refuse(members, quantity, shapes)
                 return None
             form = Form(True, a.m, a.n, a.out_complex or b.out_complex, inner)
-            note = _real_note(outs[0], outs[1], "the output")
+            note = real_note(outs[0], outs[1], "the output")
             return Group(members, quantity, form, (outs[0], inner), (outs[1], inner), 1, 1, "", tol, note)
         kinds = [seen.kinds[seen.codes["kind"][r]] for r in (left, right)]
         sizes = [int(np.prod(s, dtype=np.int64)) for s in shapes]
@@ -175,9 +175,9 @@ class Engine:
         complexes = [x is not None and x.kind == "c" for x in kinds]
         raw = quantity == "raw"
         kind = self.kinds[self.kind[left]] if raw and self.kind[left] >= 0 else ""
-        m, n = _dimensions(sizes[0], int(c.in_size[left]), kind)
+        m, n = dimensions(sizes[0], int(c.in_size[left]), kind)
         form = Form(False, m, n, complexes[0] or complexes[1])
-        notes = [_real_note(complexes[0], complexes[1], "the result")]
+        notes = [real_note(complexes[0], complexes[1], "the result")]
         if shapes[0] != shapes[1]:
             notes.append(f"shapes differ: {shapes[0]} against {shapes[1]}")
         signs = [int(self.sign[r]) if raw else 1 for r in (left, right)]
@@ -204,7 +204,7 @@ class Engine:
             return None
         side = VECTOR_OF.get(kind, "")
         if side:  # a J that does not fit the value beside it, or the case's input, predicts nothing
-            fits = np.array([self._fits(int(r), side, shapes[1]) for r in p.right[members]], bool)
+            fits = np.array([c.fits(int(r), side, shapes[1]) for r in self.pairs.right[members]], bool)
             self._refuse(members[~fits], "raw", shapes)
             members = members[fits]
             if not members.size:
@@ -213,11 +213,11 @@ class Engine:
         is_complex = returned is not None and returned.kind == "c"
         forward = kind in ("pushforward", "jacobian-forward")
         wanted = bool(j_form.out_complex if forward else j_form.in_complex)
-        m, n = _dimensions(width, j_form.n, kind)
+        m, n = dimensions(width, j_form.n, kind)
         form = Form(False, m, n, is_complex or wanted)
         return Group(
             members, "raw", form, (is_complex, False), (wanted, False), int(self.sign[left]), 1, kind,
-            int(c.tolerance_id[left]), _real_note(is_complex, wanted, "the result"),
+            int(c.tolerance_id[left]), real_note(is_complex, wanted, "the result"),
         )
 
     def _refuse(self, members: Array, quantity: str, shapes: list[tuple[int, ...]]) -> None:
@@ -293,14 +293,6 @@ class Engine:
         return vector_components(
             tuple(shape), is_complex, seen.text("dtype", row), salt(kind, seen.text("case", row), name)
         )
-
-    def _fits(self, row: int, side: str, j_shape: tuple[int, ...]) -> bool:
-        """Whether the vector of an output or input has as many components as J has rows or columns."""
-        c = self.context
-        shape = c.out_shape(row) if side == "output" else c.in_shape(row)
-        is_complex = bool(c.out_complex[row] if side == "output" else c.in_complex[row])
-        size = j_shape[0 if side == "output" else 1]
-        return shape is None or int(np.prod(shape, dtype=np.int64)) * (1 + is_complex) == size
 
     def _judge(self, group: Group) -> None:
         tol = self.context.tolerances[group.tolerance]
@@ -427,15 +419,3 @@ def _signed(blocks: Array, sign: int) -> Array:
     out = blocks.copy()
     out[..., 1] = -out[..., 1]
     return out
-
-
-def _real_note(left: bool, right: bool, what: str) -> str:
-    return "" if left == right else f"{what} is real on the {'right' if left else 'left'}, complex on the other side"
-
-
-def _dimensions(size: int, in_size: int, kind: str) -> tuple[int, int]:
-    """(m, n) of an array: a Jacobian or Hessian is a matrix of outputs by inputs, anything else a list."""
-    matrix = kind.startswith("jacobian") or kind == "hessian"
-    if matrix and in_size > 0 and size % in_size == 0:
-        return size // in_size, in_size
-    return size, 1

@@ -170,3 +170,16 @@ def close(left: Array, right: Array, relative: float, tiny: float, floor: Array 
     delta = differences(left, right)
     limit = relative * scale(left, right, floor)[..., None]
     return np.asarray(same_pattern(left, right) & ((delta <= limit) | (delta < tiny)))
+
+
+def real_note(left: bool, right: bool, what: str) -> str:
+    """What is said of a pair of which one side is real; "" of any other."""
+    return "" if left == right else f"{what} is real on the {'right' if left else 'left'}, complex on the other side"
+
+
+def dimensions(size: int, in_size: int, kind: str) -> tuple[int, int]:
+    """(m, n) of an array: a Jacobian or Hessian is a matrix of outputs by inputs, anything else a list."""
+    matrix = kind.startswith("jacobian") or kind == "hessian"
+    if matrix and in_size > 0 and size % in_size == 0:
+        return size // in_size, in_size
+    return size, 1

@@ -108,7 +108,7 @@ def seal(folder: Path) -> None:
         head = json.loads(path.read_bytes())
         head["catalogue"]["digest"] = file_digest(folder / "catalogue.json")
         path.write_bytes(canonical(head))
-    except (ValueError, TypeError, KeyError, OSError):
+    except (ValueError, TypeError, KeyError, OSError, RecursionError):
         pass  # there is nothing left to seal
     mark = json.loads((folder / "closed.json").read_bytes())
     mark["sha256"] = {name: file_digest(folder / name) for name in CLOSED if (folder / name).is_file()}
