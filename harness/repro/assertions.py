@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.expr import NoSpelling
-from harness.model import Case, Point, concrete_dtype
+from harness.model import Case, CaseError, Point, concrete_dtype
 from harness.repro.calls import IMPORTS, VERSION, constants
 from harness.repro.native_code import native
-from harness.repro.script import NoScript, literal
+from harness.repro.script import NoScript, literal, quoted
 
 #: API -> the call; every native API of torch in which an assertion was met.
 _CALLS: Mapping[str, str] = {
@@ -42,15 +42,15 @@ def failure_script(case: Case, point: Point, row: Mapping[str, Any], *, versions
         raise NoScript("inputs that are constants, mappings or laid out in a special way are not written out")
     try:
         body = native(source, [i.name for i in case.inputs], "torch")
-    except (NoSpelling, ValueError) as problem:
+    except (NoSpelling, CaseError, ValueError) as problem:
         raise NoScript(str(problem)) from None
     dtype = str(row["dtype"])
     arrays = {i.name: point.arrays[i.name].astype(concrete_dtype(i.kind, dtype)) for i in case.inputs}
     observed = ", ".join(f"{k} {v}" for k, v in versions.items())
     head = f"{backend}: an internal assertion for `{case.id}` at {point.name} ({dtype}), observed with {observed}."
     lines = [
-        f'"""{textwrap.fill(head, 100)}\n\nRun it with torch and numpy installed; it exits with 0 where the finding is '
-        'confirmed.\n"""',
+        f'"""{textwrap.fill(quoted(head), 100)}\n\nRun it with torch and numpy installed; it exits with 0 where the '
+        'finding is confirmed.\n"""',
         "", "import sys", "", "import numpy as np", *IMPORTS["torch"], "", *constants("torch", dtype),
         *(f"\n\n{h.rstrip()}" for h in body.helpers), "\n",
         f"def f({', '.join(arrays)}):", textwrap.indent(body.body, "    "), "\n",

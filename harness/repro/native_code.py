@@ -11,7 +11,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.expr import NoSpelling, table, toolkit
+from harness.expr import NoSpelling, check, table, toolkit
 from harness.expr.grammar import parse
 from harness.expr.portable import Portable
 from harness.model import Source
@@ -60,6 +60,7 @@ class Code:
 
 def native(source: Source, arguments: Sequence[str], family: str) -> Code:
     """The body of the function on a framework. Raises NoSpelling, or CaseError for a bad text."""
+    check(source, arguments, family)  # what a recorded run calls a function is a stranger's text
     if source.kind == "native":
         return Code(_returning(ast.parse(source.text.strip())))
     writer = _Writer(family)

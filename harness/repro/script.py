@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.model import Case, HarnessError, Point, Source, Unsupported, concrete_dtype
+from harness.model import Case, CaseError, HarnessError, Point, Source, Unsupported, concrete_dtype
 from harness.reference.function import Compiled
 from harness.reference.solution import solve
 from harness.repro import calls
@@ -29,6 +29,18 @@ from harness.repro.native_code import Code, in_mpmath, native
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _FAMILY = {"torch.autograd": "torch", "torch.func": "torch", "jax": "jax"}
+
+
+#: Runs a script of ours as workers run cases: with nothing but its own folder to write, no network, no processes.
+_HOME = str(Path(__file__).resolve().parents[2])
+_SHUT_IN = """import runpy, sys
+home, folder, path = sys.argv[1:]
+sys.path.append(home)
+from harness.workers import sandbox
+sandbox.missing() or sandbox.enter([folder])
+sys.argv = [path]
+runpy.run_path(path, run_name="__main__")
+"""
 
 
 class NoScript(HarnessError):
@@ -66,7 +78,7 @@ def script(
         entry = chosen_entry(case, row, np.asarray(returned), solution, arrays)
         entry = with_digits(entry, Compiled(reference.text, case.inputs), arrays, single=_single(dtype))
         body = _function(case, source, family)
-    except (Unsupported, ValueError) as problem:
+    except (Unsupported, CaseError, ValueError) as problem:
         raise NoScript(str(problem)) from None
     return _assembled(case, point, row, backend, family, arrays, entry, body, reference, versions or {}, check)
 
@@ -102,8 +114,9 @@ def confirm(text: str, *, python: str | None = None, seconds: float = 600.0) -> 
         path.write_text(text, encoding="utf-8")
         try:
             done = subprocess.run(
-                [python or sys.executable, str(path)], capture_output=True, text=True, timeout=seconds, cwd=folder,
-                check=False, env={**os.environ, "OMP_NUM_THREADS": "1"})
+                [python, str(path)] if python else [sys.executable, "-c", _SHUT_IN, _HOME, folder, str(path)],
+                capture_output=True, text=True, errors="replace", timeout=seconds, cwd=folder, check=False,
+                stdin=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": folder})
         except subprocess.TimeoutExpired:
             return False, f"the script did not finish within {seconds:g} s"
     output = done.stdout + (f"\n{done.stderr}" if done.returncode and done.stderr else "")
@@ -123,9 +136,7 @@ def _single(dtype: str) -> bool:
 
 def _function(case: Case, source: Source, family: str) -> Code:
     if source.kind == "callable":
-        module, _, name = source.text.partition(":")
-        arguments = ", ".join(dict.fromkeys(i.group for i in case.inputs))
-        return Code(f"from {module} import {name}\nreturn {name}({arguments})")
+        raise NoScript("the function is code of somebody's own, which no script is written with")
     if any(i.group != i.name for i in case.inputs):
         raise ValueError("inputs that are mappings of arrays are not written out")
     return native(source, [i.name for i in case.inputs], family)
@@ -137,6 +148,11 @@ def _function(case: Case, source: Source, family: str) -> Code:
 def number(x: float) -> str:
     """A double as Python text that reads back as the same double."""
     return repr(float(x)) if np.isfinite(x) else f'float("{x}")'
+
+
+def quoted(text: str) -> str:
+    """Text that may stand between the quotes of a script: nothing in it ends them or escapes."""
+    return "".join(c if c.isascii() and c.isprintable() and c not in "\"\\" else "?" for c in " ".join(text.split()))
 
 
 def literal(array: Array) -> str:
@@ -161,7 +177,7 @@ def _assembled(
     api = str(row["api"]).partition(" | ")[0]
     observed = ", ".join(f"{k} {v}" for k, v in versions.items())
     where = f"at {point.name} ({dtype}, {api or 'value'})" + (f", observed with {observed}" if observed else "")
-    head = textwrap.fill(f"{backend}: wrong {entry.words} of `{case.id}` {where}.", 100)
+    head = textwrap.fill(quoted(f"{backend}: wrong {entry.words} of `{case.id}` {where}."), 100)
     check, uses_mpmath = _check(case, entry, arrays, reference, backend, wanted)
     relative = 1e-4 if _single(dtype) else 1e-10
     lines = [
@@ -178,7 +194,7 @@ def _assembled(
         "# An independent check: " + _said(check, uses_mpmath),
         *check, "",
         f'print("{family}", {calls.VERSION[family]})',
-        f'print("{entry.label}")',
+        f'print("{quoted(entry.label)}")',
         'print("  returned  ", returned)', f'print("  right     ", "{entry.digits}")',
         'print("  check     ", check)',
         f"wrong = not abs(returned - right) <= {relative} * max(abs(right), {number(entry.floor)})",

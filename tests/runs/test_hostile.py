@@ -3,6 +3,7 @@ terminal that acts there."""
 
 from __future__ import annotations
 
+import ast
 import json
 import resource
 import shutil
@@ -15,6 +16,7 @@ import pytest
 
 from harness.cli import main
 from harness.untrusted import printable, visible
+from harness.workers import sandbox
 from harness.workers.frames import pack
 from tests.runs.hostile import HOSTILE_RUNS, TITLE, HostileRun, inner, row, target
 from tests.runs.recorded_by_hand import edit, edit_rows, write_run
@@ -202,3 +204,70 @@ def test_a_case_that_is_renamed_in_rows_too_is_refused(copy: Path, capsys: pytes
     row(case="a\x1b[2J")(copy)
     assert main(["compare", str(copy)]) == 2
     assert "\x1b" not in capsys.readouterr().err
+
+
+# -- scripts
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The scripts that would have been run."""
+    texts: list[str] = []
+
+    def keep(text: str, python: str | None = None) -> tuple[bool, str]:
+        texts.append(text)
+        return True, "said so"
+
+    monkeypatch.setattr(import_module("harness.repro.script"), "confirm", keep)
+    return texts
+
+
+@pytest.mark.parametrize("function", [
+    {"torch": "os:system", "jax": "os:system", "reference": "z**2"},
+    {"jax": "subprocess:call", "portable": "z**2"},
+    {"jax": "__import__('os').system('touch pwned')", "reference": "z**2"},
+    {"jax": "jax.debug.callback(print, z)", "reference": "z**2"},
+    {"jax": "z; import os", "reference": "z**2"},
+    {"jax": "jnp.load('x.npy')", "reference": "z**2"},
+    {"jax": "z.__class__", "reference": "z**2"},
+    {"portable": "z**2\n__import__('os')"},
+])
+def test_no_script_is_made_of_what_is_not_admitted(
+    function: dict[str, str], copy: Path, written: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    inner("function", function)(copy)
+    assert main(["repro", str(copy), "square@left"]) == 2
+    seen = capsys.readouterr()
+    assert not written and "Traceback" not in seen.err and seen.out == ""
+    assert main(["show", str(copy), "square@left"]) == 0
+    assert main(["findings", str(copy)]) == 0
+    assert not written
+
+
+def test_words_of_a_run_end_no_quotes_of_a_script(
+    copy: Path, written: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    evil = '1"""; import os; os.system("touch pwned"); """\\'
+    target(versions={"jax": evil, evil: "1"})(copy)
+    assert main(["repro", str(copy), "square@left"]) == 0
+    (text,) = written
+    names = {getattr(n, "id", getattr(n, "attr", "")) for n in ast.walk(ast.parse(text))}
+    assert not {"os", "system"} & names
+    assert [a.name for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Import) for a in n.names] == [
+        "sys", "numpy", "mpmath", "jax", "jax.numpy"]
+
+
+@pytest.mark.skipif(bool(sandbox.missing()), reason="no sandbox on this kernel")
+def test_a_script_runs_shut_in(tmp_path: Path) -> None:
+    confirm = import_module("harness.repro.script").confirm
+
+    secret, made = tmp_path / "secret", tmp_path / "made"
+    secret.write_text("x")
+    held, said = confirm(
+        "import subprocess, socket\n"
+        f"for act in (lambda: open({str(secret)!r}), lambda: open({str(made)!r}, 'w'), lambda: socket.socket(),\n"
+        "            lambda: subprocess.run(['/bin/true'])):\n"
+        "    try:\n        act()\n    except OSError as error:\n        print(type(error).__name__)\n"
+        "print('CONFIRMED')\n"
+    )
+    assert held and said.split() == ["PermissionError"] * 4 + ["CONFIRMED"] and not made.exists()
