@@ -36,7 +36,7 @@ class Screen:
 def screened() -> Iterator[None]:
     """Standard output and error of this process are screens."""
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (s if isinstance(s, Screen) else Screen(s) for s in before)  # type: ignore[assignment]
+    sys.stdout, sys.stderr = (s if isinstance(s, Screen) else Screen(s) for s in before)
     try:
         yield
     finally:

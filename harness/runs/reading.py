@@ -194,7 +194,7 @@ _LIMITS = {"catalogue.json": MAX_CATALOGUE, "header.json": MAX_HEADER, "observat
 def read_header(folder: Path) -> dict[str, Any]:
     """The header of a run folder, of the form that it should have. Raises DamagedRun, UnknownFormat."""
     path = folder / "header.json"
-    found = _read(path, MAX_HEADER, _object, "the header")
+    found: dict[str, Any] = _read(path, MAX_HEADER, _object, "the header")
     written = found.get("format")
     if isinstance(written, int) and written > FORMAT:
         raise UnknownFormat(
