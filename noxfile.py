@@ -1,5 +1,5 @@
-"""Sessions: tests, lint, types, run, bench, soak, ray, results, sweep; whole, browser, environments and mutants, which
-are tests that take long; observe, truth and matrix across releases.
+"""Sessions: tests, lint, types, run, bench, soak, ray, results, sweep; whole, browser, environments, pairs and
+mutants, which are tests that take long; observe, truth and matrix across releases.
 
 `nox` alone runs lint, types and tests. docs/versions.md is about releases, docs/scale.md about bench, soak and ray.
 """
@@ -10,10 +10,12 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 import nox
+import nox.command
 
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.default_venv_backend = "venv"
@@ -45,6 +47,26 @@ def environments(session: nox.Session) -> None:
     """Real releases, each in an environment of its own, which `nox -s observe` makes below .nox/versions."""
     session.install("-e", ".[pinned,test]")
     session.run("pytest", "-q", "-m", "environments", *session.posargs)
+
+
+@nox.session
+def pairs(session: nox.Session) -> None:
+    """Published packages of torch and JAX audited against one another, in the versions of tests/pairs/requirements.txt.
+
+    A package that cannot be installed here is left out; its pairs are skipped and say so. Arguments go to pytest.
+    """
+    session.install("-e", ".[pinned,ports,test]")
+    fixed = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    constraints = Path(session.create_tmp(), "constraints.txt")
+    constraints.write_text("\n".join(fixed["pinned"] + fixed["ports"]), encoding="utf-8")
+    for line in Path("tests/pairs/requirements.txt").read_text(encoding="utf-8").splitlines():
+        package = line.partition("#")[0].strip()
+        try:
+            if package:
+                session.run("python", "-m", "pip", "install", "-q", "-c", str(constraints), package)
+        except nox.command.CommandFailed:
+            session.warn(f"{package} cannot be installed here: its pairs are skipped")
+    session.run("pytest", "-q", "-m", "pairs", "tests/pairs", *session.posargs)
 
 
 @nox.session

@@ -67,10 +67,7 @@ def audit(
     for option, step in (("--torch-step", torch_step), ("--jax-step", jax_step)):
         if step:
             given.check_target(step, option)
-    for word, allowed, option in ((precision, ("", "single", "double"), "precision"),
-                                  (values_from, ("", *SIDES), "values_from")):
-        if word not in allowed:
-            raise AuditError(f"{option} is one of {', '.join(a for a in allowed if a)}, not {word!r}")
+    _check_words(precision, values_from)
     sources = given.for_sides(_texts(inputs), _texts(torch_inputs), _texts(jax_inputs))
     held = read_mapping(Path(mapping)) if isinstance(mapping, str | os.PathLike) else dict(mapping or {})
     folders = tuple(os.path.abspath(p) for p in (["."] if path is None else path))
@@ -99,6 +96,13 @@ def audit(
             channel.close()
         paths.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_words(precision: str, values_from: str) -> None:
+    for word, allowed, option in ((precision, ("", "single", "double"), "precision"),
+                                  (values_from, ("", *SIDES), "values_from")):
+        if word not in allowed:
+            raise AuditError(f"{option} is one of {', '.join(a for a in allowed if a)}, not {word!r}")
 
 
 def _saved(path: Path, channels: Mapping[str, Remote], state: State) -> str:
@@ -135,6 +139,7 @@ def compare_gradients(
     atol: float = 0.0,
     precision: str = "",
     constant: Sequence[str] = (),
+    values_from: str = "",
     seed: int = 0,
     differences: bool = True,
     taps: bool = True,
@@ -147,7 +152,8 @@ def compare_gradients(
     inputs: a tuple or list of positional arguments, or a dict by argument name; arrays of NumPy, of torch or of JAX,
     in trees. jax_inputs: those of the JAX side where they are others; otherwise both sides get the same numbers, and a
     module of torch (an input, or torch_fn itself) is its state on the JAX side: `state["layers.0.weight"]`.
-    Nothing limits time or memory here. jax_enable_x64 is switched on where the inputs are in double precision.
+    values_from: "torch" or "jax" gives that side's numbers to the other. Nothing limits time or
+    memory here. jax_enable_x64 is switched on where the inputs are in double precision.
     """
     from harness.backends.side.binding import Source
 
@@ -156,11 +162,12 @@ def compare_gradients(
             return [Source(mapping=values)]
         return [Source(values=tuple(values) if type(values) in (tuple, list) else (values,))]
 
+    _check_words(precision, values_from)
     left = inputs
     right = _portable(inputs, torch_fn, jax_fn) if jax_inputs is None else jax_inputs
     channels: dict[str, Local] = {side: Local(side) for side in SIDES}
-    options = Options(rtol, atol, precision, tuple(constant), seed, "", dict(mapping or {}), torch_step, jax_step, (),
-                      differences, taps, trace)
+    options = Options(rtol, atol, precision, tuple(constant), seed, values_from, dict(mapping or {}), torch_step,
+                      jax_step, (), differences, taps, trace)
     sources = {"torch": source(left), "jax": source(right)}
     try:
         return run(channels, {"torch": torch_fn, "jax": jax_fn}, sources, options)

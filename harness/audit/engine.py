@@ -83,10 +83,9 @@ def _audited(state: State, sources: Mapping[str, Sequence[Any]], audit: Audit) -
         raise AuditError(f"no parameter of one side matches one of the other (torch: {left}; jax: {right}); "
                          "give a mapping file with --map")
     _same_inputs(state)
-    found = state.ask("gradient", lambda side: {"repeat": True})
-    state.seen = {side: evaluated(found[side]) for side in SIDES}
+    silent = _evaluate(state)
     state.tol = _tolerances(state)
-    notes = [note for side in SIDES for note in state.seen[side].notes]
+    notes = [note for side in SIDES for note in state.seen[side].notes] + silent
     notes += [f"{side}: the inputs {', '.join(state.loaded[side].unused)} are not used by the function"
               for side in SIDES if state.loaded[side].unused]
     warnings = _mutations(state)
@@ -101,6 +100,24 @@ def _audited(state: State, sources: Mapping[str, Sequence[Any]], audit: Audit) -
     return audit
 
 
+def _evaluate(state: State) -> list[str]:
+    """Value and gradient of both sides. What torch returns of a module's state (running statistics) has no derivative
+    there; it is left out on both sides, and that is said."""
+    found = state.ask("gradient", lambda side: {"repeat": True})
+    state.seen = {side: evaluated(found[side]) for side in SIDES}
+    silent = state.seen["torch"].silent
+    outputs = [(n, v) for n, v in state.seen["torch"].outputs.items() if v.dtype.kind in "fc"]
+    if not silent or len(silent) == len(outputs) or _structure(state):
+        return []
+    names = ", ".join(outputs[k][0] for k in silent[:4])
+    again = state.ask("gradient", lambda side: {"repeat": False, "silent": list(silent)})
+    state.seen = {
+        side: replace(evaluated(again[side]), unsteady=state.seen[side].unsteady,
+                      unsteady_where=state.seen[side].unsteady_where) for side in SIDES
+    }
+    return [f"{names}: state of torch's module, through which it has no derivative; compared by value alone"]
+
+
 def _load(state: State, sources: Mapping[str, Sequence[Any]]) -> None:
     options = state.options
     replies = state.ask("load", lambda side: {
@@ -113,7 +130,8 @@ def _load(state: State, sources: Mapping[str, Sequence[Any]]) -> None:
         if not any(fnmatchcase(name, glob) for name in names):
             close = get_close_matches(glob, names, n=3) or names[:8]
             raise AuditError(f"no input matches {glob!r}, which is to be constant; near: {', '.join(close)}")
-    state.matching = link(state.loaded["torch"].leaves, state.loaded["jax"].leaves, options.mapping)
+    leaves = state.loaded["torch"].leaves, state.loaded["jax"].leaves
+    state.matching = link(*leaves, options.mapping, given=bool(options.values_from))
     for side in SIDES:
         views = state.matching.views.get(side, ())
         if views:

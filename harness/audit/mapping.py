@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 
 from harness.audit import packed
-from harness.audit.layout import PLAIN, Axes, Layout, constant, equal, likely, same
+from harness.audit.layout import PLAIN, Axes, Layout, constant, equal, layouts, likely, same
 from harness.audit.mapping_file import Written, read_mapping, written_links
 from harness.audit.parts import Cover, Part, View
 from harness.audit.sides import SideLeaf
@@ -24,6 +25,11 @@ _SAME = {
     "mean": "runningmean", "var": "runningvar", "gamma": "weight", "beta": "bias", "offset": "bias",
 }
 _WRAPPERS = {"params", "model", "module", "variables", "layers", "layer", "net", "batchstats", "self"}
+#: Names of several words that mean one thing: the statistics of a normalisation, and where they are kept.
+_PHRASES = (
+    (re.compile(r"(running|moving)_mean"), "mean"), (re.compile(r"(running|moving)_var(iance)?"), "var"),
+    (re.compile(r"batch_stats"), "batchstats"),
+)
 #: What a variable's own box is called; it says nothing where it ends a name.
 _BOXES = ("value", "rawvalue")
 
@@ -131,8 +137,8 @@ class _Matcher:
         votes: dict[tuple[str, str], int] = {}
         for left, right in pairs:
             for p, deep in left:
-                for q, _ in right:
-                    votes[p, q] = max(votes.get((p, q), 0), deep)
+                for q, deeper in right:
+                    votes[p, q] = deep + deeper
         ranked = []
         free = {side: self.free(side) for side in ("torch", "jax")}
         for a in free["torch"]:
@@ -190,6 +196,25 @@ class _Matcher:
                     if layout is not None:
                         self.take(a, b, layout, "similar name")
 
+    def by_layout(self) -> None:
+        """What has numbers of its own on each side: leaves that alone have their sizes, or are numbered alike.
+
+        A layout that sizes do not settle (a square kernel without a name) stays open.
+        """
+        groups: dict[Hashable, tuple[list[SideLeaf], list[SideLeaf]]] = {}
+        for k, side in enumerate(("torch", "jax")):
+            for leaf in self.free(side):
+                array = self.arrays[side][leaf.name]
+                sizes = tuple(sorted(n for n in array.shape if n > 1))
+                groups.setdefault((sizes, array.dtype.kind in "fc", leaf.differentiate), ([], []))[k].append(leaf)
+        for left, right in groups.values():
+            if len(left) != len(right) or any(len({_unnumbered(x) for x in some}) > 1 for some in (left, right)):
+                continue
+            for a, b in zip(sorted(left, key=_numbers), sorted(right, key=_numbers), strict=True):
+                x, y = self.arrays["torch"][a.name], self.arrays["jax"][b.name]
+                known = len(list(islice(layouts(x.shape, y.shape), 2))) == 1 or _normal(b)[-1:] == ("weight",)
+                self.whole(a.name, b.name, likely(x, y, a.name, _unboxed(b.name)) if known else None, "similar name")
+
     def by_parts(self) -> None:
         """Packed, stacked and summed arrays, by value (harness.audit.packed)."""
         open_ = {side: {n: self.arrays[side][n] for n in self.cover[side].open()} for side in ("torch", "jax")}
@@ -197,8 +222,12 @@ class _Matcher:
             self.take(a, b, layout, "part")
 
 
-def link(torch: Sequence[SideLeaf], jax: Sequence[SideLeaf], written: Written | None = None) -> Matching:
-    """Link the arrays of both sides. written: the mapping file's content. Raises AuditError where that is wrong."""
+def link(torch: Sequence[SideLeaf], jax: Sequence[SideLeaf], written: Written | None = None, *,
+         given: bool = False) -> Matching:
+    """Link the arrays of both sides. written: the mapping file's content. Raises AuditError where that is wrong.
+
+    given: whether one side's numbers will be given to the other, so that they need not be equal yet.
+    """
     m = _Matcher(torch, jax)
     for a, b, layout in written_links(written or {}, m.arrays["torch"], m.arrays["jax"], m.cover):
         m.take(a, b, layout, "mapping file")
@@ -208,15 +237,19 @@ def link(torch: Sequence[SideLeaf], jax: Sequence[SideLeaf], written: Written | 
     for key, how in keys[:3]:
         m.by_key(key, how, True)
     m.by_value()
-    m.by_neighbours(True)
     m.by_parts()
-    m.by_neighbours(True)
     for key, how in keys[:3]:
         m.by_key(key, how, False)
+    m.by_neighbours(True)
+    m.by_parts()
     m.stacked_by_name()
     m.by_key(_suffixes(m), "similar name", False)
     m.by_key(_last, "similar name", False)
     m.by_neighbours(False)
+    for _ in range(2 if given else 0):  # what sizes alone settle has neighbours
+        m.by_layout()
+        m.by_neighbours(False)
+        m.by_key(_last, "similar name", False)
     order = {leaf.name: k for k, leaf in enumerate(torch)}
     places = {name: order[view.parts[0].leaf] for name, view in m.views["torch"].items()}
     m.links.sort(key=lambda x: places.get(x.torch, order.get(x.torch, 0)))
@@ -230,6 +263,8 @@ def link(torch: Sequence[SideLeaf], jax: Sequence[SideLeaf], written: Written | 
 
 
 def _parts(name: str) -> list[str]:
+    for phrase, word in _PHRASES:
+        name = phrase.sub(word, name)
     found = [p.lower() for p in re.split(r"[._/\[\]'\"]+", re.sub(r"([a-z])([A-Z0-9])", r"\1_\2", name)) if p]
     return [_SAME.get(p, p) for p in found]
 

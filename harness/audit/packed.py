@@ -85,7 +85,19 @@ def find(torch: Arrays, jax: Arrays, links: Sequence[Linked], cover: Mapping[str
     yield from _chunks(sums[1], left, cover, True)
     yield from _runs(sums[0], right, cover)
     yield from _runs(left, sums[1], cover)
+    yield from _rests(torch, jax, cover)
     yield from _like_the_weight(torch, jax, links, cover)
+
+
+def _rests(torch: Arrays, jax: Arrays, cover: Mapping[str, Cover]) -> Iterator[Found]:
+    """What is left of a leaf on both sides where the rest has found its counterpart: the third bias of a GRU."""
+    left, right = ({key(s.array): s for n in cover[side].begun() if n in arrays for s in (
+        _Source((n,), Part(n, text).of(arrays[n]), text) for text in cover[side].left(n)) if not constant(s.array)}
+        for side, arrays in (("torch", torch), ("jax", jax)))
+    for k in left.keys() & right.keys():
+        layout = same(left[k].array, right[k].array)
+        if layout is not None:
+            yield left[k].view(), right[k].view(), layout
 
 
 def _sources(arrays: Arrays) -> list[_Source]:

@@ -122,11 +122,19 @@ class Cover:
         """Leaves of which something is left."""
         return [n for n in self.arrays if n not in self._masks or not self._masks[n].all()]
 
+    def begun(self) -> list[str]:
+        """Leaves of which something is taken and something is left."""
+        return [n for n in self.open() if n in self._masks]
+
     def rest(self) -> tuple[str, ...]:
         """What has no counterpart, by name; where only a part of a leaf is left, its rows if they can be told."""
         return tuple(name if name not in self._masks else f"{name}{self._left(name)}" for name in self.open())
 
     def _left(self, name: str) -> str:
+        return " and ".join(f"[{text}]" for text in self.left(name)[:4]) or " (a part of it)"
+
+    def left(self, name: str) -> list[str]:
+        """The rows of a leaf that are left where others are taken, as NumPy's indices; none where no index tells."""
         mask = self._masks[name]
         for axis in range(mask.ndim):
             rows = mask.reshape(mask.shape) if mask.ndim == 1 else mask.all(axis=tuple(
@@ -135,8 +143,8 @@ class Cover:
             if bool((mask == whole).all()):
                 left = np.flatnonzero(~rows)
                 runs = np.split(left, np.flatnonzero(np.diff(left) > 1) + 1)
-                return " and ".join(f"[{':, ' * axis}{r[0]}:{r[-1] + 1}]" for r in runs[:4])
-        return " (a part of it)"
+                return [f"{':, ' * axis}{r[0]}:{r[-1] + 1}" for r in runs]
+        return []
 
 
 def cut(loaded: Loaded, views: Iterable[View]) -> Loaded:

@@ -52,6 +52,7 @@ class Evaluated:
     mutated: tuple[str, ...] = ()
     tapped: bool = False
     notes: tuple[str, ...] = ()
+    silent: tuple[int, ...] = ()
 
 
 class Channel(Protocol):
@@ -81,6 +82,7 @@ def evaluated(reply: Mapping[str, Any]) -> Evaluated:
     return Evaluated(
         arrays(reply["outputs"]), {k: _got(v) for k, v in reply["gradients"].items()}, reply["unsteady"],
         reply["unsteady_where"], tuple(reply["mutated"]), reply["tapped"], tuple(reply["notes"]),
+        tuple(reply.get("silent", ())),
     )
 
 
@@ -255,8 +257,8 @@ class Local:
         self._side.replace(arrays)
         return {}
 
-    def _gradient(self, repeat: bool) -> dict[str, Any]:
-        return vars(self._side.gradient(repeat=repeat))
+    def _gradient(self, repeat: bool, silent: Sequence[int] = ()) -> dict[str, Any]:
+        return vars(self._side.gradient(repeat=repeat, silent=silent))
 
     def _taps(self, connections: bool) -> dict[str, Any]:
         return {"taps": [vars(t) for t in self._side.taps(connections)]}

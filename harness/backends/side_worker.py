@@ -127,11 +127,12 @@ class Server:
         return {}
 
     def do_gradient(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        found: Evaluation = self.side.gradient(repeat=request["repeat"])
+        found: Evaluation = self.side.gradient(repeat=request["repeat"], silent=request.get("silent", ()))
         return {
             "outputs": self._put_all(found.outputs), "gradients": self._put_all(found.gradients),
             "unsteady": found.unsteady, "unsteady_where": found.unsteady_where, "mutated": list(found.mutated),
             "tapped": found.tapped, "notes": list(found.notes),
+            "silent": list(found.silent),
         }
 
     def do_taps(self, request: Mapping[str, Any]) -> dict[str, Any]:

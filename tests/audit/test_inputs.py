@@ -291,3 +291,24 @@ def test_a_step_of_a_module_in_place_against_a_step_that_returns() -> None:
             for k in (0, 1) for w in ("weight", "bias")
         }
         assert all(bool((model.state_dict()[k] == v).all()) for k, v in before.items())
+
+
+def test_running_statistics_that_are_returned_are_compared_by_value_alone() -> None:
+    """torch hands no gradient through the statistics that a module updates; nobody is accused of it."""
+    import torch
+
+    def torch_side(model: Any, x: Any) -> Any:
+        return {"y": model(x), "mean": model.running_mean}
+
+    def jax_side(model: Any, x: Any) -> Any:
+        mean = x.mean(0)
+        y = (x - mean) / (x.var(0) + 1e-5) ** 0.5
+        return {"mean": 0.9 * model["running_mean"] + 0.1 * mean, "y": y * model["weight"] + model["bias"]}
+
+    x = np.random.default_rng(1).standard_normal((5, 3))
+    found = compare_gradients(torch_side, jax_side, (torch.nn.BatchNorm1d(3).double(), x))
+    assert found.exit_status == 0 and {r.torch for r in found.rows} == {"model.weight", "model.bias", "x"}
+    assert any(note.startswith("mean: state of torch's module") for note in found.notes)
+    found = compare_gradients(torch_side, lambda model, x: {**jax_side(model, x), "mean": x.mean(0)},
+                              (torch.nn.BatchNorm1d(3).double(), x))
+    assert found.exit_status == 1 and found.culprit == "" and [v.verdict for v in found.values] == ["value", "agree"]

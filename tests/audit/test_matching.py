@@ -188,6 +188,71 @@ def test_boxes_of_variables_and_unique_ends_of_names() -> None:
     }
 
 
+def test_statistics_go_by_their_name_before_zeros_by_their_neighbours() -> None:
+    """A convolution with a bias of its own numbers, a fresh normalisation; on the other side all is fresh."""
+    torch = {"m.0.weight": draw(3, 2, 3, 3), "m.0.bias": draw(3), "m.1.weight": np.ones(3), "m.1.bias": np.zeros(3),
+             "m.1.running_mean": np.zeros(3), "m.1.running_var": np.ones(3)}
+    jax = {"v.batch_stats.layers_1.mean": np.zeros(3), "v.batch_stats.layers_1.var": np.ones(3),
+           "v.params.layers_0.bias": np.zeros(3), "v.params.layers_0.kernel": draw(3, 3, 2, 3, seed=1),
+           "v.params.layers_1.bias": np.zeros(3), "v.params.layers_1.scale": np.ones(3)}
+    assert pairs(link(side(torch), side(jax))) == {
+        "m.0.weight": "v.params.layers_0.kernel", "m.0.bias": "v.params.layers_0.bias",
+        "m.1.weight": "v.params.layers_1.scale", "m.1.bias": "v.params.layers_1.bias",
+        "m.1.running_mean": "v.batch_stats.layers_1.mean", "m.1.running_var": "v.batch_stats.layers_1.var",
+    }
+
+
+def test_what_is_left_of_two_leaves_is_a_part_too() -> None:
+    """Two of three biases of a GRU are added up; the third stands behind them in the same array."""
+    b, c = draw(3 * H, seed=1), draw(3 * H, seed=2)
+    jax = {"p.bias": np.concatenate([(b + c)[: 2 * H], b[2 * H :]]), "p.bias_n": c[2 * H :]}
+    found = link(side({"m.bias_ih": b, "m.bias_hh": c}), side(jax))
+    assert whole(found) and pairs(found) == {
+        "m.bias_ih[0:8] + m.bias_hh[0:8]": "p.bias[0:8]", "m.bias_ih[8:12]": "p.bias[8:12]",
+        "m.bias_hh[8:12]": "p.bias_n",
+    }
+
+
+def test_where_numbers_are_given_sizes_and_order_say_the_rest() -> None:
+    """Lists of arrays without names; a square one that nobody names stays open."""
+    torch = {"m.0.weight": draw(5, 3), "m.2.weight": draw(2, 5), "m.0.bias": draw(5), "m.2.bias": draw(2)}
+    jax = {f"w.{k}": draw(*shape, seed=7) for k, shape in enumerate(((3, 5), (5,), (5, 2), (2,)))}
+    assert not whole(link(side(torch), side(jax)))
+    found = link(side(torch), side(jax), given=True)
+    assert pairs(found) == {"m.0.weight": "w.0", "m.0.bias": "w.1", "m.2.weight": "w.2", "m.2.bias": "w.3"}
+    assert {x.turned for x in found.links} == {"", "transposed"}
+    square = link(side({"m.weight": draw(4, 4)}), side({"w.0": draw(4, 4, seed=1), "w.1": draw(3)}), given=True)
+    assert not square.links
+    named = {"d.Dense_10.kernel": draw(4, 4, seed=1), "d.Dense_9.kernel": draw(4, 4, seed=2)}
+    found = link(side({"m.0.weight": draw(4, 4), "m.1.weight": draw(4, 4, seed=5)}), side(named), given=True)
+    assert pairs(found) == {"m.0.weight": "d.Dense_9.kernel", "m.1.weight": "d.Dense_10.kernel"}
+    assert {x.turned for x in found.links} == {"transposed"}
+
+
+def test_sizes_lead_to_neighbours_and_those_to_names() -> None:
+    """A convolution and a normalisation under other names, all with numbers of their own."""
+    torch = {"m.0.weight": draw(3, 2, 3, 3), "m.0.bias": draw(3), "m.1.weight": draw(3, seed=1),
+             "m.1.bias": draw(3, seed=2), "m.1.running_mean": draw(3, seed=3), "m.1.running_var": draw(3, seed=4),
+             "m.3.weight": draw(4, 9)}
+    names = {"m.0.weight": "conv/kernel", "m.0.bias": "conv/bias", "m.1.weight": "norm/gamma", "m.1.bias": "norm/beta",
+             "m.1.running_mean": "norm/moving_mean", "m.1.running_var": "norm/moving_variance",
+             "m.3.weight": "dense/kernel"}
+    shapes = {"conv/kernel": (3, 3, 2, 3), "dense/kernel": (9, 4)}
+    jax = {f"w.net/{n}": draw(*shapes.get(n, (3,)), seed=k + 9) for k, n in enumerate(names.values())}
+    assert pairs(link(side(torch), side(jax), given=True)) == {a: f"w.net/{b}" for a, b in names.items()}
+
+
+def test_outputs_that_have_names_come_in_one_order() -> None:
+    def torch_side(x: Any) -> Any:
+        return {"y": x * 2, "mean": x.mean(), "all": [x.sum(), x]}
+
+    def jax_side(x: Any) -> Any:
+        return {"mean": x.mean(), "all": (x.sum(), x), "y": x * 2}
+
+    found = compare_gradients(torch_side, jax_side, (B,))
+    assert found.exit_status == 0 and [v.name for v in found.values] == ["all.0", "all.1", "mean", "y"]
+
+
 # -- slices, sums and blocks as the user writes them -------------------------------------------------------------------
 
 W, U, B, C = draw(3 * H, N), draw(3 * H, H), draw(3 * H, seed=1), draw(3 * H, seed=2)

@@ -178,7 +178,7 @@ class Walk:
         silent = not any(np.abs(cots[side]).ravel() > 0) and c not in inside
         if silent and roots[side][0] >= 0:  # nothing arrives at all: the step itself is left out
             c, factor = roots[side][0], 0.0
-        near = self._like(scene, side, c, shares, users, other)
+        near = self._like(scene, side, c, shares, users, roots)
         alone = silent or len(g.steps[c].parents) == 1
         self.blocks[side].append((c, factor if alone else float("nan")))
         steps = {side: scene.graph(side).steps[c], other: scene.graph(other).steps[near]}
@@ -187,9 +187,12 @@ class Walk:
         return Part(steps["torch"], steps["jax"], wrong, factor, before, predicted,
                     {s: truths[s][0] for s in SIDES})
 
-    def _like(self, scene: Scene, side: str, c: int, shares: Any, users: Any, other: str) -> int:
-        """The step of the other side that does what step c does: by its value, else by its share in the loss."""
-        partners = scene.matching.partners(side, c)
+    def _like(self, scene: Scene, side: str, c: int, shares: Any, users: Any, roots: Any) -> int:
+        """The step of the other side that does what step c does: by its value, by its share in the loss, or the step
+        that has the next value that both sides have."""
+        other = SIDES[1 - SIDES.index(side)]
+        behind = set().union(*(scene.graph(other).descendants(r) for r in roots[other])) - set(roots[other])
+        partners = [p for p in scene.matching.partners(side, c) if p in behind]
         direct = [p for p in partners if p in users[other]]
         if direct or (partners and c not in users[side]):
             return (direct or partners)[0]
@@ -203,7 +206,11 @@ class Walk:
                 return min(near)
         if partners:
             return partners[0]
-        return (users[other] or [scene.matching.partners(side, c) or [max(scene.graph(other).steps)]][0])[0]
+        for d in sorted(scene.graph(side).descendants(c) - {c}):
+            met = [p for p in scene.matching.partners(side, d) if p in behind]
+            if met:
+                return met[0]
+        return (users[other] or [max(scene.graph(other).steps)])[0]
 
     # -- numbers -------------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import numpy as np
 from harness.backends.side.base import AuditSide
 from harness.backends.side.binding import as_function
 from harness.backends.side.faults import AuditFault
-from harness.backends.side.tree import Node, State, standard
+from harness.backends.side.tree import Node, State, by_name, flatten, standard
 from harness.backends.side.values import Leaf
 from harness.tapping import Tapped
 from harness.wirtinger import Array, signed
@@ -159,9 +159,7 @@ class JaxSide(AuditSide):
 
     def _traced(self, result: Any) -> list[tuple[str, Any]]:
         """As `outputs`, while the arrays are tracers."""
-        from harness.backends.side.tree import flatten
-
-        found, _ = flatten(result, "", self.expand)
+        found, _ = flatten(result, "", by_name(self.expand))
         named = []
         for name, value in found:
             if not isinstance(value, self.jax.Array):

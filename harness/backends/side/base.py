@@ -19,7 +19,7 @@ import numpy as np
 from harness.backends.side.binding import Source, bind, expression, imported, named_only
 from harness.backends.side.faults import AuditFault, guarded, kind
 from harness.backends.side.numeric import differences
-from harness.backends.side.tree import Node, flatten
+from harness.backends.side.tree import Node, by_name, flatten
 from harness.backends.side.values import Evaluation, Leaf, cast, unsteadiness
 from harness.differences import Difference
 from harness.tapping import Tapped, listening
@@ -40,6 +40,8 @@ class AuditSide(ABC):
         self._function: Callable[..., Any] = lambda: None
         self._cotangents: list[Array] = []
         self._seed = 0
+        self._silent: tuple[int, ...] = ()  # outputs that are left out of the derivative
+        self.states: tuple[int, ...] = ()  # which of the outputs with a derivative are a module's state (torch alone)
         self._held: dict[str, Any] = {}
         self._given: dict[str, Any] = {}
         self._rebuild: Callable[[Iterator[Any]], dict[str, Any]] = lambda new: {}
@@ -214,7 +216,7 @@ class AuditSide(ABC):
 
     def outputs(self, result: Any) -> list[tuple[str, Any]]:
         """The array leaves of what the function returned, by name. Raises AuditFault for what is not an array."""
-        found, _ = flatten(result, "", self.expand)
+        found, _ = flatten(result, "", by_name(self.expand))
         if not found:
             raise AuditFault("structure", f"the function returned {kind(result)}, expected an array or arrays")
         named = []
@@ -243,12 +245,13 @@ class AuditSide(ABC):
             numbers: Array = np.asarray(draw.standard_normal(value.shape))
             if np.iscomplexobj(value):
                 numbers = numbers + 1j * draw.standard_normal(value.shape)
-            chosen.append(np.asarray(numbers, dtype=value.dtype))
+            chosen.append(np.asarray(numbers * (k not in self._silent), dtype=value.dtype))
         self._cotangents = chosen
         return chosen
 
-    def gradient(self, repeat: bool = True) -> Evaluation:
-        """Value and gradient, twice, so that randomness shows. Raises AuditFault."""
+    def gradient(self, repeat: bool = True, silent: Sequence[int] = ()) -> Evaluation:
+        """Value and gradient, twice, so that randomness shows; without outputs `silent`. Raises AuditFault."""
+        self._silent = tuple(silent)
         first = self._once()
         if repeat:
             self.announce("evaluating the function a second time")
@@ -291,7 +294,8 @@ class AuditSide(ABC):
         outputs = {name: _known(self.as_numpy(value)) for name, value in named}
         mutated = self._mutated(leaves)
         pairs = {self.leaves[k].name: g for k, g in zip(wanted, gradients, strict=True)}
-        return Evaluation(outputs, pairs, mutated=mutated, tapped=bool(called), notes=tuple(self.notes))
+        return Evaluation(outputs, pairs, mutated=mutated, tapped=bool(called), notes=tuple(self.notes),
+                          silent=self.states)
 
     def _mutated(self, leaves: Sequence[Any]) -> tuple[str, ...]:
         changed = []

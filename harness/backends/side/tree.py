@@ -66,6 +66,18 @@ def flatten(tree: Any, name: str, expand: Expand) -> tuple[list[tuple[str, Any]]
     return leaves, lambda new: build([part(new) for part in parts])
 
 
+def by_name(expand: Expand) -> Expand:
+    """To flatten results: mappings in the order of their keys (as JAX has dicts), so that both sides have one order."""
+
+    def ordered(node: Any) -> Node:
+        found = expand(node)
+        if found is None or not isinstance(node, Mapping):
+            return found
+        return sorted(found[0], key=lambda child: child[0]), found[1]
+
+    return ordered
+
+
 class State(dict[str, Any]):
     """The arrays of a module by their dotted names; `state["layers.0.w"]` is also `state["layers"]["0"]["w"]`.
 

@@ -37,6 +37,7 @@ class Evaluation:
     mutated: tuple[str, ...] = ()
     tapped: bool = False  # whether the function called harness.tap
     notes: tuple[str, ...] = ()
+    silent: tuple[int, ...] = ()  # which of the outputs that could be differentiated are the state of a module
 
 
 def cast(array: Array, precision: str) -> Array:

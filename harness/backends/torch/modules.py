@@ -59,6 +59,10 @@ class Values:
             for name in attributes:
                 vars(own).pop(name, None)
 
+    def buffers(self) -> list[Any]:
+        """The state that the modules have now, which is no parameter: running statistics."""
+        return [b for module, _ in self._entries.values() for b in module.buffers()]
+
     def restore(self) -> None:
         """Everything as the user had it."""
         for _, found in self._entries.values():

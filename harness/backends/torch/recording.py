@@ -20,6 +20,8 @@ from harness.wirtinger import Array
 _OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _GETTERS = ("T", "H", "mT", "mH", "real", "imag", "data")
 _NO_STEPS = ("retain_grad", "requires_grad_", "register_hook", "__set__", "backward")
+#: What writes into running statistics without counting it as a version of theirs.
+_UNCOUNTED = ("batch_norm", "instance_norm")
 _MARK, _SEEN = "_harness_step", "_harness_seen"
 _TRANSFORMED = "torch: what is computed inside a transformation of torch.func (grad, vmap, jvp) is left out"
 
@@ -48,11 +50,12 @@ class Steps:
     def note(self, name: str, inputs: Any, result: Any, before: Sequence[tuple[Any, int]] = ()) -> Any:
         """The result of a call, recorded; tensors are replaced where that is asked for.
 
-        before: the tensors among the inputs with their versions: those that were written into are results too.
+        before: the tensors among the inputs with their marks: those that were written into are results too.
         """
+        mark = _content if name in _UNCOUNTED else _version
         parents = [i for x in _tensors(self.torch, inputs) if (i := self.id(x)) is not None]
         results = list(_tensors(self.torch, result))
-        written = [x for x, version in before if _version(x) != version]
+        written = [x for x, held in before if mark(x) != held]
         swaps: dict[int, Any] = {}
         for x in [*written, *results]:
             if self._known(x, written) or not self._recordable(x):
@@ -151,6 +154,11 @@ def _version(x: Any) -> int:
         return 0
 
 
+def _content(x: Any) -> Any:
+    """The version of a tensor; of one without gradient its numbers too."""
+    return _version(x) if x.requires_grad else (_version(x), x.detach().cpu().numpy().tobytes())
+
+
 def _view(torch: Any, x: Any) -> Array:
     """A tensor as an array, where possible of the same memory; bfloat16 and float16 as float32."""
     x = x.detach().resolve_conj().resolve_neg()
@@ -174,8 +182,9 @@ def record(steps: Steps, call: Callable[[], Any]) -> Any:
                     return func(*args, **kwargs)
             if steps.quiet or name in _NO_STEPS:
                 return func(*args, **kwargs)
+            mark = _content if name in _UNCOUNTED else _version
             with torch._C.DisableTorchFunction():
-                before = [(x, _version(x)) for x in _tensors(torch, (args, kwargs))]
+                before = [(x, mark(x)) for x in _tensors(torch, (args, kwargs))]
             result = func(*args, **kwargs)
             with torch._C.DisableTorchFunction():
                 return steps.note(name, (args, kwargs), result, before)

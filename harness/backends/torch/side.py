@@ -139,6 +139,8 @@ class TorchSide(AuditSide):
         active = [value for _, value in named if self.differentiable(value)]
         if not active:
             raise AuditFault("structure", f"the function returned {named[0][1].dtype} only: it has no derivative")
+        buffers = self.held.buffers()
+        self.states = tuple(k for k, v in enumerate(active) if any(v is b for b in buffers))
         flowing = [(v, c) for v, c in zip(active, choose(active), strict=True) if v.requires_grad]
         gradients: list[Any] = [None] * len(wanted)
         if flowing:
