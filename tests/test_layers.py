@@ -31,7 +31,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 GROUND = (
     "harness.workers", "harness.expr", "harness.differences", "harness.settings", "harness.selection",
     "harness.storage", "harness.verdicts", "harness.model", "harness.wirtinger", "harness.tapping", "harness.version",
-    "harness.untrusted",
+    "harness.untrusted", "harness.kept",
 )
 #: Between entries of one layer.
 BESIDE: frozenset[tuple[str, str]] = frozenset()

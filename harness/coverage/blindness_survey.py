@@ -20,12 +20,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from harness import kept
 from harness.comparison.blind import blindness
 from harness.comparison.tolerance import Tolerances
 from harness.comparison.value_kinds import Form
 from harness.coverage.features import generic
 from harness.model import Case, Observation, Point, concrete_dtype, is_callable_path
-from harness.storage import cache_folder, write_whole
+from harness.storage import cache_folder
 
 #: What J is judged by: far coarser than the arithmetic, so that rounding does not count as sight.
 _TOLERANCE = Tolerances(1e-6, 1e-6, float(np.finfo(float).eps), float(np.finfo(float).tiny), False)
@@ -214,8 +215,7 @@ class _Kept:
         base = cache_folder()
         self.folder = None if base is None else base / "sight" / _version()
 
-    def _path(self, case: Case) -> Path:
-        assert self.folder is not None
+    def _name(self, case: Case) -> str:
         total = sha256(repr((sorted(case.function.items()), case.dtypes, case.outputs)).encode())
         for i in case.inputs:
             total.update(repr((i.name, i.kind, i.shape, i.differentiate)).encode())
@@ -224,13 +224,13 @@ class _Kept:
             for i in case.inputs:
                 total.update(np.ascontiguousarray(point.arrays[i.name], concrete_dtype(i.kind, "complex128")).tobytes())
         name = total.hexdigest()
-        return self.folder / name[:2] / name
+        return f"{_version()}/{name[:2]}/{name}"
 
     def load(self, case: Case) -> Sight | None:
         if self.folder is None:
             return None
         try:
-            data = json.loads(self._path(case).read_text(encoding="utf-8"))
+            data = json.loads(kept.load("sight", self.folder.parent, self._name(case)) or b"")
             return Sight({(p, o, i): code for p, o, i, code in data["hidden"]}, str(data["source"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -238,9 +238,5 @@ class _Kept:
     def store(self, case: Case, sight: Sight) -> None:
         if self.folder is None:
             return
-        path = self._path(case)
-        try:
-            kept = {"source": sight.source, "hidden": [[*k, v] for k, v in sight.hidden.items()]}
-            write_whole(path, json.dumps(kept).encode())
-        except OSError:
-            return
+        seen = {"source": sight.source, "hidden": [[*k, v] for k, v in sight.hidden.items()]}
+        kept.store("sight", self.folder.parent, self._name(case), json.dumps(seen).encode())

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,6 +13,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
+from harness import kept
 from harness.model import HarnessError
 from harness.storage import cache_folder
 
@@ -48,11 +48,12 @@ def survey(family: str) -> Survey:
     code = resources.files(f"harness.backends.{family}").joinpath("operators.py").read_bytes()
     name = f"{family}-{sha256(code + repr((found, sys.version_info[:2])).encode()).hexdigest()[:24]}.json"
     base = cache_folder()
-    path = None if base is None else base / "coverage" / name
-    answer = _kept(path)
+    folder = None if base is None else base / "coverage"
+    answer = _kept(folder, name)
     if answer is None:
         answer = _ask(family)
-        _keep(path, answer)
+        if folder is not None:
+            kept.store("coverage", folder, name, json.dumps(answer).encode())
     return (_of_torch if family == "torch" else _of_jax)(answer)
 
 
@@ -88,27 +89,10 @@ def _ask(family: str) -> dict[str, Any]:
     return dict(answer)
 
 
-def _kept(path: Path | None) -> dict[str, Any] | None:
-    if path is None:
-        return None
-    try:
-        answer = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+def _kept(folder: Path | None, name: str) -> dict[str, Any] | None:
+    content = None if folder is None else kept.load("coverage", folder, name)
+    answer = None if content is None else json.loads(content)
     return answer if isinstance(answer, dict) and "functions" in answer else None
-
-
-def _keep(path: Path | None, answer: Mapping[str, Any]) -> None:
-    """Written beside its place and renamed; a folder that cannot be written is not an error."""
-    if path is None:
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-            json.dump(answer, file)
-        os.replace(file.name, path)
-    except OSError:
-        return
 
 
 def _of_torch(answer: Mapping[str, Any]) -> Survey:

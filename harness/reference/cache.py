@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from hashlib import sha256
 from importlib import resources
@@ -19,9 +20,10 @@ from typing import Any
 
 import numpy as np
 
+from harness import kept
 from harness.model import Input
 from harness.reference.solution import Solution
-from harness.storage import cache_folder, write_whole
+from harness.storage import cache_folder
 from harness.workers.frames import CorruptFrame, array_bytes, array_from, pack, unpack
 
 _KEEP_SECONDS = 30 * 24 * 3600.0  # results of other versions of the code
@@ -62,16 +64,16 @@ class Cache:
         self.folder = None if base is None else base / "reference" / version()
         self._made = False
 
-    def _path(self, name: str) -> Path:
-        assert self.folder is not None
-        return self.folder / name[:2] / name
+    def _below(self, name: str) -> str:
+        return f"{version()}/{name[:2]}/{name}"
 
     def load(self, name: str) -> Solution | None:
         """A result, or None where there is none that can be read back whole."""
         if self.folder is None:
             return None
         try:
-            found = unpack(self._path(name).read_bytes())
+            content = kept.load("reference", self.folder.parent, self._below(name))
+            found = None if content is None else unpack(content)
             if found is None or found[0].header["m"] != "solution" or found[0].header["key"] != name:
                 return None
             return _decoded(found[0].header, found[0].body)
@@ -82,15 +84,11 @@ class Cache:
         """Keep a result; a folder that cannot be written is not an error."""
         if self.folder is None:
             return
-        path = self._path(name)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if not self._made:
-                self._made = True
+        kept.store("reference", self.folder.parent, self._below(name), _encoded(name, solution))
+        if not self._made and not kept.shut_in():
+            self._made = True
+            with suppress(OSError):
                 self._prune()
-            write_whole(path, _encoded(name, solution))
-        except OSError:
-            return
 
     def _prune(self) -> None:
         """Remove what other versions of the code left long ago."""

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
+from harness.kept import trouble
 from harness.model import Case, Task
 from harness.runs.errors import DamagedRun, RunError, TargetError, WorkerFailed
 from harness.runs.header import catalogue_of, check_same, check_targets, describe, question
@@ -78,6 +79,8 @@ def execute(
         executor.shut_in = _strangers_only(tasks)
         if executor.shut_in and (why := sandbox.missing()):
             progress.say(f"{why}: cases are held back by the grammar alone")
+        if why := trouble():
+            progress.say(why)
     kept: Reuse | None = None
     try:
         state = _Recording(Path(folder), store, catalogue_of(cases), cases, tasks, progress)

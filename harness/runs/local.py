@@ -9,10 +9,11 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from harness import kept
 from harness.backends import BUILT_IN
 from harness.runs.errors import WorkerFailed
 from harness.runs.planning import worker_spec
-from harness.runs.protocol import rows_from, task_frame
+from harness.runs.protocol import MAX_KEPT, rows_from, task_frame
 from harness.runs.recovery import Ledger
 from harness.runs.worker_slots import Desk, Event, crowded, ended_soon
 from harness.workers.frames import CorruptFrame, Frame
@@ -25,6 +26,8 @@ _TICK = 0.1  # seconds between looks at clocks and memory
 _AHEAD = 2  # tasks a worker holds: the one it observes and the next
 _PATIENCE = 3  # workers of one kind that may fail in a row without finishing a task
 _GIB = 1 << 30
+_KEEPS = {"reference": "reference", "jax": "programs"}  # backend -> what it keeps from run to run
+_MAX_KEPT = 8 << 30  # bytes of it that one run may add
 _FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGHUP")  # signals that people and kernels send
 
 
@@ -57,6 +60,7 @@ class LocalExecutor:
         self._import: dict[WorkerSpec, float] = {}  # seconds from start to hello
         self._events: list[Event] = []
         self._looked = 0.0
+        self._kept = 0  # bytes that workers had kept
 
     # -- the interface
 
@@ -128,12 +132,32 @@ class LocalExecutor:
             self._scratch = tempfile.TemporaryDirectory(prefix="harness-", ignore_cleanup_errors=True)
         return self._scratch.name
 
+    def _is_shut_in(self, kind: WorkerSpec) -> bool:
+        return self.shut_in and kind.device == "cpu" and kind.spec in (*BUILT_IN, *BUILT_IN.values())
+
+    @staticmethod
+    def _keeps(kind: WorkerSpec) -> list[str]:
+        """What a worker of this kind may want kept from run to run."""
+        return [purpose for name, purpose in _KEEPS.items() if kind.spec in (name, BUILT_IN[name])]
+
+    def _keep(self, desk: Desk, frame: Frame) -> None:
+        """Write what a worker that is shut in cannot. Raises CorruptFrame where nothing of the kind is its own."""
+        head = frame.header
+        if not self._is_shut_in(desk.worker.kind) or head["purpose"] not in self._keeps(desk.worker.kind):
+            raise CorruptFrame("a worker wants something kept that is not its own")
+        self._kept += len(frame.body)
+        if len(frame.body) <= MAX_KEPT and self._kept <= _MAX_KEPT:
+            kept.take_over(head["purpose"], head["name"], frame.body)
+
     def _start(self, kind: WorkerSpec) -> None:
         try:
             more = ["--identify"] if self.identify else []
-            if self.shut_in and kind.device == "cpu" and kind.spec in (*BUILT_IN, *BUILT_IN.values()):
+            environment = {}
+            if self._is_shut_in(kind):
                 more += ["--shut-in", self._temporary()]
-            worker = Worker(kind, self._paths.of(kind), more=more)
+                purposes = [kept.shut_in_purpose(p) for p in self._keeps(kind)]
+                environment[kept.KEYS_VARIABLE] = kept.keys_for(*purposes)
+            worker = Worker(kind, self._paths.of(kind), more=more, environment=environment)
         except OSError as error:
             reason = f"cannot start {kind.python or 'a worker'}: {error.strerror or error}"
             self._failures.setdefault(kind, []).append(WorkerFailed("crash", type(error).__name__, reason))
@@ -292,6 +316,9 @@ class LocalExecutor:
         head, kind = frame.header, frame.header["m"]
         if not desk.ready:
             self._greet(desk, head)
+            return
+        if kind == "keep":
+            self._keep(desk, frame)
             return
         first = desk.queue[0] if desk.queue else None
         if first is None or head["task"] != first.number or (kind != "start") != (desk.began is not None):

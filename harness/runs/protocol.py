@@ -2,7 +2,7 @@
 
 Headers have "m", the kind of message:
 
-    worker -> coordinator   hello, absent, start, step, point, rows, failed, done
+    worker -> coordinator   hello, absent, start, step, point, rows, failed, done, keep
     coordinator -> worker   task, bye
     journal only            death
 """
@@ -20,6 +20,7 @@ from harness.model import Derivative, Input, Observation, Point, Source, Task
 from harness.untrusted import Malformed, check, either, integer, listing, number, prose, record, row, word
 from harness.workers.frames import KINDS, CorruptFrame, Frame, array_bytes, array_from, pack, unpack
 
+MAX_KEPT = 64 << 20  # bytes of one thing that a worker wants kept
 MAX_MESSAGE = 4000  # characters of a framework's message that are kept
 
 # -- tasks -------------------------------------------------------------------------------------------------------------

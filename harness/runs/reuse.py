@@ -23,6 +23,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from harness import kept
 from harness.model import Task
 from harness.runs.planning import worker_spec
 from harness.runs.protocol import Row, rows_from, task_frame
@@ -31,10 +32,10 @@ from harness.runs.store import FORMAT
 from harness.runs.worker_slots import Event
 from harness.storage import cache_folder
 from harness.version import __version__
-from harness.workers.frames import CorruptFrame, pack, unpack
+from harness.workers.frames import MAX_PAYLOAD, CorruptFrame, pack, unpack
 from harness.workers.process import WorkerSpec
 
-STORE_FORMAT = 1
+STORE_FORMAT = 2
 LIMIT = 4 << 30  # bytes of the store; beyond it the older half goes
 _KEPT = ("ok", "refused", "unsupported")
 _BATCH = 2000  # entries in one transaction
@@ -93,6 +94,8 @@ class Store:
         self._base: sqlite3.Connection | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if why := kept.objection(path.parent, private=False) or kept.objection_to_file(path):
+                raise OSError(why)
             self._open()
         except (OSError, sqlite3.Error) as error:
             self._broken(error)
@@ -139,7 +142,7 @@ class Store:
             self._base.execute("BEGIN IMMEDIATE")
             self._base.executemany(
                 "INSERT OR REPLACE INTO entries VALUES (?, ?, ?)",
-                [(key, made, _sealed(key, content)) for key, content in entries.items()],
+                [(key, made, value) for key, content in entries.items() if (value := _sealed(key, content))],
             )
             self._base.execute("COMMIT")
             if self.path.stat().st_size > LIMIT:
@@ -163,18 +166,23 @@ class Store:
             self._base = None
 
 
-def _sealed(key: bytes, content: bytes) -> bytes:
-    return sha256(key + content).digest() + zlib.compress(content, 1)
+def _sealed(key: bytes, content: bytes) -> bytes | None:
+    return kept.seal("observations", key, zlib.compress(content, 1))
 
 
 def _opened(key: object, value: object) -> bytes | None:
+    """The content of an entry under the user's own key, of at most as many bytes as a frame has; None for any other."""
     if not isinstance(key, bytes) or not isinstance(value, bytes):
         return None
+    packed = kept.unseal("observations", key, value)
+    if packed is None:
+        return None
+    unpacker = zlib.decompressobj()
     try:
-        content = zlib.decompress(value[32:])
+        content = unpacker.decompress(packed, MAX_PAYLOAD + 64)
     except zlib.error:
         return None
-    return content if sha256(key + content).digest() == value[:32] else None
+    return content if unpacker.eof else None
 
 
 class Reuse:

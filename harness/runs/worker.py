@@ -10,7 +10,6 @@ belong to user code; the coordinator drains them.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import inspect
 import os
 import platform
@@ -25,10 +24,11 @@ from typing import Any
 
 import numpy as np
 
+from harness import kept
 from harness.backends.base import DONE
 from harness.model import Observation, Task
 from harness.runs import protocol
-from harness.storage import cache_folder
+from harness.runs.protocol import MAX_KEPT
 from harness.workers import sandbox
 from harness.workers.frames import Frame, array_bytes, pack
 from harness.workers.serving import Sender, harden, receive
@@ -48,11 +48,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--shut-in", metavar="FOLDER", help="write only there; no network, no processes")
     args = parser.parse_args(argv)
     harden(args.source, args.sink)
+    send = Sender(args.sink)
     if args.shut_in:
-        _shut_in(args.shut_in)
+        _shut_in(args.shut_in, send)
     inbox: queue.SimpleQueue[Frame] = queue.SimpleQueue()
     threading.Thread(target=receive, args=(args.source, inbox), daemon=True).start()
-    send = Sender(args.sink)
     try:
         from harness import backends
 
@@ -75,19 +75,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         serve(backend, frame, send)
 
 
-def _shut_in(temporary: str) -> None:
-    """Enter the sandbox, before there is another thread; temporary files and the two caches stay writable."""
+def _shut_in(temporary: str, send: Sender) -> None:
+    """Enter the sandbox, before there is another thread: temporary files are written, the caches are read, and what is
+    to be kept goes to the coordinator."""
     if sandbox.missing():
+        os.environ.pop(kept.KEYS_VARIABLE, None)
         return
-    base, compiled = cache_folder(), os.environ.get("HARNESS_COMPILATION_CACHE", "off")
-    kept = [str(base / "reference")] if base is not None else []
+
+    def hand_over(purpose: str, name: str, payload: bytes) -> None:
+        if len(payload) < MAX_KEPT:
+            send(pack({"m": "keep", "purpose": purpose, "name": name}, [payload]))
+
+    kept.receive_keys(hand_over)
     os.environ["TMPDIR"] = temporary
-    folders = [temporary]
-    for folder in (*kept, *([compiled] if os.path.isabs(compiled) else [])):
-        with contextlib.suppress(OSError):
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-            folders.append(folder)
-    sandbox.enter(folders)
+    caches = [folder for purpose in ("reference", "programs") if (folder := kept.root(purpose)) is not None]
+    sandbox.enter([temporary], caches)
 
 
 def serve(backend: Any, frame: Frame, send: Any) -> None:

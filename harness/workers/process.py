@@ -12,9 +12,10 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from harness.storage import cache_folder
 from harness.workers.frames import CorruptFrame, Frame, FrameReader, pack
@@ -41,14 +42,14 @@ _BOOT = (
 )
 
 
-def _environment(kind: WorkerSpec) -> dict[str, str]:
+def _environment(kind: WorkerSpec, more: Mapping[str, str]) -> dict[str, str]:
     values = {**SETTINGS, **os.environ, "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"}
     kept = cache_folder()
     if kept is not None:  # compiled programs; jax keeps them apart by version and by what they were compiled for
         values.setdefault("HARNESS_COMPILATION_CACHE", str(kept / "compiled"))
     if kind.python:
         values.pop("PYTHONPATH", None)  # meant for our interpreter
-    return values
+    return {**values, **more}
 
 
 @dataclass(frozen=True, order=True)
@@ -69,11 +70,12 @@ class Worker:
     """One worker process. `frames` and `log` are file descriptors to wait on; `inbox` may be written when it is ready.
 
     module: what runs in it, a main() that takes --backend, --device, --in and --out.
-    more: further words for it. Raises OSError where the interpreter cannot be started.
+    more: further words for it. environment: further variables. Raises OSError where the interpreter cannot be started.
     """
 
     def __init__(
-        self, kind: WorkerSpec, paths: list[str], module: str = "harness.runs.worker", more: Sequence[str] = ()
+        self, kind: WorkerSpec, paths: list[str], module: str = "harness.runs.worker", more: Sequence[str] = (),
+        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.kind = kind
         self.started = time.monotonic()
@@ -91,7 +93,7 @@ class Worker:
             self.process = subprocess.Popen(
                 [kind.python or sys.executable, "-c", _BOOT, json.dumps(paths), module, *words],
                 stdin=subprocess.DEVNULL, stdout=log_w, stderr=log_w, pass_fds=(task_r, frame_w),
-                start_new_session=True, env=_environment(kind),
+                start_new_session=True, env=_environment(kind, environment),
             )
         except BaseException:
             self._close(task_w, frame_r, log_r)

@@ -54,8 +54,9 @@ def missing() -> str:
     return ""
 
 
-def enter(writable: Iterable[str | Path] = ()) -> None:
-    """Give up files, network and processes, for good. writable: folders that may be read and written.
+def enter(writable: Iterable[str | Path] = (), readable: Iterable[str | Path] = ()) -> None:
+    """Give up files, network and processes, for good. writable: folders that may be read and written. readable: what
+    may be read beside the installation.
 
     Raises OSError where the kernel does not let it, with nothing half done but that privileges cannot grow.
     """
@@ -64,7 +65,7 @@ def enter(writable: Iterable[str | Path] = ()) -> None:
         raise OSError(why)
     libc = ctypes.CDLL(None, use_errno=True)
     _checked(libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0), "no_new_privs")
-    _restrict_files(libc, writable)
+    _restrict_files(libc, writable, readable)
     _filter_calls(libc)
 
 
@@ -75,7 +76,7 @@ def _checked(result: int, what: str) -> int:
     return result
 
 
-def readable() -> list[str]:
+def installation() -> list[str]:
     """What Python and the frameworks are installed in: never the home folder itself, nor a folder above it."""
     home = os.path.realpath(os.path.expanduser("~"))
     found = [*_SYSTEM]
@@ -86,7 +87,7 @@ def readable() -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _restrict_files(libc: ctypes.CDLL, writable: Iterable[str | Path]) -> None:
+def _restrict_files(libc: ctypes.CDLL, writable: Iterable[str | Path], more: Iterable[str | Path]) -> None:
     version = landlock_version()
     handled = _FILES[min(version, 5)]
     network = 3 if version >= 4 else 0  # binding and connecting TCP
@@ -95,8 +96,8 @@ def _restrict_files(libc: ctypes.CDLL, writable: Iterable[str | Path]) -> None:
     size = 24 if version >= 6 else 16 if version >= 4 else 8
     ruleset = _checked(libc.syscall(_CREATE, attributes, size, 0), "landlock_create_ruleset")
     try:
-        for path in readable():
-            _grant(libc, ruleset, path, _READ & handled)
+        for path in (*installation(), *more):
+            _grant(libc, ruleset, str(path), _READ & handled)
         _grant(libc, ruleset, "/dev/null", (_READ | 1 << 1) & handled)
         for folder in writable:
             _grant(libc, ruleset, str(folder), _WRITE & handled)

@@ -15,6 +15,7 @@ from tests.backends.tasks import make_task
 
 pytest.importorskip("jax")
 
+from harness import kept as private
 from harness.backends.jax import program as _jax_program
 from harness.backends.jax import program_cache as _jax_kept
 from harness.backends.jax.backend import Jax
@@ -123,10 +124,9 @@ def test_a_damaged_file_is_made_anew(folder: Path, traced: list[str], damage: st
     (kept,) = folder.rglob("*.program")
     content = kept.read_bytes()
     if damage == "another object":
-        import hashlib
-
-        payload = pickle.dumps({"not": "a program"})
-        content = hashlib.sha256(payload).digest() + payload
+        sealed = private.seal("programs", str(kept.relative_to(folder)).encode(), pickle.dumps({"not": "a program"}))
+        assert sealed is not None
+        content = sealed
     else:
         half = len(content) // 2
         content = {

@@ -82,7 +82,7 @@ def test_the_home_folder_and_what_holds_it_are_never_readable(monkeypatch: pytes
     inner = tmp_path / "a" / "home" / "project"
     inner.mkdir(parents=True)
     monkeypatch.setattr(sys, "path", ["", "/", str(tmp_path), str(tmp_path / "a" / "home"), str(inner)])
-    found = sandbox.readable()
+    found = sandbox.installation()
     assert str(inner.resolve()) in found
     for never in ("/", tmp_path, tmp_path / "a" / "home"):
         assert str(Path(never).resolve()) not in found

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from harness import kept
 from harness.backends.base import DONE, Device, Step
 from harness.backends.jax.program import Program
 from harness.backends.jax.program_cache import Shelf
@@ -189,7 +190,9 @@ def _use_compilation_cache(jax: Any, place: Path) -> None:
     """jax's own cache of compilations, whatever their size and compile time."""
     if not hasattr(jax.config, "jax_compilation_cache_dir"):  # jax 0.4.20, which cannot keep what it compiles for a CPU
         return
-    place.mkdir(parents=True, exist_ok=True)
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if kept.objection(place):  # what lies there is code
+        return
     jax.config.update("jax_compilation_cache_dir", str(place))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -21,9 +21,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from harness import kept
 from harness.backends.rows import Recalled
 from harness.model import Task
-from harness.storage import write_whole
 
 #: Of our own package: what decides which program is traced from a task.
 _OURS = ("backends", "expr", "model.py", "wirtinger.py")
@@ -50,10 +50,16 @@ class KeptProgram:
 
 
 class Shelf:
-    """The folder of kept programs of one process. A file that cannot be read, or is damaged, counts as absent."""
+    """The folder of kept programs of one process. A file that cannot be read, or is not under the user's own key,
+    counts as absent: what is kept is code (a pickle that holds machine code), looked at only once its digest holds.
+
+    Workers that are shut in have a shelf of their own beside it, whose programs nobody else runs (`harness.kept`).
+    """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.top = folder.parent.parent
+        self._below = f"{folder.parent.name}/{'shut-in' if kept.shut_in() else folder.name}/"
+        self._purpose = kept.shut_in_purpose("programs") if kept.shut_in() else "programs"
         self._base = _surroundings()
 
     def name(self, task: Task, settings: Mapping[str, str]) -> str | None:
@@ -73,11 +79,10 @@ class Shelf:
 
     def load(self, name: str) -> KeptProgram | None:
         """What was kept under this name, or None."""
+        payload = kept.load(self._purpose, self.top, self._below + name)
+        if payload is None:
+            return None
         try:
-            content = (self.folder / name).read_bytes()
-            digest, payload = content[:32], content[32:]
-            if hashlib.sha256(payload).digest() != digest:
-                return None
             found = pickle.loads(payload)
         except Exception:  # a file of another version may fail in any way; it is made anew
             return None
@@ -86,9 +91,7 @@ class Shelf:
     def store(self, name: str, program: KeptProgram) -> None:
         """Keeps a program; a folder that cannot be written costs nothing but the time next time."""
         with suppress(Exception):
-            payload = pickle.dumps(program, protocol=5)
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_whole(self.folder / name, hashlib.sha256(payload).digest() + payload)
+            kept.store("programs", self.top, self._below + name, pickle.dumps(program, protocol=5))
 
 
 @cache

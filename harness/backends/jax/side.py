@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from harness import kept
 from harness.backends.side.base import AuditSide
 from harness.backends.side.binding import as_function
 from harness.backends.side.faults import AuditFault
@@ -49,7 +51,11 @@ class JaxSide(AuditSide):
         place = os.environ.get("HARNESS_COMPILATION_CACHE")
         config = self.jax.config
         if place and hasattr(config, "jax_compilation_cache_dir") and not config.jax_compilation_cache_dir:
-            config.update("jax_compilation_cache_dir", os.path.join(place, f"jax-{self.jax.__version__}-audit"))
+            folder = Path(place, f"jax-{self.jax.__version__}-audit")
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if kept.objection(folder):  # what lies there is code
+                return
+            config.update("jax_compilation_cache_dir", str(folder))
             config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
             config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
