@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness.workers import sandbox
@@ -86,3 +87,38 @@ def test_the_home_folder_and_what_holds_it_are_never_readable(monkeypatch: pytes
     assert str(inner.resolve()) in found
     for never in ("/", tmp_path, tmp_path / "a" / "home"):
         assert str(Path(never).resolve()) not in found
+
+
+def test_workers_that_are_shut_in_use_the_cache_and_write_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The coordinator keeps what they made; the next run finds it, and what was planted there is made again."""
+    pytest.importorskip("jax")
+    import harness
+    from harness.model import Case, Input, Point
+
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.delenv("HARNESS_COMPILATION_CACHE", raising=False)
+    monkeypatch.chdir(tmp_path)
+    point = Point("p", {"z": np.array([1 + 2j])})
+    case = Case("one", {"portable": "exp(z)"}, (Input("z", "complex", (1,)),), (point,), ("complex128",))
+    bytes_of: list[bytes] = []
+    stamps: dict[Path, int] = {}
+    damaged: dict[Path, bytes] = {}
+    for number in range(3):
+        run = harness.run(case, backends=["jax"], progress=False, jobs=1, output=tmp_path / f"run{number}", apis=())
+        bytes_of.append((run.path / "observations.parquet").read_bytes())
+        kept = sorted(p for p in (tmp_path / "cache").rglob("*") if p.is_file())
+        assert sorted(p.parent.name for p in kept if p.suffix == ".program") == ["shut-in"]
+        assert len(kept) == 2  # the program, and what the reference found
+        if number == 0:
+            stamps = {p: p.stat().st_mtime_ns for p in kept}
+        elif number == 1:
+            assert stamps == {p: p.stat().st_mtime_ns for p in kept}  # nothing was made anew
+            damaged = {p: p.read_bytes()[:-1] + b"\x00\xff"[p.read_bytes()[-1] == 0 :][:1] for p in kept}
+            for path, content in damaged.items():
+                path.write_bytes(content)
+        else:
+            assert all(p.read_bytes() != damaged[p] for p in kept)
+    assert len(set(bytes_of)) == 1
