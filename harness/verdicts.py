@@ -21,6 +21,15 @@ RELATIONS = (
 QUANTITIES = ("value", "differential", "hessian", "raw")
 AXES = ("backend", "api", "mode", "device", "dtype", "version")
 
+#: What a row counts as, from nothing to the worst. A known difference that is no defect (documented, taste, the formula's
+#: own, or merely explained) is never counted as wrong; neither is what has no right answer (kink, cut, gauge, pole).
+KINDS = (
+    "same", "convention", "precision", "refused", "kink", "cut", "gauge", "pole", "explained", "documented", "taste",
+    "formula", "value", "undecided", "failed", "defect",
+)
+#: Kinds in which the sides differ and nobody is wrong.
+NOBODY_WRONG = ("kink", "cut", "gauge", "pole", "explained", "documented", "taste", "formula")
+
 VERDICT: Mapping[str, int] = {word: code for code, word in enumerate(VERDICTS)}
 RELATION: Mapping[str, int] = {word: code for code, word in enumerate(RELATIONS)}
 

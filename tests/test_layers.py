@@ -25,8 +25,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("harness.coverage",),
     ("harness.audit", "harness.runs", "harness.atlas", "harness.sweep", "harness.findings"),
     ("harness.report", "harness.pointwise", "harness.cases", "harness.convention"),
-    ("harness.backends", "harness.repro", "harness.history", "harness.recorded"),
+    ("harness.backends", "harness.repro", "harness.history"),
     ("harness.reference", "harness.comparison"),
+    ("harness.recorded",),
 )
 GROUND = (
     "harness.workers", "harness.expr", "harness.differences", "harness.settings", "harness.selection",

@@ -10,18 +10,20 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from harness.comparison.annotate import annotate
 from harness.comparison.context import Context
 from harness.comparison.engine import Engine
 from harness.comparison.evidence import inherit, settle_values, weigh
 from harness.comparison.expect import apply_expectations
 from harness.comparison.frame import Comparison, build, labels
+from harness.comparison.kept import load, store
 from harness.comparison.observations import Observations, combine
 from harness.comparison.pairs import ALIASES, Joiner
 from harness.comparison.statuses import settle
 from harness.comparison.targets import Target, match_targets, targets_of
 from harness.comparison.values import weigh_values
 from harness.model import Case
-from harness.selection import Selection, families
+from harness.selection import WHOLE_CASE, Selection, families
 
 
 def compare(
@@ -34,13 +36,39 @@ def compare(
     select: globs on CASE or CASE@POINT; None is everything.
     expect: cases whose expectations take the place of those that were recorded with the runs.
     Raises CompareError where the runs cannot be compared.
+
+    The comparison of one whole run is kept beside it and read back as long as nothing has changed that it depends on.
     """
     listed = as_list(runs)
-    return compare_tables(
+    axis = ALIASES.get(axis, axis)
+    alone = listed[0] if len(listed) == 1 and expect is None else None
+    if alone is not None and (found := _kept(alone, axis, select)) is not None:
+        return found
+    frame = compare_tables(
         [run.table() for run in listed], [run.header for run in listed], [run.cases for run in listed], axis,
         select=select, complete=[bool(run.complete) for run in listed], names=[run_name(run) for run in listed],
         expect=expect,
     )
+    if alone is not None and select is None:
+        store(alone, axis, frame)
+    return frame
+
+
+def _kept(run: Any, axis: str, select: Sequence[str] | str | None) -> Comparison | None:
+    """The selected rows of what is kept of a run (harness.comparison.kept), None where nothing is."""
+    selection = Selection(select)
+    if not selection:
+        return load(run, axis)
+    selection.demand(run.cases, " in these runs")
+    chosen = {case.id: {p.name for p in case.points} for case in selection.chosen(run.cases)}
+    frame = load(run, axis, list(chosen))
+    if frame is None:
+        return None
+    spots = frame[["case", "point"]].drop_duplicates()
+    wanted = [k for k in spots.astype(str).itertuples(index=False, name=None)
+              if k[1] in WHOLE_CASE or k[1] in chosen.get(k[0], ())]
+    codes = pd.MultiIndex.from_frame(frame[["case", "point"]].astype(str))
+    return Comparison(frame[codes.isin(wanted)].reset_index(drop=True))
 
 
 def as_list(runs: Any) -> list[Any]:
@@ -79,7 +107,8 @@ def compare_tables(
     inherit(engine)
     frame = build(engine, axis, sides, statuses, evidence, list(merged.values()))
     observed = {targets[k].backend for k in np.unique(joiner.target)}
-    apply_expectations(frame, merged if expect is None else {case.id: case for case in expect}, targets, observed)
+    known = merged if expect is None else {case.id: case for case in expect}
+    annotate(frame, merged, apply_expectations(frame, known, targets, observed))
     return Comparison(frame.drop(columns=["left_target", "right_target"]))
 
 

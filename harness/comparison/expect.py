@@ -22,18 +22,19 @@ _NOT_COMPARED = ("unsupported",)
 
 def apply_expectations(
     frame: pd.DataFrame, cases: Mapping[str, Case], targets: Sequence[Target], observed: Collection[str]
-) -> None:
-    """Fill the columns expected, cause, surprising and (for expectations that no longer happen) note, in place.
+) -> Array:
+    """Fill the columns expected, cause, link, surprising and (for expectations that no longer happen) note, in place.
 
     frame: rows in their final order, with object columns and the extra columns left_target, right_target (numbers).
-    observed: the backends of which anything was recorded.
+    observed: the backends of which anything was recorded. Returns for each row what kind of known difference covers it:
+    "defect", "documented", "taste", "formula", or "".
     A row is surprising if its verdict is not calm and no expectation of its case speaks of it.  A strict expectation
     whose filters select compared rows of which none shows its verdict (with `points`: of a listed point) is surprising
     itself, where every pair of backends of which it may speak was observed: the first such row carries that.
     """
     verdict = frame["verdict"].to_numpy(dtype=object)
     expected = np.full(len(frame), "", dtype=object)
-    cause = np.full(len(frame), "", dtype=object)
+    cause, link, kind = (np.full(len(frame), "", dtype=object) for _ in range(3))
     surprising = ~np.isin(verdict, CALM)
     notes = frame["note"].to_numpy(dtype=object).copy()
     for case, rows in _rows_by_case(frame, cases):
@@ -45,7 +46,8 @@ def apply_expectations(
             shows = selected & np.isin(verdict[rows], expectation.verdict) & _culprit(part, expectation)
             new = shows & ~excused
             expected[rows[new]] = _reason(expectation)
-            cause[rows[new]] = expectation.cause
+            cause[rows[new]], link[rows[new]] = expectation.cause, expectation.link
+            kind[rows[new]] = "defect" if expectation.defect else getattr(expectation, "kind", "formula")
             excused |= shows
             if expectation.strict and _pairs_observed(expectation, observed):
                 broken += [(k, expectation) for k in _broken(part, expectation, selected, shows)]
@@ -56,8 +58,9 @@ def apply_expectations(
             row = rows[k]
             surprising[row] = True
             notes[row] = f"{notes[row]}; {told}" if notes[row] else told
-    frame["expected"], frame["cause"] = expected, cause
+    frame["expected"], frame["cause"], frame["link"] = expected, cause, link
     frame["surprising"], frame["note"] = surprising, notes
+    return kind
 
 
 def _reason(expectation: Expectation) -> str:

@@ -15,20 +15,23 @@ from harness.comparison.observations import combine
 from harness.comparison.targets import Target
 from harness.comparison.value_kinds import Array
 from harness.model import Case
-from harness.verdicts import AXES, QUANTITIES, RELATIONS, VERDICTS
+from harness.verdicts import AXES, QUANTITIES, RELATIONS, SEVERITY, VERDICTS
 
 #: The contract of design section 4.
 COLUMNS = (
-    "case", "point", "dtype", "api", "quantity", "input", "output", "axis", "left", "right", "verdict", "relation",
-    "culprit", "evidence", "max_abs", "max_rel", "ulp", "blind", "expected", "surprising", "note",
+    "case", "family", "point", "ordinary", "dtype", "api", "quantity", "input", "output", "axis", "left", "right",
+    "verdict", "relation", "culprit", "evidence", "cause", "since", "fixed", "link", "max_abs", "max_rel", "ulp", "blind", "expected", "surprising", "note",
 )
 #: What else is in a frame. factor: left / right, where that is the verdict. *_version: of the framework.
 _SIDE = ("backend", "device", "mode", "environment", "version", "run", "api", "status", "dtype")
-EXTRA = ("factor", "cause", *(f"{side}_{word}" for side in ("left", "right") for word in _SIDE))
+EXTRA = ("factor", "kind", *(f"{side}_{word}" for side in ("left", "right") for word in _SIDE))
 EVIDENCE = ("", "closed-form", "reference", "finite-differences")
 _FIXED: Mapping[str, tuple[str, ...]] = {
     "verdict": VERDICTS, "relation": RELATIONS, "axis": AXES, "quantity": QUANTITIES, "evidence": EVIDENCE,
 }
+
+
+_HARMLESS_FIRST = tuple(reversed(SEVERITY))
 
 
 class Comparison(pd.DataFrame):
@@ -159,7 +162,9 @@ def build(
     columns["blind"] = pd.Categorical(out.blind[order])
     columns["expected"], columns["surprising"] = np.full(row.size, "", object), np.zeros(row.size, bool)
     columns["note"] = out.note[order]
-    columns["factor"], columns["cause"] = out.factor[order], np.full(row.size, "", object)
+    columns["factor"] = out.factor[order]
+    for name in ("family", "ordinary", "cause", "since", "fixed", "link", "kind"):  # filled in later
+        columns[name] = np.full(row.size, "", object)
     for side, where, apis, status, rows in (
         ("left", pairs.left_target, left_api, statuses[0], pairs.left),
         ("right", pairs.right_target, right_api, statuses[1], pairs.right),
@@ -182,7 +187,10 @@ def _categorical(codes: Array, words: Sequence[str]) -> Any:
 
 
 def _fixed(name: str, codes: Array) -> Any:
-    return _categorical(codes.astype(np.int8), _FIXED[name])
+    if name != "verdict":
+        return _categorical(codes.astype(np.int8), _FIXED[name])
+    rank = np.array([_HARMLESS_FIRST.index(word) for word in VERDICTS], np.int8)
+    return pd.Categorical.from_codes(rank[codes], list(_HARMLESS_FIRST), ordered=True)
 
 
 def _apis(engine: Engine, row: Array) -> tuple[Array, Array, Array]:

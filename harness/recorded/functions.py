@@ -16,7 +16,8 @@ from pathlib import Path
 
 from harness import expr
 from harness.model import HarnessError
-from harness.recorded.tables import FINDINGS, TIMELINE, rows
+from harness.recorded.releases import of_finding
+from harness.recorded.tables import FINDINGS, rows
 
 _CALL = re.compile(r"\b((?:torch|jnp|jax)(?:\.\w+)+)(?=\()")
 #: Other names of torch's functions, by its documentation, where the spelling table has one only.
@@ -121,35 +122,14 @@ def _defects(name: str) -> tuple[Defect, ...]:
         functions = set((row.get("function") or "").replace(",", " ").split())
         if not functions & spellings and name not in (row.get("cases") or "").split():
             continue
-        since, fixed = _releases(row)
+        span = of_finding(row, row.get("framework", ""))
         points = [p.partition("@")[2] for p in (row.get("points") or "").split()]
         out.append(Defect(
-            row.get("id", ""), row.get("framework", ""), row.get("sentence", ""), row.get("verdict", ""), since, fixed,
+            row.get("id", ""), row.get("framework", ""), row.get("sentence", ""), row.get("verdict", ""),
+            span.since, span.fixed,
             row.get("link", ""), any(re.match(r"generic|quadrant|.*half-plane", p) for p in points),
         ))
     return tuple(sorted(out, key=lambda d: (not d.ordinary, d.framework, d.id)))
-
-
-def _releases(finding: Mapping[str, str]) -> tuple[str, str]:
-    """(first wrong, first right again) of the history that most of the finding's points share; "" where unrecorded."""
-    where: dict[str, set[str]] = {}
-    for place in (finding.get("points") or "").split():
-        case, _, point = place.partition("@")
-        where.setdefault(case, set()).add(point)
-    framework = finding.get("framework", "")
-    best: tuple[int, str, str] = (0, "", "")
-    for row in rows(TIMELINE):
-        points = set(re.sub(r" \+\d+$", "", row.get("point", "")).split(", "))
-        shared = len(points & where.get(row.get("case", ""), set()))
-        if not shared or not row.get("backend", "").startswith(framework) or row.get("quantity") == "raw":
-            continue
-        states = [(c, s) for c, s in row.items() if c and s and re.fullmatch(rf"{framework} \d\S*", c)]
-        wrong = [k for k, (_, state) in enumerate(states) if state.startswith("wrong")]
-        if wrong and shared > best[0]:
-            later = states[wrong[-1] + 1 :]
-            first = states[wrong[0]][0] if wrong[0] else f"{states[0][0]} or before"
-            best = (shared, first, later[0][0] if later and later[0][1].startswith("right") else "")
-    return best[1], best[2]
 
 
 def _calls(path: Path, index: Mapping[str, str]) -> Iterable[tuple[str, str]]:

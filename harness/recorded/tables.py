@@ -21,9 +21,13 @@ FINDINGS = "findings.csv"
 @lru_cache(maxsize=4)
 def rows(name: str) -> tuple[Mapping[str, str], ...]:
     """The rows of a table of the results; none where it is not installed."""
-    for folder in PLACES:
-        path = folder / name
-        if path.is_file():
-            with path.open(encoding="utf-8", newline="") as file:
-                return tuple(csv.DictReader(file))
-    return ()
+    path = place(name)
+    if path is None:
+        return ()
+    with path.open(encoding="utf-8", newline="") as file:
+        return tuple(csv.DictReader(file))
+
+
+def place(name: str) -> Path | None:
+    """Where a table of the results is installed; None where it is not."""
+    return next((folder / name for folder in PLACES if (folder / name).is_file()), None)
