@@ -21,8 +21,8 @@ RELATIONS = (
 QUANTITIES = ("value", "differential", "hessian", "raw")
 AXES = ("backend", "api", "mode", "device", "dtype", "version")
 
-#: What a row counts as, from nothing to the worst. A known difference that is no defect (documented, taste, the formula's
-#: own, or merely explained) is never counted as wrong; neither is what has no right answer (kink, cut, gauge, pole).
+#: What a row counts as, from nothing to the worst. A known difference that is no defect (documented, taste, of the
+#: formula, or merely explained) is never counted as wrong; neither is what has no right answer (kink, cut, ...).
 KINDS = (
     "same", "convention", "precision", "refused", "kink", "cut", "gauge", "pole", "explained", "documented", "taste",
     "formula", "value", "undecided", "failed", "defect",

@@ -53,6 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runtime-env", metavar="JSON", help="with ray: the environment it makes on each node")
     parser.add_argument("--no-compare", action="store_true", help="observe only")
     parser.add_argument("--exit-zero", action="store_true", help="status 0 also where something is surprising")
+    parser.add_argument("--verbose", action="store_true", help="also the verdicts of every pair of sides, as tables")
     parser.add_argument("--quiet", action="store_true", help="no progress")
 
 
@@ -85,13 +86,19 @@ def execute(args: argparse.Namespace) -> int:
         return 0
     import pandas as pd
 
+    from harness.report import text
+    from harness.report.first_screen import first_screen
     from harness.report.summary import summary
 
-    frame = pd.concat([compare(made, axis="backend"), compare(made, axis="api")], ignore_index=True)
-    print(summary(made, frame))
     failed = made.failed_targets
     for target, reason in failed.items():
         print(f"harness run: {target} could not be run: {reason}", file=sys.stderr)
+    if not args.quiet:
+        print("harness: comparing what was observed", file=sys.stderr, flush=True)
+    frame = pd.concat([compare(made, axis="backend"), compare(made, axis="api")], ignore_index=True)
+    if args.verbose:
+        print(summary(made, frame), end="\n\n")
+    print(first_screen(made, frame, min(text.width(), 100)))
     return 3 if failed else 1 if frame["surprising"].any() and not args.exit_zero else 0
 
 

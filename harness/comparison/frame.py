@@ -20,7 +20,8 @@ from harness.verdicts import AXES, QUANTITIES, RELATIONS, SEVERITY, VERDICTS
 #: The contract of design section 4.
 COLUMNS = (
     "case", "family", "point", "ordinary", "dtype", "api", "quantity", "input", "output", "axis", "left", "right",
-    "verdict", "relation", "culprit", "evidence", "cause", "since", "fixed", "link", "max_abs", "max_rel", "ulp", "blind", "expected", "surprising", "note",
+    "verdict", "relation", "culprit", "evidence", "cause", "since", "fixed", "link", "max_abs",
+    "max_rel", "ulp", "blind", "expected", "surprising", "note",
 )
 #: What else is in a frame. factor: left / right, where that is the verdict. *_version: of the framework.
 _SIDE = ("backend", "device", "mode", "environment", "version", "run", "api", "status", "dtype")

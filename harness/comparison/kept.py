@@ -1,6 +1,6 @@
 """The comparison of a whole recorded run, kept beside the run, so that what is asked of it later takes seconds.
 
-A kept comparison is named by content: by what the run's closing mark says of its files, the axis, the code that compares
+A kept comparison is named by content: what the run's closing mark says of its files, the axis, the code that compares
 (with the tables that ship with it) and the libraries whose arithmetic it uses. Anything else is another name, so that
 nothing that is kept can be out of date. HARNESS_CACHE=off keeps none.
 """

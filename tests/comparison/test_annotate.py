@@ -108,7 +108,8 @@ def test_since_and_fixed_come_from_the_recorded_history(recorded: None) -> None:
 
 @pytest.mark.parametrize(("version", "since", "fixed"), [
     ("0.10.2", "jax 0.8.1", ""), ("0.4.20", "jax 0.4.20 or before", "jax 0.4.38"), ("0.4.38", "", ""),
-    ("0.5.0", "", ""), ("0.4.1", "jax 0.4.20 or before", "jax 0.4.38"), ("", "jax 0.8.1", ""), ("0.99", "jax 0.8.1", ""),
+    ("0.5.0", "", ""), ("0.4.1", "jax 0.4.20 or before", "jax 0.4.38"), ("", "jax 0.8.1", ""),
+    ("0.99", "jax 0.8.1", ""),
 ])
 def test_a_release_lies_in_one_stretch(recorded: None, version: str, since: str, fixed: str) -> None:
     span = releases.of_question("jax", "f", "differential", "pushforward", "generic", version)
@@ -130,7 +131,7 @@ class Recorded:
         self.cases = (case("f", shape=(2,), points={"generic": np.ones(2)}),)
         self.seen = seen
         path.mkdir(exist_ok=True)
-        (path / "closed.json").write_text('{"sha256": {"observations.parquet": "%d"}}' % len(seen.rows))
+        (path / "closed.json").write_text('{"sha256": {"observations.parquet": "1"}}')
 
     def table(self) -> Any:
         return pd.DataFrame(self.seen.rows)

@@ -1,0 +1,96 @@
+"""The screens at 80 columns, against files made by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness.report.causes import defects, fixed_in, release, upstream
+from harness.report.first_screen import first_screen, outcomes
+from tests.report.rows import fake_run, frame, row
+
+GOLDEN = Path(__file__).parent / "golden"
+KNOWN = {"expected": "stated", "verdict": "sign"}
+CASES = ("arccosh", "pow", "tiny-log", "kinky", "exp", "sin")
+
+
+def rows() -> pd.DataFrame:
+    return frame(
+        row("arccosh", "generic", "defect", **{
+            **KNOWN, "cause": "jax-arccosh", "since": "jax 0.4.38", "fixed": "jax 0.12.0.1",
+            "link": "https://github.com/jax-ml/jax/pull/40643"}),
+        row("arccosh", "tiny-30", "defect", **{**KNOWN, "cause": "jax-arccosh", "ordinary": False}),
+        row("pow", "generic", "defect", left="torch.func", api="pushforward", **{
+            **KNOWN, "verdict": "part", "cause": "torch-pow-mixed", "since": "torch 1.13.1 or before",
+            "link": "https://github.com/pytorch/pytorch/issues/185639"}),
+        row("tiny-log", "tiny-30", "defect", left="torch.func", **{
+            **KNOWN, "verdict": "zero", "cause": "torch-log-tiny", "ordinary": False}),
+        row("kinky", "generic", "documented", **{**KNOWN, "culprit": "jax", "cause": "jax-flushes"}),
+        row("exp", "generic", "convention", left="torch.func", right="jax", relation="conjugate", quantity="raw"),
+        row("sin", "generic"), row("sin", "generic", "refused", "unsupported"),
+    )
+
+
+def test_the_first_screen() -> None:
+    screen = first_screen(fake_run(*CASES), rows())
+    assert screen + "\n" == (GOLDEN / "first_screen.txt").read_text(encoding="utf-8")
+    assert all(len(line) <= 80 for line in screen.splitlines())
+
+
+def test_it_fits_a_terminal_however_much_is_wrong() -> None:
+    many = frame(*(row(f"f{k}", "generic", "defect", "sign") for k in range(60)))
+    screen = first_screen(fake_run(*(f"f{k}" for k in range(60))), many).splitlines()
+    assert len(screen) <= 23 and max(map(len, screen)) <= 80
+    listed = sum(line.startswith(" jax ") for line in screen)
+    assert listed > 5 and f" …{60 - listed} more: harness findings runs/R" in screen
+
+
+def test_what_is_no_defect_is_never_counted_as_wrong() -> None:
+    for kind in ("documented", "taste", "formula", "kink", "pole", "explained"):
+        told = frame(row("f", "generic", kind, "sign", culprit="jax"))
+        assert outcomes(told).to_dict() == {"f": "nobody"} and defects(told) == []
+        assert "wrong, ordinary" not in first_screen(fake_run("f"), told)
+
+
+def test_what_could_not_be_run_comes_first_and_nothing_is_all_clear() -> None:
+    run = fake_run("sin", failed={"jax on cuda:0 (jit)": "no such device"})
+    screen = first_screen(run, frame(row("sin", "generic"))).splitlines()
+    assert screen[0] == "NOT RUN  jax on cuda:0 (jit): no such device"
+    assert " Nothing surprising in what could be run." in screen
+
+
+def test_what_is_new_is_said_with_its_place() -> None:
+    told = frame(row("f", "generic", "undecided", "mismatch", left="torch.func", right="jax", surprising=True))
+    screen = first_screen(fake_run("f"), told)
+    assert "New, worst first: 1 row in 1 group" in screen and "f@generic  torch.func ~ jax" in screen
+    assert "Nothing surprising" not in screen
+
+
+def test_each_function_is_counted_once_by_the_worst_of_its_rows() -> None:
+    told = outcomes(rows())
+    assert told.to_dict() == {"arccosh": "ordinary", "pow": "ordinary", "tiny-log": "extreme", "kinky": "nobody",
+                              "exp": "same", "sin": "same"}
+
+
+def test_a_cause_of_the_other_framework_is_not_charged() -> None:
+    """Of two causes that cover a pair the first one names the row; who is wrong decides whose defect it is."""
+    told = frame(row("f", "generic", "defect", "sign", cause="torch-f"),
+                 row("f", "other", "defect", "sign", cause="jax-f"))
+    (found,) = defects(told)
+    assert (found.framework, found.cause, found.ordinary) == ("jax", "jax-f", 2)
+
+
+@pytest.mark.parametrize(("given", "shown"), [
+    ("jax 0.4.38", "0.4.38"), ("torch 1.13.1 or before", "≤ 1.13.1"), ("", ""),
+])
+def test_a_release_in_a_column(given: str, shown: str) -> None:
+    assert release(given) == shown
+
+
+def test_links_and_ends_in_a_column() -> None:
+    assert upstream("https://github.com/pytorch/pytorch/issues/27134") == "torch#27134"
+    assert upstream("https://example.org/x") == "example.org/x" and upstream("") == ""
+    found = {d.framework: fixed_in(d) for d in defects(rows()) if d.ordinary}
+    assert found == {"jax": "0.12.0.1", "torch": "not yet"}
