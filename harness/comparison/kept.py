@@ -3,13 +3,18 @@
 A kept comparison is named by content: what the run's closing mark says of its files, the axis, the code that compares
 (with the tables that ship with it) and the libraries whose arithmetic it uses. Anything else is another name, so that
 nothing that is kept can be out of date. HARNESS_CACHE=off keeps none.
+
+A run may come from a stranger, and what lies beside it too: a file begins with a signature (HMAC-SHA-256) by a key in
+this user's cache folder, and what this user did not write is not read.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import io
 import json
+import secrets
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -40,7 +45,10 @@ def load(run: Any, axis: str, cases: Sequence[str] | None = None) -> Comparison 
     if found is None:
         return None
     try:
-        table = pq.read_table(found)
+        content = found.read_bytes()
+        if not hmac.compare_digest(content[:32], _signature(found.name, content[32:])):
+            return None
+        table = pq.read_table(pa.BufferReader(content[32:]))
         if cases is not None:
             chosen = pc.is_in(pc.cast(table.column("case"), pa.string()), value_set=pa.array(cases, pa.string()))
             table = table.filter(chosen)
@@ -59,13 +67,23 @@ def store(run: Any, axis: str, frame: Comparison) -> None:
     pq.write_table(table, content, compression="zstd")
     for path in _places(run, axis):
         try:
-            write_whole(path, content.getvalue())
+            write_whole(path, _signature(path.name, content.getvalue()) + content.getvalue())
         except OSError:
             continue
-        for old in path.parent.glob(f"{axis}-*.parquet"):
+        for old in path.parent.glob(f"{axis}-*.kept"):
             if old != path and path.parent.parent == getattr(run, "path", None):
                 old.unlink(missing_ok=True)
         return
+
+
+def _signature(name: str, content: bytes) -> bytes:
+    """32 bytes that nobody can make who has not read this user's key. Raises OSError."""
+    folder = cache_folder()
+    assert folder is not None
+    file = folder / "kept.key"
+    if not file.is_file():
+        write_whole(file, secrets.token_bytes(32))
+    return hmac.new(file.read_bytes(), name.encode() + b"\0" + content, hashlib.sha256).digest()
 
 
 def _places(run: Any, axis: str) -> list[Path]:
@@ -78,7 +96,7 @@ def _places(run: Any, axis: str) -> list[Path]:
     except (OSError, ValueError, KeyError):
         return []
     asked = json.dumps([mark, axis, str(Path(path).name), code()], sort_keys=True)
-    name = f"{axis}-{hashlib.sha256(asked.encode()).hexdigest()[:20]}.parquet"
+    name = f"{axis}-{hashlib.sha256(asked.encode()).hexdigest()[:20]}.kept"
     return [Path(path) / FOLDER / name, cache / FOLDER / name]
 
 

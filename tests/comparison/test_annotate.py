@@ -148,7 +148,10 @@ def test_a_kept_comparison_is_the_same_frame(
     run.seen = SimpleNamespace(rows=None)  # whoever compared again would fail
     pd.testing.assert_frame_equal(pd.DataFrame(compare(run)), pd.DataFrame(first))
     pd.testing.assert_frame_equal(pd.DataFrame(compare(run, select="f@gen*")), pd.DataFrame(first))
-    file.write_bytes(file.read_bytes()[:100])
+    forged = file.read_bytes()
+    file.write_bytes(forged[:32] + forged[33:])
+    assert kept.load(run, "backend") is None
+    file.write_bytes(forged[:100])
     run.seen = with_reference(-1)  # a damaged one is made anew
     pd.testing.assert_frame_equal(pd.DataFrame(compare(run)), pd.DataFrame(first))
 
