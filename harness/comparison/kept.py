@@ -4,17 +4,14 @@ A kept comparison is named by content: what the run's closing mark says of its f
 (with the tables that ship with it) and the libraries whose arithmetic it uses. Anything else is another name, so that
 nothing that is kept can be out of date. HARNESS_CACHE=off keeps none.
 
-A run may come from a stranger, and what lies beside it too: a file begins with a signature (HMAC-SHA-256) by a key in
-this user's cache folder, and what this user did not write is not read.
+A run may come from a stranger, and what lies beside it too: what this user did not seal (harness.kept) is not read.
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import io
 import json
-import secrets
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -27,10 +24,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from harness.comparison.frame import Comparison
+from harness.kept import seal, unseal
 from harness.recorded.tables import FINDINGS, TIMELINE, place
 from harness.storage import cache_folder, write_whole
 
 FOLDER = "comparisons"
+_PURPOSE = "comparisons"  # whose key
 #: Observations from which on a comparison is worth keeping: below, it is made anew in less than a second.
 LEAST = 4_000
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -45,10 +44,10 @@ def load(run: Any, axis: str, cases: Sequence[str] | None = None) -> Comparison 
     if found is None:
         return None
     try:
-        content = found.read_bytes()
-        if not hmac.compare_digest(content[:32], _signature(found.name, content[32:])):
+        content = unseal(_PURPOSE, found.name.encode(), found.read_bytes())
+        if content is None:
             return None
-        table = pq.read_table(pa.BufferReader(content[32:]))
+        table = pq.read_table(pa.BufferReader(content))
         if cases is not None:
             chosen = pc.is_in(pc.cast(table.column("case"), pa.string()), value_set=pa.array(cases, pa.string()))
             table = table.filter(chosen)
@@ -66,24 +65,17 @@ def store(run: Any, axis: str, frame: Comparison) -> None:
     table = pa.Table.from_pandas(pd.DataFrame(frame), preserve_index=False)
     pq.write_table(table, content, compression="zstd")
     for path in _places(run, axis):
+        sealed = seal(_PURPOSE, path.name.encode(), content.getvalue())
+        if sealed is None:
+            return
         try:
-            write_whole(path, _signature(path.name, content.getvalue()) + content.getvalue())
+            write_whole(path, sealed)
         except OSError:
             continue
         for old in path.parent.glob(f"{axis}-*.kept"):
             if old != path and path.parent.parent == getattr(run, "path", None):
                 old.unlink(missing_ok=True)
         return
-
-
-def _signature(name: str, content: bytes) -> bytes:
-    """32 bytes that nobody can make who has not read this user's key. Raises OSError."""
-    folder = cache_folder()
-    assert folder is not None
-    file = folder / "kept.key"
-    if not file.is_file():
-        write_whole(file, secrets.token_bytes(32))
-    return hmac.new(file.read_bytes(), name.encode() + b"\0" + content, hashlib.sha256).digest()
 
 
 def _places(run: Any, axis: str) -> list[Path]:
