@@ -1,5 +1,5 @@
-"""Sessions: tests, lint, types, run, bench, soak, ray, results, sweep; whole, browser, environments, pairs and
-mutants, which are tests that take long; observe, truth and matrix across releases.
+"""Sessions: tests, lint, types, run, bench, soak, ray, results, sweep, search; whole, browser, environments, pairs
+and mutants, which are tests that take long; observe, truth and matrix across releases.
 
 `nox` alone runs lint, types and tests. docs/versions.md is about releases, docs/scale.md about bench, soak and ray.
 """
@@ -111,6 +111,13 @@ def sweep(session: nox.Session) -> None:
     """Worst errors of every elementwise function over all its floats, into results/accuracy.*; hours, resumable."""
     session.install("-e", ".[pinned]")
     session.run("harness", "sweep", "--all", "--points", "30000", "--decided", "4000", *session.posargs)
+
+
+@nox.session
+def search(session: nox.Session) -> None:
+    """Random programs on the pinned set for ten minutes (`-- --seconds N`), into runs/search-*."""
+    session.install("-e", ".[pinned,search]")
+    session.run("harness", "search", *session.posargs, success_codes=[0, 1])
 
 
 @nox.session

@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("harness.cli", "harness.testing"),
     ("harness.__init__",),
     ("harness.api",),
-    ("harness.coverage",),
+    ("harness.coverage", "harness.search"),
     ("harness.audit", "harness.runs", "harness.atlas", "harness.sweep", "harness.findings"),
     ("harness.report", "harness.pointwise", "harness.cases", "harness.convention"),
     ("harness.backends", "harness.repro", "harness.history"),

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("show", "one case in full: inputs, raw results, Wirtinger pair, verdict, advice"),
     "report": ("report", "the report as one HTML file, or markdown, JUnit, SARIF, a badge"),
     "sweep": ("sweep", "a function over every binade of its floats: worst and median ulp, where a derivative is lost"),
+    "search": ("search", "random programs on every framework until one is wrong, each made as small as it goes"),
     "atlas": ("atlas", "draw a function over the complex plane: derivative, disagreement, error"),
     "findings": ("findings", "the distinct defects of a run, one a cause, each with a script that shows it"),
     "repro": ("repro", "a short script, without this package, that shows a finding"),
