@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 import queue
+import select
 import subprocess
 import sys
 import threading
@@ -29,16 +30,25 @@ class Pool:
     local: the same reference in this process, for small questions. Raises what Reference raises.
     """
 
-    def __init__(self, text: str, argument: str, *, is_real: bool = False, single: bool = False, jobs: int = 2) -> None:
+    def __init__(
+        self, text: str, argument: str, *, is_real: bool = False, single: bool = False, jobs: int = 2,
+        limit: float | None = None,
+    ) -> None:
+        """limit: seconds that `exact` and `around` give to a few hundred points. What takes longer is not known: some
+        functions take forever at some numbers (polygamma at -1e100), and no signal ends the library that computes them.
+        """
         self.local = Reference(text, argument, is_real=is_real, single=single)
-        self._workers: list[subprocess.Popen[bytes]] = []
-        if jobs > 1:
-            root = str(Path(__file__).resolve().parents[2])
-            code = f"import sys; sys.path[:0] = [{root!r}]; from harness.pointwise.pool import serve; serve()"
-            for _ in range(jobs):
-                worker = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-                _send(worker.stdin, (text, argument, is_real, single))
-                self._workers.append(worker)
+        self.limit = limit
+        self._spec = (text, argument, is_real, single)
+        self._given_up: list[tuple[float, float]] = []
+        self._workers = [self._started() for _ in range(jobs if jobs > 1 or limit is not None else 0)]
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        root = str(Path(__file__).resolve().parents[2])
+        code = f"import sys; sys.path[:0] = [{root!r}]; from harness.pointwise.pool import serve; serve()"
+        worker = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        _send(worker.stdin, self._spec)
+        return worker
 
     def __enter__(self) -> Pool:
         return self
@@ -66,15 +76,44 @@ class Pool:
 
     def exact(self, points: Array) -> everywhere.Exact:
         """Value and differential at (N,) points of any magnitude (see `everywhere`)."""
-        return everywhere.joined(self._each("exact", points, _FINE))
+        return self._limited("exact", points)
 
     def around(self, points: Array) -> everywhere.Exact:
         """The limits from each direction at (N,) points (see `everywhere`)."""
-        return everywhere.joined(self._each("around", points, _FINE))
+        return self._limited("around", points)
+
+    def _limited(self, question: str, points: Array) -> everywhere.Exact:
+        """The answer in the points' order; unknown where a limit is set and was not kept. What lies on the real line
+        between points that took too long is not tried again."""
+        if self.limit is None:
+            return everywhere.joined(self._each(question, points, _FINE))
+        directions = 1 if question == "exact" else 2 if self.local.is_real else 4
+        order = np.argsort(points.real, kind="stable")
+        hopeless = np.zeros(points.size, bool)
+        if self.local.is_real:
+            for low, high in self._given_up:
+                hopeless |= (points >= low) & (points <= high)
+        kept, lost = order[~hopeless[order]], order[hopeless[order]]
+        halves = [kept[points[kept].real < 0], kept[~(points[kept].real < 0)]]  # what is hard is hard on one side
+        parts = [self._each(question, points[half], _FINE) for half in halves if half.size]
+        blank = everywhere.Exact.empty(lost.size * directions, 1, 1 if self.local.is_real else 2)
+        whole = everywhere.joined([*(p for part in parts for p in part), blank])
+        back = np.argsort(np.concatenate([kept, lost]), kind="stable")
+        return whole[(back[:, None] * directions + np.arange(directions)).reshape(-1)]
+
+    def _late(self, worker: int, question: str, points: Array) -> everywhere.Exact:
+        """Give up on points: the process is replaced by another one."""
+        self._workers[worker].kill()
+        self._workers[worker].wait()
+        self._workers[worker] = self._started()
+        if self.local.is_real:
+            self._given_up.append((float(points.min()), float(points.max())))
+        directions = 1 if question == "exact" else 2 if self.local.is_real else 4
+        return everywhere.Exact.empty(points.size * directions, 1, 1 if self.local.is_real else 2)
 
     def _each(self, question: str, points: Array, chunk: int) -> list[Any]:
         parts = np.array_split(points, max(1, -(-points.size // chunk)))
-        if not self._workers or len(parts) == 1:
+        if not self._workers or (len(parts) == 1 and self.limit is None):
             return [_answer(self.local, question, p) for p in parts]
         todo: queue.SimpleQueue[int] = queue.SimpleQueue()
         for k in range(len(parts)):
@@ -82,20 +121,25 @@ class Pool:
         made: dict[int, Any] = {}
         failures: list[BaseException] = []
 
-        def drive(worker: subprocess.Popen[bytes]) -> None:
+        def drive(number: int) -> None:
             try:
                 while not failures:
                     try:
                         k = todo.get_nowait()
                     except queue.Empty:
                         return
+                    worker = self._workers[number]
                     _send(worker.stdin, (question, parts[k]))
                     assert worker.stdout is not None
+                    if self.limit is not None and question != "at" and not select.select(
+                            [worker.stdout], [], [], self.limit)[0]:
+                        made[k] = self._late(number, question, parts[k])
+                        continue
                     made[k] = pickle.load(worker.stdout)
             except BaseException as error:
                 failures.append(error)
 
-        threads = [threading.Thread(target=drive, args=(w,)) for w in self._workers]
+        threads = [threading.Thread(target=drive, args=(n,)) for n in range(len(self._workers))]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -29,6 +29,7 @@ from harness.sweep.points import Sampler, constants_of, distinct, modulus
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+LIMIT = 20.0  # seconds that the reference may take for a few hundred points
 _EDGES = 6000  # points on cuts and kinks that are looked at from all sides, at most
 _ROUNDS = 4
 _WORST = 10  # points of each side and quantity around which a round looks
@@ -285,5 +286,7 @@ def sweep(
         raise CaseError(f"{subject.name} has no portable text, so nothing can decide who is right", None,
                         "give it a reference")
     is_single = DTYPES[dtype].digits == 24
-    with Pool(subject.reference, subject.argument, is_real=subject.real, single=is_single, jobs=jobs) as pool:
+    with Pool(
+        subject.reference, subject.argument, is_real=subject.real, single=is_single, jobs=jobs, limit=LIMIT
+    ) as pool:
         return Sweeper(subject, dtype, asker, pool, seed).sweep(points, decided, rounds)

@@ -22,7 +22,7 @@ from harness.pointwise.pool import Pool
 from harness.pointwise.subject import Subject
 from harness.sweep import errors
 from harness.sweep.asking import Answer, Asker
-from harness.sweep.engine import Side, Sweeper, Swept, same_digits
+from harness.sweep.engine import LIMIT, Side, Sweeper, Swept, same_digits
 from harness.sweep.errors import Limits
 from harness.sweep.formats import DTYPES, Format
 
@@ -53,7 +53,8 @@ def every(subject: Subject, dtype: str, asker: Asker, *, start: int = 0, stop: i
     told = asker.ask(subject, dtype, points)
     wide = asker.ask(subject, "float64", points, [n for n in ("torch.autograd", "jax") if n in asker.families],
                      control=True)
-    with Pool(subject.reference, subject.argument, is_real=True, single=form.digits == 24, jobs=1) as pool:
+    with Pool(subject.reference, subject.argument, is_real=True, single=form.digits == 24, jobs=1,
+              limit=LIMIT) as pool:
         exact, limits = _truth(form, points, list(wide.values()), pool)
         made = _put_together(subject, dtype, points, exact, limits, told)
         if _confirm(made, pool):
@@ -197,7 +198,8 @@ def resumable(
         whole.write_text(json.dumps({**mine, "done": done, "worst": worst, "random": random}), "utf-8")
         whole.replace(state)
         said(f"{done:,} of {last:,}")
-    with Pool(subject.reference, subject.argument, is_real=True, single=width == 32, jobs=1) as pool:
+    with Pool(subject.reference, subject.argument, is_real=True, single=width == 32, jobs=1,
+              limit=LIMIT) as pool:
         sweeper = Sweeper(subject, dtype, asker, pool)
         made = sweeper.of(np.unique(random), np.unique(worst))
     made.asked = last
