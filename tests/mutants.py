@@ -80,7 +80,7 @@ FAULTS = (
     Fault("a culprit that is asked again", "harness/runs/recovery.py", "skip=self.task.skip | frozenset(self.culprits)",
           "skip=self.task.skip", RECOVERY),
     Fault("a kill from outside that is not forgiven", "harness/runs/recovery.py",
-          "if forgivable and step not in self.forgiven:", "if forgivable and step in self.forgiven:", RECOVERY),
+          "if self.forgiven[step] < mercy:", "if self.forgiven[step] > mercy:", RECOVERY),
 )
 
 

@@ -76,8 +76,8 @@ def execute(
     executor = executor or LocalExecutor()
     executor.identify = reuse is not None
     if isinstance(executor, LocalExecutor):
-        executor.shut_in = _strangers_only(tasks)
-        if executor.shut_in and (why := sandbox.missing()):
+        executor.shut_in.wanted = _strangers_only(tasks)
+        if executor.shut_in.wanted and (why := sandbox.missing()):
             progress.say(f"{why}: cases are held back by the grammar alone")
         if why := trouble():
             progress.say(why)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import selectors
-import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from harness import kept
-from harness.backends import BUILT_IN
 from harness.runs.errors import WorkerFailed
 from harness.runs.planning import worker_spec
-from harness.runs.protocol import MAX_KEPT, rows_from, task_frame
-from harness.runs.recovery import Ledger
+from harness.runs.protocol import rows_from, task_frame
+from harness.runs.recovery import MERCY, Ledger
+from harness.runs.shut_in import ShutIn
 from harness.runs.worker_slots import Desk, Event, crowded, ended_soon
 from harness.workers.frames import CorruptFrame, Frame
 from harness.workers.machine import default_jobs, memory_of_machine
@@ -24,10 +22,9 @@ STARTUP = 300.0  # seconds that importing a framework may take
 _START = 60.0  # seconds from handing over a task until the worker takes it up
 _TICK = 0.1  # seconds between looks at clocks and memory
 _AHEAD = 2  # tasks a worker holds: the one it observes and the next
-_PATIENCE = 3  # workers of one kind that may fail in a row without finishing a task
+_PATIENCE = 3  # workers of one kind that may fail in a row without finishing a task,
+_MERCY = 12  # and that may be killed from outside before they take up one: that says nothing of the kind
 _GIB = 1 << 30
-_KEEPS = {"reference": "reference", "jax": "programs"}  # backend -> what it keeps from run to run
-_MAX_KEPT = 8 << 30  # bytes of it that one run may add
 _FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGHUP")  # signals that people and kernels send
 
 
@@ -46,8 +43,7 @@ class LocalExecutor:
         else:
             self.memory = int(memory * _GIB)
         self.startup = startup
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
-        self.shut_in = False  # whether workers of our own backends give up files, network and processes
+        self.shut_in = ShutIn()
         self.identify = False  # whether workers say what computes there, to the last file (harness.runs.reuse)
         self.backlog: Mapping[WorkerSpec, int] | None = None  # tasks that will come later; None: there are none
         self.hellos: dict[WorkerSpec, dict[str, Any]] = {}
@@ -60,7 +56,6 @@ class LocalExecutor:
         self._import: dict[WorkerSpec, float] = {}  # seconds from start to hello
         self._events: list[Event] = []
         self._looked = 0.0
-        self._kept = 0  # bytes that workers had kept
 
     # -- the interface
 
@@ -118,46 +113,17 @@ class LocalExecutor:
         for desk in self._desks:
             desk.worker.close()
         self._desks.clear()
-        if self._scratch is not None:
-            self._scratch.cleanup()
-            self._scratch = None
+        self.shut_in.close()
         self._selector.close()
         self._paths.close()
 
     # -- staff
 
-    def _temporary(self) -> str:
-        """The one folder for temporary files of workers that may write nowhere else; it goes with the executor."""
-        if self._scratch is None:
-            self._scratch = tempfile.TemporaryDirectory(prefix="harness-", ignore_cleanup_errors=True)
-        return self._scratch.name
-
-    def _is_shut_in(self, kind: WorkerSpec) -> bool:
-        return self.shut_in and kind.device == "cpu" and kind.spec in (*BUILT_IN, *BUILT_IN.values())
-
-    @staticmethod
-    def _keeps(kind: WorkerSpec) -> list[str]:
-        """What a worker of this kind may want kept from run to run."""
-        return [purpose for name, purpose in _KEEPS.items() if kind.spec in (name, BUILT_IN[name])]
-
-    def _keep(self, desk: Desk, frame: Frame) -> None:
-        """Write what a worker that is shut in cannot. Raises CorruptFrame where nothing of the kind is its own."""
-        head = frame.header
-        if not self._is_shut_in(desk.worker.kind) or head["purpose"] not in self._keeps(desk.worker.kind):
-            raise CorruptFrame("a worker wants something kept that is not its own")
-        self._kept += len(frame.body)
-        if len(frame.body) <= MAX_KEPT and self._kept <= _MAX_KEPT:
-            kept.take_over(head["purpose"], head["name"], frame.body)
-
     def _start(self, kind: WorkerSpec) -> None:
         try:
             more = ["--identify"] if self.identify else []
-            environment = {}
-            if self._is_shut_in(kind):
-                more += ["--shut-in", self._temporary()]
-                purposes = [kept.shut_in_purpose(p) for p in self._keeps(kind)]
-                environment[kept.KEYS_VARIABLE] = kept.keys_for(*purposes)
-            worker = Worker(kind, self._paths.of(kind), more=more, environment=environment)
+            words, environment = self.shut_in.needs(kind)
+            worker = Worker(kind, self._paths.of(kind), more=[*more, *words], environment=environment)
         except OSError as error:
             reason = f"cannot start {kind.python or 'a worker'}: {error.strerror or error}"
             self._failures.setdefault(kind, []).append(WorkerFailed("crash", type(error).__name__, reason))
@@ -170,7 +136,7 @@ class LocalExecutor:
     def _staff(self) -> None:
         """Give idle workers tasks, let those go for whom there is nothing, start others where it pays."""
         for kind, pending in self._pending.items():
-            if len(self._failures.get(kind, ())) >= _PATIENCE:
+            if _hopeless(self._failures.get(kind, ())):
                 while pending:
                     self._give_up(pending.popleft(), self._failures[kind][-1])
         active = [d for d in self._desks if d.queue and not d.leaving]
@@ -318,7 +284,7 @@ class LocalExecutor:
             self._greet(desk, head)
             return
         if kind == "keep":
-            self._keep(desk, frame)
+            self.shut_in.keep(desk.worker.kind, frame)
             return
         first = desk.queue[0] if desk.queue else None
         if first is None or head["task"] != first.number or (kind != "start") != (desk.began is not None):
@@ -418,7 +384,7 @@ class LocalExecutor:
             self._charge(victim, failure, forgivable)
 
     def _charge(self, ledger: Ledger, failure: WorkerFailed, forgivable: bool) -> None:
-        frames, again = ledger.blame(failure, forgivable)
+        frames, again = ledger.blame(failure, MERCY if forgivable else 0)
         if frames:
             self._events.append(Event("death", ledger.number, frames, {"status": failure.status}))
         if again and ledger.remaining() is not None:
@@ -438,4 +404,10 @@ class LocalExecutor:
 
 def _outside(failures: Sequence[WorkerFailed]) -> bool:
     """Whether the last worker of a kind was killed from outside before it could speak, and another is worth a try."""
-    return len(failures) < _PATIENCE and failures[-1].error in _FROM_OUTSIDE
+    return not _hopeless(failures) and failures[-1].error in _FROM_OUTSIDE
+
+
+def _hopeless(failures: Sequence[WorkerFailed]) -> bool:
+    """Whether workers of a kind have failed so often, without finishing a task in between, that none will."""
+    outside = sum(failure.error in _FROM_OUTSIDE for failure in failures)
+    return len(failures) - outside >= _PATIENCE or outside >= _MERCY

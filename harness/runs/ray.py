@@ -358,7 +358,7 @@ class RayExecutor:
             if number not in suspected:
                 self._pending.setdefault(worker_spec(ledger.task), deque()).appendleft(ledger)
                 continue
-            frames, again = ledger.blame(failure, forgivable=True)
+            frames, again = ledger.blame(failure, mercy=1)
             if again and ledger.remaining() is not None:
                 self._suspects.append(ledger)
                 continue

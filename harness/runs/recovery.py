@@ -5,6 +5,7 @@ Pure bookkeeping of one task, the same wherever its worker runs.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,6 +15,7 @@ from harness.runs.errors import WorkerFailed
 from harness.runs.protocol import rows_frame
 from harness.workers.frames import pack
 
+MERCY = 4  # times that a worker may be killed from outside at one step: a long one is hit more often than once
 MAX_DEATHS = 3  # after which the remainder of a task is given up
 
 _DIFFERENTIAL = ("pullback", "pushforward")
@@ -40,7 +42,7 @@ class Ledger:
     """What is known of one task: survives its workers, and (read back from the journal) the coordinator.
 
     apis: names of the backend's native APIs. seen: keys of its rows. complete: points of which nothing more comes.
-    culprits: steps that took a worker down. forgiven: steps during which a worker was killed from outside, once.
+    culprits: steps that took a worker down. forgiven: how often a worker was killed from outside at each.
     """
 
     number: int
@@ -50,7 +52,7 @@ class Ledger:
     seen: set[tuple[str, str, str, str, str]] = field(default_factory=set)
     complete: set[str] = field(default_factory=set)
     culprits: list[Step] = field(default_factory=list)
-    forgiven: set[Step | None] = field(default_factory=set)
+    forgiven: Counter[Step | None] = field(default_factory=Counter)
     deaths: int = 0
     step: Step | None = None
 
@@ -78,14 +80,14 @@ class Ledger:
             return None
         return replace(self.task, points=points, skip=self.task.skip | frozenset(self.culprits))
 
-    def blame(self, failure: WorkerFailed, forgivable: bool = False) -> tuple[bytes, bool]:
+    def blame(self, failure: WorkerFailed, mercy: int = 0) -> tuple[bytes, bool]:
         """(journal frames for the failure, whether the rest is worth another attempt).
 
-        forgivable: the process was killed from outside, which once may be bad luck and twice is the step's doing.
+        mercy: the process was killed from outside, which may be bad luck so many times, and then is the step's doing.
         """
         step, self.step = self.step, None
-        if forgivable and step not in self.forgiven:
-            self.forgiven.add(step)
+        if self.forgiven[step] < mercy:
+            self.forgiven[step] += 1
             return b"", True
         frames = self._record(self._rows_of(step, failure)) if step else b""
         death = {

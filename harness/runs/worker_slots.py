@@ -49,8 +49,10 @@ def crowded(kind: WorkerSpec, active: Sequence[Desk]) -> bool:
 
 def ended_soon(worker: Worker) -> bool:
     """Whether the process ends; its pipes close a moment before it does."""
-    for _ in range(100):
+    for k in range(6000):
         if worker.ended():
             return True
+        if k >= 100 and not worker.exiting():
+            return False
         time.sleep(0.01)
     return False

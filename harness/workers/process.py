@@ -190,6 +190,14 @@ class Worker:
         """Whether the process is gone."""
         return self.process.poll() is not None
 
+    def exiting(self) -> bool:
+        """Whether the kernel is taking the process down, which on a busy machine may be a while; Linux alone tells."""
+        try:
+            with open(f"/proc/{self.process.pid}/stat", "rb") as file:
+                return bool(int(file.read().rpartition(b")")[2].split()[6]) & 0x4)  # PF_EXITING of proc(5)'s flags
+        except (OSError, IndexError, ValueError):
+            return False
+
     def cause(self) -> tuple[str, str]:
         """(name, sentence) of how it ended: a signal's name, or "exit"."""
         code = self.process.wait()

@@ -103,14 +103,26 @@ class Killed(Square):
 
 
 class KilledOnce(Square):
-    """Killed from outside once; FAKE_ONCE names the file that remembers."""
+    """Killed from outside FAKE_KILLS times (default: once); FAKE_ONCE names the file that remembers."""
 
     name = "killed-once"
 
     def harm(self, task: Task) -> None:
-        if not os.path.exists(os.environ["FAKE_ONCE"]):
-            open(os.environ["FAKE_ONCE"], "w").close()
-            os.kill(os.getpid(), signal.SIGKILL)
+        with open(os.environ["FAKE_ONCE"], "a+") as file:
+            if file.tell() < int(os.environ.get("FAKE_KILLS", "1")):
+                file.write("x")
+                file.flush()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+class KilledAtStart(Square):
+    """Killed from outside FAKE_KILLS times before it says what it is."""
+
+    name = "killed-at-start"
+
+    def versions(self) -> dict[str, str]:
+        KilledOnce.harm(self, None)  # type: ignore[arg-type]
+        return super().versions()
 
 
 class Exits(Square):

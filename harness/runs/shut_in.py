@@ -1,0 +1,55 @@
+"""Workers that are shut in (harness.workers.sandbox), from the coordinator's side: which ones, and what they need."""
+
+from __future__ import annotations
+
+import tempfile
+
+from harness import kept
+from harness.backends import BUILT_IN
+from harness.runs.protocol import MAX_KEPT
+from harness.workers.frames import CorruptFrame, Frame
+from harness.workers.process import WorkerSpec
+
+_KEEPS = {"reference": "reference", "jax": "programs"}  # backend -> what it keeps from run to run
+_MOST = 8 << 30  # bytes of it that one run may add
+
+
+class ShutIn:
+    """wanted: whether workers of our own backends give up files, network and processes."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._kept = 0
+
+    def applies(self, kind: WorkerSpec) -> bool:
+        """Whether workers of this kind are shut in: an accelerator's driver needs what a sandbox takes away."""
+        return self.wanted and kind.device == "cpu" and kind.spec in (*BUILT_IN, *BUILT_IN.values())
+
+    def needs(self, kind: WorkerSpec) -> tuple[list[str], dict[str, str]]:
+        """(further words, further environment variables) for a worker of this kind."""
+        if not self.applies(kind):
+            return [], {}
+        if self._scratch is None:  # the one folder for their temporary files; it goes with the executor
+            self._scratch = tempfile.TemporaryDirectory(prefix="harness-", ignore_cleanup_errors=True)
+        keys = kept.keys_for(*(kept.shut_in_purpose(p) for p in self._keeps(kind)))
+        return ["--shut-in", self._scratch.name], {kept.KEYS_VARIABLE: keys}
+
+    def keep(self, kind: WorkerSpec, frame: Frame) -> None:
+        """Write what a worker that is shut in cannot. Raises CorruptFrame, ValueError for what is not its own."""
+        head = frame.header
+        if not self.applies(kind) or head["purpose"] not in self._keeps(kind):
+            raise CorruptFrame("a worker wants something kept that is not its own")
+        self._kept += len(frame.body)
+        if len(frame.body) <= MAX_KEPT and self._kept <= _MOST:
+            kept.take_over(head["purpose"], head["name"], frame.body)
+
+    def close(self) -> None:
+        """Remove the folder of temporary files."""
+        if self._scratch is not None:
+            self._scratch.cleanup()
+            self._scratch = None
+
+    @staticmethod
+    def _keeps(kind: WorkerSpec) -> list[str]:
+        return [purpose for name, purpose in _KEEPS.items() if kind.spec in (name, BUILT_IN[name])]
