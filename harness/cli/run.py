@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_catalogue(parser)
+    parser.add_argument("--tour", action="store_true", help="what teaches most in a minute: every known cause and most "
+                        "functions, at the points that decide, in double precision")
     parser.add_argument(
         "--backend",
         action="append",
@@ -78,7 +80,7 @@ def execute(args: argparse.Namespace) -> int:
         paths, backends=args.backend or list(settings.backends) or None, devices=args.device, modes=args.mode,
         dtypes=args.dtype, select=args.select, apis=apis, jobs=jobs, output=args.output,
         resume=args.resume, allow=allow, python=pythons, seconds=args.seconds, memory=args.memory,
-        reference=not args.no_reference, progress=not args.quiet, reuse=args.reuse,
+        reference=not args.no_reference, progress=not args.quiet, reuse=args.reuse, tour=args.tour,
         executor=_on_ray(args, jobs) if args.runtime_env else args.executor,
     )
     if args.no_compare:

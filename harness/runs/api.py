@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,6 +13,7 @@ from harness.backends.base import Backend
 from harness.model import PRECISION, Case, CaseError, Task
 from harness.runs.errors import NotARun, RunError, TargetError
 from harness.runs.execution import Executor, execute
+from harness.runs.forecast import forecast, in_words
 from harness.runs.local import LocalExecutor
 from harness.runs.planning import Target, own_python, plan, plan_digest
 from harness.runs.progress import Progress
@@ -21,6 +22,8 @@ from harness.runs.reuse import default_store
 from harness.selection import Selection
 
 RUNS = Path("runs")  # where runs go that nobody named
+DOUBLE = ("complex128", "float64")
+WORTH_SAYING = 20.0  # seconds that a run is expected to take
 
 
 def run(
@@ -43,6 +46,7 @@ def run(
     progress: Progress | bool | None = None,
     executor: Executor | str | None = None,
     reuse: bool | str | Path = False,
+    tour: bool = False,
 ) -> Run:
     """Observe cases and record what was observed.
 
@@ -56,14 +60,20 @@ def run(
     the arbitrary-precision reference takes part too. progress: True or None for standard error, False for none.
     executor: where workers live: an Executor (which disregards jobs and memory), "local" (the default), "ray" or
     "ray://ADDRESS" (docs/scale.md). reuse: take what was observed before under exactly the same conditions from a store
-    in this folder (True: in the cache folder), and add what is observed now (harness.runs.reuse).
+    in this folder (True: in the cache folder), and add what is observed now (harness.runs.reuse). tour: of the cases
+    those, and of their points those, from which most is learnt in a minute (harness.cases.tour), in double precision
+    where no dtypes are named.
 
     Raises CaseError and RunError. Targets that cannot be run are in `failed_targets` of the result, unless there is
     no other.
     """
     backends, devices, modes, dtypes, apis = map(as_words, (backends, devices, modes, dtypes, apis))
     _positive(jobs=jobs, seconds=seconds, memory=memory)
-    found = Selection(select).chosen(_cases(cases, allow))
+    found = everything = Selection(select).chosen(_cases(cases, allow))
+    if tour:
+        from harness.cases import tour as most_telling
+
+        found, dtypes = most_telling(found), dtypes or DOUBLE
     targets, absent = _targets(backends, devices, modes, python or {}, reference)
     classes = [registry.load(target.spec or target.backend) for target in targets]
     native = [api.name for cls in classes for api in cls.apis]
@@ -75,16 +85,37 @@ def run(
         asked = f"at {', '.join(dtypes)}" if dtypes else "in these paths"
         raise CaseError(f"there is nothing to run {asked}", None, "harness list shows the cases and their dtypes")
     planned = {task.case for task in tasks}
+    shown = progress if isinstance(progress, Progress) else _progress(progress)
+    workers = _executor(executor, jobs, memory)
+    if not resume and isinstance(workers, LocalExecutor):
+        for sentence in _beforehand(tasks, everything if tour else (), dtypes, len(targets), workers.jobs):
+            shown.say(sentence)
     return execute(
         tasks,
         _folder(output, resume, tasks),
         cases=[case for case in found if case.id in planned],
-        executor=_executor(executor, jobs, memory),
+        executor=workers,
         resume=resume,
-        progress=progress if isinstance(progress, Progress) else _progress(progress),
+        progress=shown,
         absent=absent,
         reuse=_store(reuse),
     )
+
+
+def _beforehand(
+    tasks: Sequence[Task], everything: Sequence[Case], dtypes: Sequence[str] | None, targets: int, jobs: int
+) -> Iterator[str]:
+    """What a person wants to know before a long run begins. everything: the cases of which the tasks are a tour."""
+    expected = forecast(tasks, jobs)
+    if expected >= WORTH_SAYING or everything:
+        yield f"{len(tasks)} tasks on {targets} targets, {in_words(expected)} here with empty caches"
+    if everything:
+        cases, points = len({t.case for t in tasks}), sum(len(t.points) for t in tasks) // targets
+        every = [(c, d) for c in everything for d in c.dtypes if dtypes is None or d in dtypes]
+        whole = expected * len(every) * targets / len(tasks)
+        total = sum(len(c.points) for c, _ in every)
+        yield (f"a tour: {cases} of {len(everything)} cases, {points} of {total} points; without --tour all of them, "
+               f"{in_words(whole)}")
 
 
 def as_words(asked: Sequence[str] | str | None) -> Sequence[str] | None:
