@@ -9,7 +9,7 @@ from harness.cases.catalogue import catalogue_path, lint, load
 from harness.cases.errors import CaseErrors
 from harness.cases.schema import known_schema, points_schema, schema
 from harness.cases.serial import digest, from_json, point_arrays, to_json
-from harness.cases.tour import tour
+from harness.cases.touring import tour
 
 __all__ = [
     "CaseErrors", "catalogue_path", "digest", "from_json", "known_schema", "lint", "load", "point_arrays",

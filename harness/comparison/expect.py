@@ -37,8 +37,9 @@ def apply_expectations(
     cause, link, kind = (np.full(len(frame), "", dtype=object) for _ in range(3))
     surprising = ~np.isin(verdict, CALM)
     notes = frame["note"].to_numpy(dtype=object).copy()
+    columns: dict[str, Array] = {}
     for case, rows in _rows_by_case(frame, cases):
-        part = frame.iloc[rows]
+        part = _Part(frame, rows, columns)
         excused = np.zeros(rows.size, bool)
         broken: list[tuple[int, Expectation]] = []
         for expectation in case.expect:
@@ -63,6 +64,27 @@ def apply_expectations(
     return kind
 
 
+class _Part:
+    """The rows of one case: columns as NumPy arrays of objects. A frame for each of a thousand cases is dear.
+
+    columns: those of the whole frame that were asked for before, shared by the parts of one frame.
+    """
+
+    def __init__(self, frame: pd.DataFrame, rows: Array, columns: dict[str, Array]) -> None:
+        self._frame, self._rows, self._columns = frame, rows, columns
+        self._here: dict[str, Array] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._here:
+            if name not in self._columns:
+                self._columns[name] = self._frame[name].to_numpy(dtype=object)
+            self._here[name] = self._columns[name][self._rows]
+        return self._here[name]
+
+
 def _reason(expectation: Expectation) -> str:
     return expectation.because + (f" ({expectation.link})" if expectation.link else "")
 
@@ -80,7 +102,7 @@ def _rows_by_case(frame: pd.DataFrame, cases: Mapping[str, Case]) -> list[tuple[
     ]
 
 
-def _selected(part: pd.DataFrame, e: Expectation, targets: Sequence[Target]) -> Array:
+def _selected(part: _Part, e: Expectation, targets: Sequence[Target]) -> Array:
     """Rows of a case that the expectation's filters (verdict and culprit are none) speak of."""
     keep = np.ones(len(part), bool)
     columns = (("point", e.points), ("quantity", e.quantity), ("dtype", e.dtype), ("input", e.inputs),
@@ -90,7 +112,7 @@ def _selected(part: pd.DataFrame, e: Expectation, targets: Sequence[Target]) -> 
             keep &= _matching(part[column], words)
     if e.axis:
         axes = tuple("version" if a == "environment" else a for a in e.axis)
-        keep &= np.isin(part["axis"].to_numpy(dtype=object), axes)
+        keep &= np.isin(part["axis"], axes)
     if e.api:
         keep &= _matching(part["api"], e.api) | _matching(part["left_api"], e.api) | _matching(part["right_api"], e.api)
     for name in e.backends:
@@ -100,32 +122,31 @@ def _selected(part: pd.DataFrame, e: Expectation, targets: Sequence[Target]) -> 
     return keep
 
 
-def _matching(column: pd.Series, words: Sequence[str]) -> Array:
-    values = column.astype(object)
-    known = {v: any(v == w or fnmatchcase(str(v), w) for w in words) for v in values.unique()}
-    return np.asarray(values.map(known).to_numpy(dtype=bool))
+def _matching(values: Array, words: Sequence[str]) -> Array:
+    known = {v: any(v == w or fnmatchcase(str(v), w) for w in words) for v in set(values)}
+    return np.fromiter((known[v] for v in values), bool, len(values))
 
 
-def _culprit(part: pd.DataFrame, e: Expectation) -> Array:
+def _culprit(part: _Part, e: Expectation) -> Array:
     """Rows whose culprit is one of those named: as a side's label, as its backend, or "both"."""
     if not e.culprit:
         return np.ones(len(part), bool)
-    culprit = part["culprit"].to_numpy(dtype=object)
+    culprit = part["culprit"]
     out = np.isin(culprit, e.culprit)
     for side in ("left", "right"):
-        accused = culprit == part[side].to_numpy(dtype=object)
-        out |= accused & np.isin(part[f"{side}_backend"].to_numpy(dtype=object), e.culprit)
+        accused = culprit == part[side]
+        out |= accused & np.isin(part[f"{side}_backend"], e.culprit)
     return np.asarray(out)
 
 
-def _versions(part: pd.DataFrame, e: Expectation, targets: Sequence[Target]) -> Array:
+def _versions(part: _Part, e: Expectation, targets: Sequence[Target]) -> Array:
     """Rows whose sides have the packages at the versions named.
 
     Every package must be on one of the sides.  Where both sides have it in different versions (the version axis), one
     side inside the range is enough: the difference is there because the other is outside.
     """
     keep = np.ones(len(part), bool)
-    left, right = part["left_target"].to_numpy(), part["right_target"].to_numpy()
+    left, right = (part[side].astype(np.intp) for side in ("left_target", "right_target"))
     for package, text in e.versions.items():
         inside = np.array([_inside(t, package, text) for t in targets] or [0], np.int8)
         keep &= (inside[left] == 1) | (inside[right] == 1)
@@ -158,17 +179,17 @@ def _pairs_observed(e: Expectation, observed: Collection[str]) -> bool:
     return all(b in observed for b in BROUGHT if any(fnmatchcase(b, pattern) for pattern in named))
 
 
-def _broken(part: pd.DataFrame, e: Expectation, selected: Array, shows: Array) -> list[int]:
+def _broken(part: _Part, e: Expectation, selected: Array, shows: Array) -> list[int]:
     """First row of every point (or of all) at which a strict expectation ought to have shown and did not."""
     compared = selected
     if not set(e.verdict) & set(_NOT_COMPARED):
-        compared = compared & ~np.isin(part["verdict"].to_numpy(dtype=object), _NOT_COMPARED)
+        compared = compared & ~np.isin(part["verdict"], _NOT_COMPARED)
     if not e.axis:
         # Said of no axis in particular: it excuses wherever it shows, but it is owed between backends only.
-        compared = compared & np.isin(part["axis"].to_numpy(dtype=object), ["backend"])
+        compared = compared & np.isin(part["axis"], ["backend"])
     if not e.points:
         return [] if shows.any() or not compared.any() else [int(np.flatnonzero(compared)[0])]
-    point = part["point"].to_numpy(dtype=object)
+    point = part["point"]
     out = []
     for name in dict.fromkeys(point[compared]):
         here = point == name

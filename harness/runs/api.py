@@ -61,7 +61,7 @@ def run(
     executor: where workers live: an Executor (which disregards jobs and memory), "local" (the default), "ray" or
     "ray://ADDRESS" (docs/scale.md). reuse: take what was observed before under exactly the same conditions from a store
     in this folder (True: in the cache folder), and add what is observed now (harness.runs.reuse). tour: of the cases
-    those, and of their points those, from which most is learnt in a minute (harness.cases.tour), in double precision
+    those, and of their points those, from which most is learnt in a minute (harness.cases.touring), in double precision
     where no dtypes are named.
 
     Raises CaseError and RunError. Targets that cannot be run are in `failed_targets` of the result, unless there is

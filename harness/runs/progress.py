@@ -65,7 +65,10 @@ class Progress:
         elif event.kind == "rows":
             self.statuses.update(row[5] for row in event.header["rows"])
         elif event.kind == "death":
+            self._running.pop(event.number, None)
             self.statuses[event.header["status"]] += 1
+        elif event.kind == "log":  # its worker is gone: it waits, until another takes it up
+            self._running.pop(event.number, None)
         elif event.kind == "done":
             self._running.pop(event.number, None)
             self._done += 1
