@@ -37,8 +37,8 @@ def whole(session: nox.Session) -> None:
 
 @nox.session
 def browser(session: nox.Session) -> None:
-    """The report in a headless Chromium, which has to be installed (Debian: apt-get install chromium)."""
-    session.install("-e", ".[pinned,test]", "playwright>=1.40")
+    """The report and the site in a headless Chromium, which has to be installed (Debian: apt-get install chromium)."""
+    session.install("-e", ".[pinned,test]", "playwright>=1.40", "axe-playwright-python>=0.1.4")
     session.run("pytest", "-q", "-m", "browser", *session.posargs)
 
 
@@ -149,6 +149,14 @@ def results(session: nox.Session) -> None:
                 "The catalogue on the pinned set", "--output", "results/report.html", external=True)
     session.run(*harness, "harness", "findings", run, "--scripts", "results/findings", "--jobs", "2", "--output",
                 "results/findings.md", "--output", "results/findings.csv", external=True)
+
+
+@nox.session
+def site(session: nox.Session) -> None:
+    """The static site, from results/ and docs/, into ./site (or the folder that is named)."""
+    session.install("-e", ".")
+    output = session.posargs[0] if session.posargs else "site"
+    session.run("harness", "site", "--docs", "docs", "--output", output)
 
 
 # -- across releases: one environment each, recorded by the coordinator of this checkout ---------------------------

@@ -15,6 +15,7 @@ from harness.selection import Selection
 if TYPE_CHECKING:
     from harness.comparison.frame import Comparison
     from harness.findings import Finding
+    from harness.site import Site
 
 Runs = str | Path | Run | Sequence[str | Path | Run]
 
@@ -194,3 +195,40 @@ __all__ = [
     "accuracy", "compare", "conventions", "devices", "diff", "findings", "known", "open_run", "repro",
     "run", "show", "timeline",
 ]
+
+
+def site(
+    output: str | Path, runs: Runs | None = None, *, docs: str | Path | None = None, base: str = ""
+) -> Site:
+    """Write a static site of what is known of each function into a folder; see harness.site.
+
+    runs: recorded over releases, one with the reference; None takes the tables of results that come with the program,
+    and its catalogue. docs: a folder of markdown. base: where it will be published. The feed is dated by
+    SOURCE_DATE_EPOCH (seconds since 1970) where that is set, else by now. Raises HarnessError, OSError.
+    """
+    import os
+    from datetime import UTC, datetime
+
+    from harness.cases import catalogue_path
+    from harness.cases.catalogue import load
+    from harness.findings import frame
+    from harness.site import write
+
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    when = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdigit() else datetime.now(UTC)
+    options: dict[str, Any] = {
+        "docs": None if docs is None else Path(docs), "base": base, "updated": when.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    if runs is None:
+        return write(Path(output), load([catalogue_path()]), **options)
+    opened = _runs(runs)
+    cases = {case.id: case for run in opened for case in run.cases}
+    return write(
+        Path(output), list(cases.values()), history=_texts(timeline(opened)),
+        findings=_texts(frame(findings(opened))), errors=_texts(accuracy(opened)), **options,
+    )
+
+
+def _texts(frame: pd.DataFrame) -> list[dict[str, str]]:
+    """The rows of a frame as words; "" where there is nothing."""
+    return [{str(k): "" if v is None or v != v else str(v) for k, v in row.items()} for row in frame.to_dict("records")]

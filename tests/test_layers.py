@@ -23,7 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("harness.__init__",),
     ("harness.api",),
     ("harness.coverage", "harness.search"),
-    ("harness.audit", "harness.runs", "harness.atlas", "harness.sweep", "harness.findings"),
+    ("harness.audit", "harness.runs", "harness.atlas", "harness.sweep", "harness.findings", "harness.site"),
     ("harness.report", "harness.pointwise", "harness.cases", "harness.convention"),
     ("harness.backends", "harness.repro", "harness.history"),
     ("harness.reference", "harness.comparison"),

@@ -44,6 +44,7 @@ class Defect:
     fixed: str
     link: str
     ordinary: bool
+    versions: tuple[str, ...] = ()  # releases in which a script has confirmed it
 
 
 @dataclass(frozen=True)
@@ -105,29 +106,57 @@ def _index() -> Mapping[str, str]:
 
 
 def _known(name: str, places: tuple[str, ...]) -> Known:
+    cells = spellings(name)
+    return Known(name, cells.get("torch", ""), cells.get("jax", ""), defects(name), places)
+
+
+def spellings(name: str) -> Mapping[str, str]:
+    """Family -> text of a portable function in that family, of the first form that has one; empty if unknown."""
     cells: dict[str, str] = {}
-    for row in expr.table()[name].rows:
+    for row in expr.table()[name].rows if name in expr.table() else ():
         for family, cell in row.cells.items():
             cells.setdefault(family, cell)
-    return Known(name, cells.get("torch", ""), cells.get("jax", ""), _defects(name), places)
+    return cells
 
 
-def _defects(name: str) -> tuple[Defect, ...]:
+def names_of(name: str) -> tuple[str, ...]:
+    """Every name under which a portable function is known: torch's, JAX's, aliases."""
+    return tuple(spelling for spelling, portable in _index().items() if portable == name)
+
+
+def calls_of(texts: Iterable[str]) -> tuple[str, ...]:
+    """The portable functions that expressions call, in any spelling; each once, in order."""
+    index = _index()
+    out: dict[str, None] = {}
+    for text in texts:
+        for call in re.findall(r"(?<![\w.])([A-Za-z_][\w.]*)(?=\()", text):
+            if (name := index.get(_plain(call))) is not None:
+                out[name] = None
+    return tuple(out)
+
+
+def is_ordinary(point: str) -> bool:
+    """Whether a point is one that any program meets, by its name, rather than an extreme one."""
+    return re.match(r"generic|quadrant|.*half-plane", point) is not None
+
+
+def defects(name: str) -> tuple[Defect, ...]:
     """Those whose function is this one, or that the case of this name shows; ordinary points first."""
-    spellings = {spelling for spelling, portable in _index().items() if portable == name}
+    names = set(names_of(name))
     out = []
     for row in rows(FINDINGS):
         if row.get("kind", "defect") not in ("", "defect"):
             continue
         functions = set((row.get("function") or "").replace(",", " ").split())
-        if not functions & spellings and name not in (row.get("cases") or "").split():
+        if not functions & names and name not in (row.get("cases") or "").split():
             continue
         span = of_finding(row, row.get("framework", ""))
         points = [p.partition("@")[2] for p in (row.get("points") or "").split()]
         out.append(Defect(
             row.get("id", ""), row.get("framework", ""), row.get("sentence", ""), row.get("verdict", ""),
             span.since, span.fixed,
-            row.get("link", ""), any(re.match(r"generic|quadrant|.*half-plane", p) for p in points),
+            row.get("link", ""), any(map(is_ordinary, points)),
+            tuple(v.strip() for v in (row.get("versions") or "").split(",") if v.strip()),
         ))
     return tuple(sorted(out, key=lambda d: (not d.ordinary, d.framework, d.id)))
 

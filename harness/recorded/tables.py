@@ -31,3 +31,8 @@ def rows(name: str) -> tuple[Mapping[str, str], ...]:
 def place(name: str) -> Path | None:
     """Where a table of the results is installed; None where it is not."""
     return next((folder / name for folder in PLACES if (folder / name).is_file()), None)
+
+
+def folder() -> Path | None:
+    """Where the results lie, with their scripts and pictures where it is a checkout; None without them."""
+    return next((place for place in PLACES if (place / TIMELINE).is_file()), None)
