@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("report", "the report as one HTML file, or markdown, JUnit, SARIF, a badge"),
     "sweep": ("sweep", "a function over every binade of its floats: worst and median ulp, where a derivative is lost"),
     "search": ("search", "random programs on every framework until one is wrong, each made as small as it goes"),
+    "site": ("site", "a static site in which anybody can look a function up, by release and by cause"),
     "atlas": ("atlas", "draw a function over the complex plane: derivative, disagreement, error"),
     "findings": ("findings", "the distinct defects of a run, one a cause, each with a script that shows it"),
     "repro": ("repro", "a short script, without this package, that shows a finding"),
@@ -27,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "schema": ("schema", "print the JSON Schema of a case file"),
     "devices": ("devices", "the devices that can be used, and why the others cannot"),
     "conventions": ("conventions", "measure which convention each API of each framework follows"),
+    "completion": ("completion", "print the completion script of a shell"),
 }
 
 EXIT_OK, EXIT_SURPRISING, EXIT_BAD, EXIT_TARGET = 0, 1, 2, 3

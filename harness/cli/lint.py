@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from harness.cli.options import add_catalogue, catalogue_paths
+
+if TYPE_CHECKING:
+    from harness.model import CaseError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_catalogue(parser)
+    parser.add_argument("--format", choices=("text", "github"), default="text",
+                        help="github: workflow commands, which mark the lines of a pull request")
     parser.add_argument("--no-blind", action="store_true", help="leave out what takes a derivative to find out")
 
 
@@ -33,6 +39,25 @@ def execute(args: argparse.Namespace) -> int:
         if left:
             print(f"{left} not judged: the reference has no text for them, and neither torch nor jax is installed")
     for problem in problems:
-        print(problem, file=sys.stderr)
+        print(_annotation(problem) if args.format == "github" else problem,
+              file=sys.stdout if args.format == "github" else sys.stderr)
     print(f"{len(problems)} problem{'' if len(problems) == 1 else 's'}" if problems else "no problems")
     return 2 if problems else 0
+
+
+def _annotation(problem: CaseError) -> str:
+    """A problem as a workflow command of GitHub Actions: ::error file=...,line=...,col=...::message."""
+    place = problem.place
+    where = {} if place is None or not place.path else {"file": place.path, "line": place.line, "col": place.column}
+    words = ",".join(f"{k}={_property(str(v))}" for k, v in where.items() if v)
+    said = problem.problem + (f" ({problem.hint})" if problem.hint else "")
+    return f"::error {words}::{_data(said)}" if words else f"::error::{_data(said)}"
+
+
+def _data(text: str) -> str:
+    """Escaped as the runner unescapes it: a line break would end the command, and what follows could be another."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

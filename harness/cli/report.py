@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.cli.dispatch import UsageError
 from harness.cli.options import write
+from harness.selection import families
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,8 +59,25 @@ def execute(args: argparse.Namespace) -> int:
         return 0
     from harness.report import exports
 
-    write(getattr(exports, args.format)(frame), args.output)
+    cases = {case.id: case for run in runs for case in run.cases}
+    more: dict[str, Any] = {}
+    if args.format == "sarif":
+        more = {"cases": list(cases.values())}
+    elif args.format == "junit":
+        more = {"families": families(cases.values()), "places": {k: c.place for k, c in cases.items()},
+                "seconds": _seconds(runs)}
+    write(getattr(exports, args.format)(frame, **more), args.output)
     return 0
+
+
+def _seconds(runs: Sequence[Run]) -> dict[tuple[str, str, str], float]:
+    """How long each (case, point, dtype) was observed for, over all backends."""
+    out: dict[tuple[str, str, str], float] = {}
+    for run in runs:
+        keys = [run.table().column(name).to_pylist() for name in ("case", "point", "dtype")]
+        for case, point, dtype, took in zip(*keys, run.seconds, strict=True):
+            out[case, point, dtype] = out.get((case, point, dtype), 0.0) + (float(took) if took == took else 0.0)
+    return out
 
 
 def _scripts(runs: Sequence[Run], frame: pd.DataFrame, most: int) -> dict[tuple[str, str], str]:

@@ -165,6 +165,37 @@ def test_sarif_places_results_at_the_case() -> None:
     json.loads(sarif(synthetic.hostile_frame(), cases=synthetic.hostile_cases()))
 
 
+def test_sarif_has_a_rule_a_cause_with_its_help_and_suppresses_what_is_known() -> None:
+    known = {"surprising": False, "expected": "a known sign flip", "verdict": "sign", "culprit": "jax"}
+    frame = rows(
+        {**known, "case": "a", "cause": "jax-arccosh", "link": "https://github.com/jax-ml/jax/pull/40643"},
+        {**known, "case": "b", "cause": "jax-arccosh", "link": "https://github.com/jax-ml/jax/pull/40643"},
+        {**known, "case": "c", "cause": "other", "link": "javascript:alert(1)"},
+        {"case": "d", "verdict": "zero", "surprising": True, "culprit": "torch.func"},
+    )
+    (run,) = json.loads(sarif(frame))["runs"]
+    rules = {r["id"]: r for r in run["tool"]["driver"]["rules"]}
+    assert set(rules) == {"jax-arccosh", "other", "zero"}
+    assert rules["jax-arccosh"]["helpUri"] == "https://github.com/jax-ml/jax/pull/40643"
+    assert "helpUri" not in rules["other"]
+    results = {r["locations"][0]["logicalLocations"][0]["name"]: r for r in run["results"]}
+    assert {k for k, r in results.items() if "suppressions" in r} == {"a", "b", "c"}
+    assert results["a"]["suppressions"][0]["justification"] == "a known sign flip"
+    assert results["d"]["level"] == "error"
+
+
+def test_junit_has_times_and_places() -> None:
+    frame = rows({"case": "exp", "point": "generic", "dtype": "complex128", "verdict": "agree"},
+                 {"case": "exp", "point": "zero", "dtype": "complex128", "verdict": "agree"})
+    seconds = {("exp", "generic", "complex128"): 0.25, ("exp", "zero", "complex128"): 0.5}
+    root = ET.fromstring(junit(frame, families={"exp": "elementwise/exp"}, seconds=seconds,
+                               places={"exp": Place("cases/exp.yaml", 7, 3)}))
+    (suite,) = root
+    assert suite.get("name") == "elementwise/exp" and float(suite.get("time", "")) == 0.75
+    assert [(t.get("time"), t.get("file"), t.get("line")) for t in suite] == [
+        ("0.250000", "cases/exp.yaml", "7"), ("0.500000", "cases/exp.yaml", "7")]
+
+
 def test_badge() -> None:
     root = ET.fromstring(badge(FRAME))
     # exp, same agree; abs, arccosh, silu and only-refused do not.

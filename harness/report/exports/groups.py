@@ -13,7 +13,11 @@ from harness.verdicts import severity
 
 @dataclass(frozen=True)
 class Difference:
-    """Rows of one case with the same verdict and culprit. sides: "left ↔ right" pairs; max_rel: NaN where unknown."""
+    """Rows of one case with the same verdict, culprit and cause.
+
+    sides: "left ↔ right" pairs; max_rel: NaN where unknown; cause: the id of the known difference, link: its address
+    upstream, "" without.
+    """
 
     case: str
     verdict: str
@@ -29,10 +33,12 @@ class Difference:
     rows: int
     max_rel: float
     worst: Mapping[str, Any]
+    cause: str = ""
+    link: str = ""
 
 
 def differences(frame: pd.DataFrame, mask: Any = None) -> list[Difference]:
-    """One entry for each (case, verdict, culprit) of a normalised frame (worst rows first), worst first.
+    """One entry for each (case, verdict, culprit, cause) of a normalised frame (worst rows first), worst first.
 
     mask: rows to take; default those that are not plain agreement, precision or a refused API.
     """
@@ -41,7 +47,8 @@ def differences(frame: pd.DataFrame, mask: Any = None) -> list[Difference]:
         harmless = frame["verdict"].isin(["agree", "precision"]) | refused
         mask = frame["surprising"] | ~harmless | (frame["culprit"] != "")
     out = []
-    for (case, verdict, culprit), part in frame[mask].groupby(["case", "verdict", "culprit"], sort=False):
+    keys = ["case", "verdict", "culprit", "cause"]
+    for (case, verdict, culprit, cause), part in frame[mask].groupby(keys, sort=False):
         out.append(
             Difference(
                 case=str(case), verdict=str(verdict), culprit=str(culprit), evidence=_first(part["evidence"]),
@@ -49,7 +56,8 @@ def differences(frame: pd.DataFrame, mask: Any = None) -> list[Difference]:
                 sides=_distinct(part["left"] + " ↔ " + part["right"]), apis=_distinct(part["api"]),
                 note=_first(part["note"]), expected=_first(part["expected"]),
                 surprising=bool(part["surprising"].any()), rows=len(part), max_rel=float(part["max_rel"].max()),
-                worst={str(k): v for k, v in part.iloc[0].to_dict().items()},
+                worst={str(k): v for k, v in part.iloc[0].to_dict().items()}, cause=str(cause),
+                link=_first(part["link"]),
             )
         )
     out.sort(key=lambda d: (not d.surprising, -severity(d.verdict), not d.culprit, -d.rows, d.case))

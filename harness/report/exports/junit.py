@@ -18,12 +18,16 @@ _USED = [
 ]
 
 
-def junit(frame: pd.DataFrame, *, families: Mapping[str, str] | None = None, name: str = "harness") -> str:
+def junit(
+    frame: pd.DataFrame, *, families: Mapping[str, str] | None = None, name: str = "harness",
+    seconds: Mapping[tuple[str, str, str], float] | None = None, places: Mapping[str, Any] | None = None,
+) -> str:
     """A `testsuites` document.
 
     A test case fails where a comparison is surprising and is in error where a side crashed, timed out or failed
     surprisingly; it is skipped, with the reason, where it differs as expected or nothing but refusals were compared;
-    else it passes. families: case id -> family.
+    else it passes. families: case id -> family. seconds: (case, point, dtype) -> how long it was observed for, over all
+    backends. places: case id -> Place, which becomes `file` and `line`.
     """
     rows = normalised(frame)
     known = families or {}
@@ -31,6 +35,7 @@ def junit(frame: pd.DataFrame, *, families: Mapping[str, str] | None = None, nam
     suites: dict[str, ET.Element] = {}
     counts: dict[str, dict[str, int]] = {}
     # normalised() sorts worst first, so the first row of a group is what its message should say.
+    totals: dict[str, float] = {}
     groups: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows[_USED].to_dict("records"):
         groups.setdefault((row["case"], row["point"], row["dtype"]), []).append({str(k): v for k, v in row.items()})
@@ -42,10 +47,20 @@ def junit(frame: pd.DataFrame, *, families: Mapping[str, str] | None = None, nam
         test = ET.SubElement(suites[family], "testcase", classname=xml_text(family, 500),
                              name=xml_text(f"{case}@{point} [{dtype}]", 1000))
         counts[family]["tests"] += 1
+        took = (seconds or {}).get((case, point, dtype))
+        if took is not None and took == took:
+            test.set("time", f"{took:.6f}")
+            totals[family] = totals.get(family, 0.0) + took
+        place = (places or {}).get(case)
+        if place is not None and place.path:
+            test.set("file", xml_text(place.path, 1000))
+            test.set("line", str(place.line))
         _judge(test, part, counts[family])
     for family, suite in suites.items():
         for key, value in counts[family].items():
             suite.set(key, str(value))
+        if family in totals:
+            suite.set("time", f"{totals[family]:.6f}")
     for key in ("tests", "failures", "errors", "skipped"):
         root.set(key, str(sum(c[key] for c in counts.values())))
     ET.indent(root)

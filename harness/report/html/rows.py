@@ -15,7 +15,7 @@ from harness.verdicts import severity
 
 TEXT = (
     "case", "point", "dtype", "api", "quantity", "input", "output", "axis", "left", "right", "verdict", "relation",
-    "culprit", "evidence", "blind", "expected", "note",
+    "culprit", "evidence", "blind", "expected", "note", "cause", "link",
 )
 NUMBERS = ("max_abs", "max_rel", "ulp")
 _LONGEST = 4000  # characters of a note that are kept; ids are never cut
