@@ -135,11 +135,6 @@ def calls_of(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(out)
 
 
-def is_ordinary(point: str) -> bool:
-    """Whether a point is one that any program meets, by its name, rather than an extreme one."""
-    return re.match(r"generic|quadrant|.*half-plane", point) is not None
-
-
 def defects(name: str) -> tuple[Defect, ...]:
     """Those whose function is this one, or that the case of this name shows; ordinary points first."""
     names = set(names_of(name))
@@ -155,7 +150,7 @@ def defects(name: str) -> tuple[Defect, ...]:
         out.append(Defect(
             row.get("id", ""), row.get("framework", ""), row.get("sentence", ""), row.get("verdict", ""),
             span.since, span.fixed,
-            row.get("link", ""), any(map(is_ordinary, points)),
+            row.get("link", ""), any(re.match(r"generic|quadrant|.*half-plane", p) for p in points),
             tuple(v.strip() for v in (row.get("versions") or "").split(",") if v.strip()),
         ))
     return tuple(sorted(out, key=lambda d: (not d.ordinary, d.framework, d.id)))

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness import expr
+from harness.comparison.ordinary import ordinary_points
 from harness.model import Case
-from harness.recorded.functions import Defect, calls_of, defects, is_ordinary, names_of, spellings
+from harness.recorded.functions import Defect, calls_of, defects, names_of, spellings
 from harness.recorded.tables import FINDINGS, TIMELINE, folder, rows
 
 #: A release column of the timeline: "torch 2.13.0".
@@ -112,9 +113,13 @@ def gather(
     errors_of: dict[str, list[Mapping[str, str]]] = {}
     for row in errors:
         errors_of.setdefault(row["case"], []).append(row)
+    ordinary = ordinary_points(known)
+    shown = {f["id"]: f for f in findings}
     pages: dict[str, Page] = {}
     for name in sorted({*known, *users}):
-        found = tuple(d for d in defects(name) if not findings or any(f["id"] == d.id for f in findings))
+        found = tuple(sorted(
+            (replace(d, ordinary=_shown_ordinarily(shown[d.id], ordinary)) for d in defects(name) if d.id in shown),
+            key=lambda d: (not d.ordinary, d.framework, d.id)))
         case = known.get(name)
         spelled = spellings(name)
         mine = tuple(by_case.get(name, ()))
@@ -127,14 +132,15 @@ def gather(
             tuple(n for n in calls.get(name, ()) if n != name),
             tuple(c for c in users.get(name, ()) if c != name),
             found,
-            {fw: _cells(mine, found, [r for r in releases if r.startswith(fw + " ")]) for fw in ("torch", "jax")},
+            {fw: _cells(mine, found, ordinary, [r for r in releases if r.startswith(fw + " ")])
+             for fw in ("torch", "jax")},
             mine,
             case.note if case else "",
             case.family if case else "",
             _picture(name),
             tuple(errors_of.get(name, ())),
         )
-    return Site(pages, releases, tuple(_changes(history, releases)), tuple(findings), _scripts(findings))
+    return Site(pages, releases, tuple(_changes(history, releases, ordinary)), tuple(findings), _scripts(findings))
 
 
 def _native(case: Case | None) -> Iterable[str]:
@@ -152,13 +158,26 @@ def state_of(word: str, ordinary: bool) -> str:
     return _WORDS.get(first, "differs" if first else "")
 
 
-def _cells(mine: Sequence[Mapping[str, str]], found: Sequence[Defect], releases: Sequence[str]) -> tuple[Cell, ...]:
+def is_ordinary(row: Mapping[str, str], ordinary: Mapping[tuple[str, str], bool]) -> bool:
+    """Whether one of the points that a row of the timeline names is ordinary; a point that is not known counts so."""
+    return any(ordinary.get((row["case"], point), True) for point in points_of(row))
+
+
+def _shown_ordinarily(finding: Mapping[str, str], ordinary: Mapping[tuple[str, str], bool]) -> bool:
+    where = [p.partition("@") for p in (finding.get("points") or "").split()]
+    return any(ordinary.get((case, point), False) for case, _, point in where)
+
+
+def _cells(
+    mine: Sequence[Mapping[str, str]], found: Sequence[Defect], ordinary: Mapping[tuple[str, str], bool],
+    releases: Sequence[str],
+) -> tuple[Cell, ...]:
     out = []
     for release in releases:
         said: dict[str, list[str]] = {}
         for row in mine:
             word = row.get(release, "")
-            state = state_of(word, any(map(is_ordinary, points_of(row)))) if row["quantity"] in _QUANTITIES else ""
+            state = state_of(word, is_ordinary(row, ordinary)) if row["quantity"] in _QUANTITIES else ""
             if state:
                 what = row["api"] if row["quantity"] == "differential" else f"{row['quantity']} {row['api']}".strip()
                 said.setdefault(state, []).append(f"{word}: {what} at {row['point']} ({row['backend']})")
@@ -175,7 +194,9 @@ def points_of(row: Mapping[str, str]) -> list[str]:
     return re.sub(r" \+\d+$", "", row.get("point", "")).split(", ")
 
 
-def _changes(history: Sequence[Mapping[str, str]], releases: Sequence[str]) -> Iterable[Change]:
+def _changes(
+    history: Sequence[Mapping[str, str]], releases: Sequence[str], ordinary: Mapping[tuple[str, str], bool]
+) -> Iterable[Change]:
     """What changed in each release against the last one before it in which the same was asked; by case and words."""
     gathered: dict[tuple[str, str, str, str, str, str], list[Mapping[str, str]]] = {}
     for row in history:
@@ -191,7 +212,7 @@ def _changes(history: Sequence[Mapping[str, str]], releases: Sequence[str]) -> I
             before[framework] = word
     for (release, case, last, word, quantity, point), same in gathered.items():
         yield Change(release, case, last, word, quantity, tuple(dict.fromkeys(r["api"] for r in same)), point,
-                     any(is_ordinary(p) for p in points_of(same[0])))
+                     is_ordinary(same[0], ordinary))
 
 
 def _picture(name: str) -> Path | None:

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
-from harness.recorded.functions import Defect, is_ordinary
+from harness.recorded.functions import Defect
 from harness.report.html.mathml import mathml
 from harness.report.known import CONVENTION
-from harness.site.facts import STATES, Cell, Change, Page, Site, points_of
+from harness.site.facts import STATES, Cell, Change, Page, Site
 from harness.site.markup import counts, legend, link, links_of, page, release_file, state, strip, table
 
 FAMILIES = {"portable": "portable", "torch": "torch", "jax": "JAX", "reference": "the reference"}
@@ -146,7 +146,7 @@ def _defect(defect: Defect, up: str) -> str:
 
 def _history(rows: Sequence[Mapping[str, str]]) -> str:
     releases = [c for c in rows[0] if c.startswith(("torch ", "jax ")) and any(r[c] for r in rows)]
-    kept = sorted(rows, key=lambda r: (r["quantity"] == "raw", not any(map(is_ordinary, points_of(r)))))[:_MOST]
+    kept = sorted(rows, key=lambda r: r["quantity"] == "raw")[:_MOST]
     more = f"<p>{len(rows) - len(kept)} more rows are in timeline.csv.</p>" if len(rows) > len(kept) else ""
     return table(
         "Questions whose answer differs between releases", ["question", "at", *releases],

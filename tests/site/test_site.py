@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
+import numpy as np
 import pytest
 
 from harness.cases import catalogue_path
@@ -123,7 +124,8 @@ def test_counts_are_the_same_on_the_front_page_and_in_the_tables(made: tuple[Pat
 
 
 def _case(name: str, text: str) -> Case:
-    return Case(name, {"portable": text}, (Input("z", "complex", (1,)),), (Point("generic", {}),), ("complex128",))
+    points = (Point("generic", {"z": np.array([1 + 2j])}), Point("huge-160", {"z": np.array([1e160 + 1j])}))
+    return Case(name, {"portable": text}, (Input("z", "complex", (1,)),), points, ("complex128",))
 
 
 def test_a_wrong_answer_is_never_shown_as_the_same() -> None:
