@@ -31,4 +31,8 @@ def execute(args: argparse.Namespace) -> int:
         pythons[backend] = path
     frame = devices(args.backend, python=pythons)
     emit(frame, args.format, args.output, ("backend", "device", "usable", "reason", "environment"))
+    if args.format == "table" and not args.output:
+        from harness.workers import sandbox
+
+        print(f"\n{sandbox.missing() or 'workers are shut in: no network, no processes, no files of yours'}")
     return 0

@@ -53,6 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         "under exactly the same conditions, and add to it")
     parser.add_argument("--executor", default="local", metavar="WHERE", help="local, ray or ray://ADDRESS (a cluster)")
     parser.add_argument("--runtime-env", metavar="JSON", help="with ray: the environment it makes on each node")
+    parser.add_argument("--require-sandbox", action="store_true", help="run nothing unless every worker is shut in")
     parser.add_argument("--no-compare", action="store_true", help="observe only")
     parser.add_argument("--exit-zero", action="store_true", help="status 0 also where something is surprising")
     parser.add_argument("--verbose", action="store_true", help="also the verdicts of every pair of sides, as tables")
@@ -81,6 +82,7 @@ def execute(args: argparse.Namespace) -> int:
         dtypes=args.dtype, select=args.select, apis=apis, jobs=jobs, output=args.output,
         resume=args.resume, allow=allow, python=pythons, seconds=args.seconds, memory=args.memory,
         reference=not args.no_reference, progress=not args.quiet, reuse=args.reuse, tour=args.tour,
+        require_sandbox=args.require_sandbox,
         executor=_on_ray(args, jobs) if args.runtime_env else args.executor,
     )
     if args.no_compare:

@@ -47,6 +47,7 @@ def run(
     executor: Executor | str | None = None,
     reuse: bool | str | Path = False,
     tour: bool = False,
+    require_sandbox: bool = False,
 ) -> Run:
     """Observe cases and record what was observed.
 
@@ -62,7 +63,8 @@ def run(
     "ray://ADDRESS" (docs/scale.md). reuse: take what was observed before under exactly the same conditions from a store
     in this folder (True: in the cache folder), and add what is observed now (harness.runs.reuse). tour: of the cases
     those, and of their points those, from which most is learnt in a minute (harness.cases.touring), in double precision
-    where no dtypes are named.
+    where no dtypes are named. require_sandbox: whether to refuse to run where a worker would not be shut in
+    (docs/security.md).
 
     Raises CaseError and RunError. Targets that cannot be run are in `failed_targets` of the result, unless there is
     no other.
@@ -99,6 +101,7 @@ def run(
         progress=shown,
         absent=absent,
         reuse=_store(reuse),
+        require_sandbox=require_sandbox,
     )
 
 

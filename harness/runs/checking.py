@@ -56,14 +56,14 @@ _TARGET = record(
     {"family": _WORD, "versions": mapping(_WORD, _WORD), "flags": mapping(_WORD, _LONG), "default_mode": _WORD,
      "apis": listing(row(_WORD, _WORD, _WORD, integer(-1, 1)), 200),
      "convention": row(_SIGN, _SIGN, _SIGN, _SIGN), "python": _WORD, "implementation": _WORD, "numpy": _WORD,
-     "platform": _WORD, "machine": _WORD, "sandbox": _WORD},
+     "platform": _WORD, "machine": _WORD},
 )
 HEADER = record(
     {"format": integer(1, 1 << 31),
      "catalogue": record({"digest": _DIGEST, "cases": _COUNT, "points": _COUNT}),
      "plan": record({"digest": _DIGEST, "tasks": _COUNT}),
      "targets": listing(_TARGET, 1000), "absent": mapping(_WORD, prose())},
-    {"harness": _WORD, "process": mapping(_WORD, _LONG, 10_000)},
+    {"harness": _WORD, "sandbox": _WORD, "process": mapping(_WORD, _LONG, 10_000)},
 )
 MARK = record({"format": integer(1, 1 << 31), "rows": _COUNT, "sha256": mapping(_WORD, _DIGEST)})
 

@@ -18,6 +18,7 @@ from harness.runs.progress import Progress
 from harness.runs.reading import Run, read_header
 from harness.runs.recovery import Ledger
 from harness.runs.reuse import Keys, Reuse, Store
+from harness.runs.shut_in import exposed
 from harness.runs.store import Folder, now
 from harness.runs.worker_slots import Event
 from harness.workers import sandbox
@@ -61,24 +62,29 @@ def execute(
     progress: Progress | None = None,
     absent: Mapping[str, str] | None = None,
     reuse: Path | None = None,
+    require_sandbox: bool = False,
 ) -> Run:
     """Observe every task and record it in `folder`.
 
     cases: the cases of the tasks, kept with the run. executor: default LocalExecutor(). resume: continue a run that
     was interrupted; tasks that are done are not repeated. absent: backends that are not installed, and why.
     reuse: the store from which what was observed before is taken, and to which more is added (harness.runs.reuse).
+    require_sandbox: whether a worker that is not shut in is a RunError before anything runs.
     Raises TargetError where no target at all can be run (single ones are in `failed_targets` of the result), and the
     other RunErrors; an interrupted run stays readable.
     """
     progress = progress or Progress.silent()
+    executor = executor or LocalExecutor()
+    open_to = exposed(tasks) if isinstance(executor, LocalExecutor) else "workers of a cluster are not shut in"
+    if require_sandbox and open_to:
+        raise RunError(f"nothing was run: {open_to}, and --require-sandbox was given")
     store = Folder(Path(folder), resume)
     started, outcome = now(), "interrupted"
-    executor = executor or LocalExecutor()
     executor.identify = reuse is not None
     if isinstance(executor, LocalExecutor):
         executor.shut_in.wanted = _strangers_only(tasks)
-        if executor.shut_in.wanted and (why := sandbox.missing()):
-            progress.say(f"{why}: cases are held back by the grammar alone")
+        if executor.shut_in.wanted and (lacking := sandbox.missing()):
+            progress.say(f"{lacking}: cases are held back by the grammar alone")
         if why := trouble():
             progress.say(why)
     kept: Reuse | None = None
@@ -160,6 +166,8 @@ class _Recording:
                 check_targets(before, [e for e, k in zip(entries, known, strict=True) if not before[k]["failed"]])
             else:
                 self.header = {**self.asked, "targets": entries, "absent": absent}
+                if lacking := sandbox.missing():
+                    self.header["sandbox"] = lacking
                 if entries and all(entry["failed"] for entry in entries):
                     raise TargetError("\n".join(f"{e['name']} could not be run: {e['failed']}" for e in entries))
                 self.store.write_json("catalogue.json", self.catalogue)

@@ -12,7 +12,7 @@ from harness.runs.errors import WorkerFailed
 from harness.runs.planning import worker_spec
 from harness.runs.protocol import rows_from, task_frame
 from harness.runs.recovery import MERCY, Ledger
-from harness.runs.shut_in import ShutIn
+from harness.runs.shut_in import ShutIn, inherited
 from harness.runs.worker_slots import Desk, Event, crowded, ended_soon
 from harness.workers.frames import CorruptFrame, Frame
 from harness.workers.machine import default_jobs, memory_of_machine
@@ -123,7 +123,8 @@ class LocalExecutor:
         try:
             more = ["--identify"] if self.identify else []
             words, environment = self.shut_in.needs(kind)
-            worker = Worker(kind, self._paths.of(kind), more=[*more, *words], environment=environment)
+            worker = Worker(kind, self._paths.of(kind), more=[*more, *words], environment=environment,
+                            inherited=inherited if words else None)
         except OSError as error:
             reason = f"cannot start {kind.python or 'a worker'}: {error.strerror or error}"
             self._failures.setdefault(kind, []).append(WorkerFailed("crash", type(error).__name__, reason))

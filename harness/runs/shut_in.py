@@ -2,16 +2,49 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
+from collections.abc import Iterable, Mapping
 
 from harness import kept
 from harness.backends import BUILT_IN
+from harness.model import Task
+from harness.runs.header import NUMERIC
 from harness.runs.protocol import MAX_KEPT
+from harness.workers import sandbox
 from harness.workers.frames import CorruptFrame, Frame
 from harness.workers.process import WorkerSpec
 
 _KEEPS = {"reference": "reference", "jax": "programs"}  # backend -> what it keeps from run to run
 _MOST = 8 << 30  # bytes of it that one run may add
+
+
+#: What of the environment a worker that is shut in inherits, beside what changes numbers: nothing that may be a secret.
+_INHERITED = re.compile(
+    r"PATH|LANG|LC_\w+|TZ|HOME|PYTHON\w*|VIRTUAL_ENV|LD_LIBRARY_PATH|HARNESS_CACHE|HARNESS_COMPILATION_CACHE|"
+    r"XDG_CACHE_HOME|COVERAGE_\w+"
+)
+
+
+def inherited(values: Mapping[str, str]) -> dict[str, str]:
+    """The environment variables that reach a worker that is shut in."""
+    return {n: v for n, v in values.items() if _INHERITED.fullmatch(n) or NUMERIC.fullmatch(n)}
+
+
+def exposed(tasks: Iterable[Task]) -> str:
+    """Why some worker for these tasks is not shut in, as half a sentence; "" where every one is."""
+    if why := sandbox.missing():
+        return why
+    for task in tasks:
+        if task.modules or task.path or task.source.kind == "callable":
+            return "code of your own (--allow, [tool.harness] modules) is not shut in"
+        if task.mode.startswith("compile"):
+            return f"the mode {task.mode} starts a compiler, so its workers are not shut in"
+        if task.device != "cpu":
+            return f"the driver of {task.device} needs what a sandbox takes away"
+        if (task.spec or task.backend) not in (*BUILT_IN, *BUILT_IN.values()):
+            return f"{task.spec or task.backend} is no part of this package, so its workers are not shut in"
+    return ""
 
 
 class ShutIn:

@@ -35,6 +35,7 @@ from harness.workers.frames import Frame, array_bytes, pack
 from harness.workers.serving import Sender, harden, receive
 
 _ROWS, _WAIT = 256, 0.05  # observations (and seconds) held back at most before they are sent
+_FILE = 1 << 30  # bytes of a file that a worker that is shut in may write
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
 
 
@@ -90,8 +91,14 @@ def _shut_in(temporary: str, send: Sender) -> None:
         if len(payload) < MAX_KEPT:
             send(pack({"m": "keep", "purpose": purpose, "name": name}, [payload]))
 
+    import resource  # where there is a sandbox there is this
+
     kept.receive_keys(hand_over)
     os.environ["TMPDIR"] = temporary
+    for limit, most in ((resource.RLIMIT_FSIZE, _FILE), (resource.RLIMIT_NOFILE, 1024)):
+        hard = resource.getrlimit(limit)[1]
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(limit, (most, most))
     caches = [folder for purpose in ("reference", "programs") if (folder := kept.root(purpose)) is not None]
     sandbox.enter([temporary], caches)
 

@@ -12,13 +12,15 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from harness.storage import cache_folder
 from harness.workers.frames import CorruptFrame, Frame, FrameReader, pack
+
+Inherited = Callable[[Mapping[str, str]], Mapping[str, str]]
 
 LOG_BYTES = 1 << 14  # of a worker's standard output and error that are kept
 _READ = 1 << 18
@@ -42,8 +44,9 @@ _BOOT = (
 )
 
 
-def _environment(kind: WorkerSpec, more: Mapping[str, str]) -> dict[str, str]:
-    values = {**SETTINGS, **os.environ, "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"}
+def _environment(kind: WorkerSpec, more: Mapping[str, str], inherited: Inherited | None) -> dict[str, str]:
+    own = os.environ if inherited is None else inherited(os.environ)
+    values = {**SETTINGS, **own, "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"}
     kept = cache_folder()
     if kept is not None:  # compiled programs; jax keeps them apart by version and by what they were compiled for
         values.setdefault("HARNESS_COMPILATION_CACHE", str(kept / "compiled"))
@@ -70,12 +73,13 @@ class Worker:
     """One worker process. `frames` and `log` are file descriptors to wait on; `inbox` may be written when it is ready.
 
     module: what runs in it, a main() that takes --backend, --device, --in and --out.
-    more: further words for it. environment: further variables. Raises OSError where the interpreter cannot be started.
+    more: further words for it. environment: further variables. inherited: which of our own it gets (all).
+    Raises OSError where the interpreter cannot be started.
     """
 
     def __init__(
         self, kind: WorkerSpec, paths: list[str], module: str = "harness.runs.worker", more: Sequence[str] = (),
-        environment: Mapping[str, str] = MappingProxyType({}),
+        environment: Mapping[str, str] = MappingProxyType({}), inherited: Inherited | None = None,
     ) -> None:
         self.kind = kind
         self.started = time.monotonic()
@@ -93,7 +97,7 @@ class Worker:
             self.process = subprocess.Popen(
                 [kind.python or sys.executable, "-c", _BOOT, json.dumps(paths), module, *words],
                 stdin=subprocess.DEVNULL, stdout=log_w, stderr=log_w, pass_fds=(task_r, frame_w),
-                start_new_session=True, env=_environment(kind, environment),
+                start_new_session=True, env=_environment(kind, environment, inherited),
             )
         except BaseException:
             self._close(task_w, frame_r, log_r)

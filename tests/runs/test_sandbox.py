@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import harness
+from harness.model import Case, Input, Point
+from harness.runs.shut_in import inherited
 from harness.workers import sandbox
+from tests.in_process import InProcess
 
 pytestmark = pytest.mark.skipif(bool(sandbox.missing()), reason=f"not available here: {sandbox.missing()}")
 
@@ -94,15 +99,12 @@ def test_workers_that_are_shut_in_use_the_cache_and_write_nothing_of_it(
 ) -> None:
     """The coordinator keeps what they made; the next run finds it, and what was planted there is made again."""
     pytest.importorskip("jax")
-    import harness
-    from harness.model import Case, Input, Point
-
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.delenv("HARNESS_COMPILATION_CACHE", raising=False)
     monkeypatch.chdir(tmp_path)
     point = Point("p", {"z": np.array([1 + 2j])})
-    case = Case("one", {"portable": "exp(z)"}, (Input("z", "complex", (1,)),), (point,), ("complex128",))
+    case = replace(ONE, points=(point,))
     bytes_of: list[bytes] = []
     stamps: dict[Path, int] = {}
     damaged: dict[Path, bytes] = {}
@@ -122,3 +124,37 @@ def test_workers_that_are_shut_in_use_the_cache_and_write_nothing_of_it(
         else:
             assert all(p.read_bytes() != damaged[p] for p in kept)
     assert len(set(bytes_of)) == 1
+
+
+ONE = Case("one", {"portable": "exp(z)"}, (Input("z", "complex", (1,)),), (Point("p", {"z": np.ones(1, complex)}),),
+           ("complex128",))
+
+
+@pytest.mark.parametrize(("options", "why"), [
+    ({"backends": ["tests.runs.fakes:Square"], "reference": False}, "no part of this package"),
+    ({"backends": ["torch.func"], "modes": ["compile"], "reference": False}, "starts a compiler"),
+    ({"backends": ["jax"], "devices": ["cpu", "gpu:0"], "reference": False}, "driver of gpu:0"),
+    ({"backends": ["reference"], "allow": ["mine"]}, "code of your own"),
+])
+def test_a_worker_that_is_not_shut_in_can_be_refused(options: dict[str, object], why: str, tmp_path: Path) -> None:
+    from harness.runs import RunError
+
+    with pytest.raises(RunError, match=why) as refused:
+        harness.run(ONE, progress=False, output=tmp_path / "run", require_sandbox=True, **options)
+    assert refused.value.exit_status == 2 and not (tmp_path / "run").exists()
+
+
+def test_a_kernel_without_it_is_told_and_can_be_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.runs import RunError
+
+    monkeypatch.setattr(sandbox, "missing", lambda: "this kernel has no Landlock")
+    with pytest.raises(RunError, match="no Landlock"):
+        harness.run(ONE, backends=["reference"], progress=False, output=tmp_path / "run", require_sandbox=True)
+    run = harness.run(ONE, backends=["reference"], progress=False, output=tmp_path / "run", executor=InProcess())
+    assert run.header["sandbox"] == "this kernel has no Landlock"
+
+
+def test_the_environment_of_a_worker_holds_no_secrets() -> None:
+    given = {"PATH": "/bin", "AWS_SECRET_ACCESS_KEY": "x", "GITHUB_TOKEN": "x", "SSH_AUTH_SOCK": "x", "XLA_FLAGS": "y",
+             "OMP_NUM_THREADS": "1", "LC_ALL": "C", "PGPASSWORD": "x", "DBUS_SESSION_BUS_ADDRESS": "x"}
+    assert set(inherited(given)) == {"PATH", "XLA_FLAGS", "OMP_NUM_THREADS", "LC_ALL"}

@@ -1,0 +1,238 @@
+"""Calls every admitted native function with hostile values for every parameter that a case may give, and watches.
+
+    python -m tests.expr.hostile_calls torch [NAME ...]
+
+Each function is called in a process of its own, forked after the framework is imported, so that what it breaks breaks
+nothing else. Said of each, as JSON lines: the calls that went through, and what must not be: a signal, an input that
+changed, two equal calls with unequal results, a file, a thread. Time that runs out is no fault: workers have a limit.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import json
+import os
+import resource
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.expr.guards import GUARDS
+from harness.expr.native import full, whitelist
+from harness.expr.parameters import Parameters, parameters
+
+SECONDS = 10  # of the processor, for one function
+MOST_CALLS = 400
+_COMPILES_SLOWLY = 60  # calls of a function of JAX
+
+#: What a parameter of this name usually takes, so that a call gets far enough for the hostile one to matter.
+_SOUND: dict[str, list[str]] = {
+    "dim": ["0"], "axis": ["0"], "axes": ["0"], "dims": ["(0,)"], "size": ["(4, 4)"], "shape": ["(4, 4)"],
+    "index": ["index", "row"], "indices": ["row", "index"], "offsets": ["offsets"], "pivots": ["pivots"],
+    "LU_pivots": ["pivots"], "mask": ["mask"], "condition": ["mask"], "k": ["1"], "n": ["2"], "num_classes": ["5"],
+    "kernel_size": ["2"], "output_size": ["2"], "stride": ["1"], "padding": ["0"], "dilation": ["1"], "groups": ["1"],
+    "equation": ["'ij,jk->ik'"], "reduce": ["'sum'"], "target": ["row", "matrix"], "weight": ["matrix", "vector"],
+    "bias": ["vector"], "tau": ["vector"], "mode": ["'constant'"], "pad": ["(1, 1)"], "sections": ["2"],
+    "split_size": ["2"], "chunks": ["2"], "shift": ["1"], "shifts": ["1"], "repeats": ["2"], "p": ["2.0"],
+    "normalized_shape": ["(4,)"], "num_groups": ["2"], "segment_ids": ["row"], "num_segments": ["4"], "start": ["0"],
+    "end": ["3"], "length": ["2"], "step": ["1"], "storage_offset": ["0"], "dimension_numbers": ["None"],
+    "window_dimensions": ["(2, 2)"], "window_strides": ["(1, 1)"], "precision": ["None"], "src": ["matrix"],
+    "start_indices": ["pair"], "limit_indices": ["(2, 2)"], "slice_sizes": ["(1, 1)"], "method": ["'linear'"],
+    "grid": ["grid"], "input1": ["matrix"], "boundaries": ["vector"], "theta": ["theta"], "upscale_factor": ["2"],
+}
+_SOUND_ANY = ["matrix", "batch", "vector", "image", "2"]
+#: What a stranger gives instead.
+HOSTILE = [
+    "far", "negative", "empty", "whole", "nothing", "flags", "waves", "lengths", "2**31", "-2**31", "2**62", "-1", "0",
+    "10**6", "float('nan')", "float('inf')", "1e308", "None", "True", "(10**6, 10**6)", "(-1, -1)", "(2**62,)", "()",
+    "(0, 0)", "'x'", "''", "'ij,jk->lm'", "[far, far]", "deep", "transposed", "1j",
+]
+
+
+def values(make: Callable[[Any], Any]) -> dict[str, Any]:
+    """The arrays by name, as the framework's own."""
+    dice = np.random.default_rng(3)
+    found = {
+        "matrix": dice.normal(size=(4, 4)), "batch": dice.normal(size=(2, 4, 4)), "vector": dice.normal(size=4),
+        "image": dice.normal(size=(1, 4, 4, 4)), "index": np.array([[0, 1, 2, 3]] * 4), "row": np.array([0, 1, 2, 3]),
+        "pair": np.array([0, 1]), "offsets": np.array([0, 2]), "pivots": np.array([1, 2, 3, 4], np.int32),
+        "mask": np.eye(4, dtype=bool), "grid": dice.normal(size=(1, 4, 4, 2)), "theta": dice.normal(size=(1, 2, 3)),
+        "far": np.array([10**8, -(10**8), 2**40, -1]), "negative": np.array([[-1, -5, -(2**31), 3]] * 4),
+        "empty": np.zeros((0, 4)), "whole": np.array(7), "nothing": np.zeros(0), "flags": np.array([True, False] * 2),
+        "waves": dice.normal(size=(4, 4)) + 1j, "lengths": np.array([10**6, 0, -3, 2], np.int32),
+        "deep": np.zeros((1,) * 25), "transposed": dice.normal(size=(4, 4)).T,
+    }
+    return {name: make(array) for name, array in found.items()}
+
+
+def calls(name: str, one: Parameters) -> Iterator[tuple[list[str], dict[str, str]]]:
+    """(arguments by position, by name) as texts: a sound call of each length with one hostile value, or two."""
+    positional = list(itertools.takewhile(lambda p: p not in one.withheld, one.positional))
+    if one.endless:
+        positional = [*positional, "more", "more"]
+    named = sorted(one.named - one.withheld - set(one.positional))
+    options = [_SOUND.get(p, _SOUND_ANY) for p in positional]
+    for length in range(min(len(positional), 9), 0, -1):
+        for choice in itertools.islice(itertools.product(*options[:length]), 12):
+            yield list(choice), {}
+            for at in range(length):
+                for evil in HOSTILE:
+                    yield [*choice[:at], evil, *choice[at + 1 :]], {}
+        for evil in HOSTILE:
+            yield [evil] * length, {}
+    start = [option[0] for option in options[:3]]
+    for keyword in named:
+        for evil in HOSTILE:
+            for length in range(1, len(start) + 1):
+                yield start[:length], {keyword: evil}
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, tuple | list):
+        return type(a) is type(b) and len(a) == len(b) and all(map(_same, a, b))
+    if hasattr(a, "dtype") and hasattr(b, "dtype"):
+        x, y = _bytes(a), _bytes(b)
+        return x == y
+    return a == b or (a != a and b != b)
+
+
+def _bytes(array: Any) -> tuple[str, tuple[int, ...], bytes]:
+    if hasattr(array, "resolve_conj"):
+        array = array.detach().resolve_conj().resolve_neg()
+        array = array.numpy()
+    array = np.asarray(array)
+    return str(array.dtype), array.shape, array.tobytes()
+
+
+def try_function(name: str, function: Callable[..., Any], overloads: tuple[Parameters, ...], make: Any, most: int,
+                 report: Callable[[dict[str, Any]], None]) -> None:
+    """Reports {"said": text} before each call, and faults."""
+    went = tried = 0
+    arrays = values(make)
+    sound = {key: _bytes(array) for key, array in arrays.items()}
+    tasks = len(os.listdir("/proc/self/task"))
+    every = [call for one in overloads for call in calls(name, one)]
+    step = max(1, len(every) // most)
+    for positional, named in every[::step]:
+        text = f"{name}({', '.join([*positional, *(f'{k}={v}' for k, v in named.items())])})"
+        report({"said": text})
+        tried += 1
+        results = []
+        for _ in range(2):
+            try:
+                given = [eval(p, {"__builtins__": {"float": float}}, arrays) for p in positional]
+                by_name = {k: eval(v, {"__builtins__": {"float": float}}, arrays) for k, v in named.items()}
+                results.append(function(*given, **by_name))
+            except MemoryError:
+                break
+            except Exception:
+                break
+        changed = [key for key, before in sound.items() if _bytes(arrays[key]) != before]
+        if changed:
+            report({"fault": f"{text} changed {', '.join(changed)}"})
+            arrays = values(make)
+        if len(results) == 2:
+            went += 1
+            if not _same(*results):
+                report({"fault": f"{text} gives two results"})
+        del results
+    if len(os.listdir("/proc/self/task")) > tasks:
+        report({"fault": f"{name} left a thread"})
+    if os.listdir("."):
+        report({"fault": f"{name} wrote {os.listdir('.')}"})
+    report({"went": went, "tried": tried})
+
+
+def _child(name: str, function: Any, overloads: Any, make: Any, most: int, pipe: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+    size = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    resource.setrlimit(resource.RLIMIT_AS, (size + (3 << 30),) * 2)
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(quiet, 1)
+    os.dup2(quiet, 2)
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+
+        def report(what: dict[str, Any]) -> None:
+            os.write(pipe, json.dumps(what).encode() + b"\n")
+
+        try_function(name, function, overloads, make, most, report)
+    os._exit(0)
+
+
+def attempt(name: str, function: Any, overloads: Any, make: Any, most: int = MOST_CALLS) -> dict[str, Any]:
+    """What happened to one function: name, calls that were tried and went through, faults, whether time ran out."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(read)
+        try:
+            _child(name, function, overloads, make, most, write)
+        finally:
+            os._exit(9)
+    os.close(write)
+    said, found = "", {"name": name, "went": 0, "tried": 0, "faults": [], "late": False}
+    with os.fdopen(read) as lines:
+        for line in lines:
+            what = json.loads(line)
+            said = what.get("said", said)
+            found["tried"] += "said" in what
+            found["went"] = what.get("went", found["went"])
+            if "fault" in what:
+                found["faults"].append(what["fault"])
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        number = signal.Signals(os.WTERMSIG(status))
+        if number in (signal.SIGXCPU, signal.SIGKILL):
+            found["late"] = True
+        else:
+            found["faults"].append(f"{said} ended in {number.name}")
+    elif os.WEXITSTATUS(status):
+        found["faults"].append(f"{said} ended with status {os.WEXITSTATUS(status)}")
+    return found
+
+
+def functions(family: str, names: list[str]) -> Iterator[tuple[str, Any, tuple[Parameters, ...]]]:
+    """(name, function behind its guard, overloads) of every admitted function of a family, or of those named."""
+    for name in names or sorted(whitelist(family).functions):
+        module, _, last = full(family, name).rpartition(".")
+        owner: Any = importlib.import_module(module.partition(".")[0])
+        for part in module.split(".")[1:]:
+            owner = getattr(owner, part)
+        function = getattr(owner, last, None)
+        if function is not None:
+            yield name, GUARDS.get(name, lambda f: f)(function), parameters(family)[name]
+
+
+def maker(family: str) -> Callable[[Any], Any]:
+    """Makes the framework's own array of a NumPy one, after importing it."""
+    if family == "torch":
+        import torch
+
+        return lambda array: torch.from_numpy(np.array(array)) if array.ndim else torch.tensor(array.item())
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    return lambda array: np.array(array)
+
+
+def main(words: list[str]) -> int:
+    family, names = words[0], words[1:]
+    make, bad = maker(family), 0
+    for name, function, overloads in functions(family, names):
+        found = attempt(name, function, overloads, make, MOST_CALLS if family == "torch" else _COMPILES_SLOWLY)
+        bad += bool(found["faults"])
+        print(json.dumps(found), flush=True)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
