@@ -1,8 +1,9 @@
-"""Two recorded runs bit by bit: `python -m tests.bench.bitwise OLD NEW [--verdicts] [--verbose]`.
+"""Two recorded runs bit by bit: `python -m tests.bench.bitwise OLD NEW [--part] [--verdicts] [--verbose]`.
 
 Every observation of NEW is looked up in OLD by its key; status, dtype, shape, bytes, error and message must be the
-same. What differs is listed by case, backend and API, with how far apart the numbers are. NEW may hold a part of what
-OLD holds (a selection); rows of the cases and targets of NEW that only one run has are differences.
+same. What differs is listed by case, backend and API, with how far apart the numbers are. NEW may hold a selection of
+the cases of OLD; rows of the cases and targets of NEW that only one run has are differences. With --part those that
+only OLD has are none: NEW was asked for fewer points or APIs.
 
 --verdicts compares both runs on both axes and lists every verdict, relation and culprit that differs.
 Status 0 where nothing differs.
@@ -46,13 +47,13 @@ def rows(run: Run) -> pd.DataFrame:
     return frame.astype(dict.fromkeys((*KEY, "status", "kind", "error", "message"), str))
 
 
-def differences(old: Run, new: Run) -> Iterator[Difference]:
-    """What differs between two runs, in the order of the keys."""
+def differences(old: Run, new: Run, part: bool = False) -> Iterator[Difference]:
+    """What differs between two runs, in the order of the keys. part: not what only the old one has."""
     before, after = rows(old), rows(new)
     before = before[before["case"].isin(after["case"].unique())]
     for column in ("backend", "dtype", "device", "mode"):
         before = before[before[column].isin(after[column].unique())]
-    both = before.merge(after, on=KEY, how="outer", suffixes=("_old", "_new"), indicator=True)
+    both = before.merge(after, on=KEY, how="right" if part else "outer", suffixes=("_old", "_new"), indicator=True)
     for row in both.to_dict("records"):
         key = tuple(row[c] for c in KEY)
         if row["_merge"] != "both":
@@ -114,11 +115,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("old")
     parser.add_argument("new")
+    parser.add_argument("--part", action="store_true", help="NEW was asked for fewer points or APIs of its cases")
     parser.add_argument("--verdicts", action="store_true", help="compare both and list what is judged otherwise")
     parser.add_argument("--verbose", action="store_true", help="every observation, not every case")
     args = parser.parse_args()
     old, new = Run.open(args.old), Run.open(args.new)
-    found = list(differences(old, new))
+    found = list(differences(old, new, args.part))
     total = new.table().num_rows
     print(f"{len(found)} of {total} observations differ: "
           + (", ".join(f"{n} {how}" for how, n in Counter(d.how for d in found).most_common()) or "none"))
