@@ -1,7 +1,7 @@
 """The tour: of a catalogue the cases and points from which most is learnt in a minute.
 
-Every known cause of a difference is met in one case at least, and as many functions of the portable table as a minute
-allows, those first that cost least; in a case, the first generic point, a point for each known difference, and the
+Of every known cause of a difference in double precision there is one case at least (what shows in dear APIs alone is not
+seen all the same), and of the functions of the portable table as many as a minute allows, those first that cost least; in a case, the first generic point, a point for each known difference, and the
 points that were written for this function (on a cut, at a kink, at zero). What is left out are second cases of a
 function, second generic points, and points that are extreme on purpose, unless something is known to happen there.
 """
