@@ -1,9 +1,10 @@
 """The tour: of a catalogue the cases and points from which most is learnt in a minute.
 
-Of every known cause of a difference in double precision there is one case at least (what shows in dear APIs alone is not
-seen all the same), and of the functions of the portable table as many as a minute allows, those first that cost least; in a case, the first generic point, a point for each known difference, and the
-points that were written for this function (on a cut, at a kink, at zero). What is left out are second cases of a
-function, second generic points, and points that are extreme on purpose, unless something is known to happen there.
+Of every known cause of a difference in double precision there is a case (what shows in dear APIs alone is not seen all
+the same), and of the functions of the portable table as many as a minute allows, those first that cost least; in a
+case, the first generic point, a point for each known difference, and the points that were written for this function (on
+a cut, at a kink, at zero). What is left out are second cases of a function, second generic points, and points that are
+extreme on purpose, unless something is known to happen there.
 """
 
 from __future__ import annotations

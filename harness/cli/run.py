@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_catalogue(parser)
-    parser.add_argument("--tour", action="store_true", help="what teaches most in a minute: a case of every known cause "
-                        "and most functions, at the points that decide, in double precision")
+    parser.add_argument("--tour", action="store_true", help="what teaches most in a minute: a case of every known "
+                        "cause and most functions, at the points that decide, in double precision")
     parser.add_argument(
         "--backend",
         action="append",
