@@ -1,7 +1,8 @@
 """How far what a framework returned is from the truth, in units in the last place, point by point.
 
-A unit is that of the largest component of the true number in the format at hand, of d/dz and d/dz* together. Of what
-is below the smallest normal number, which hardware may flush to 0, it is that number. What rounds to 0 or to an
+A unit is that of the largest component of the true number in the format at hand, of d/dz and d/dz* together. Where
+hardware may flush what is below the smallest normal number to 0, on the way as well, it is that number for errors no
+larger than two of it. What rounds to 0 or to an
 infinity is right as 0 or as an infinity. At a cut or a kink every limit is right, and at a kink what lies between them.
 """
 
@@ -127,13 +128,19 @@ def _off(form: Format, mine: Array, high: Array, low: Array) -> Array:
     with np.errstate(all="ignore"):
         unit = form.unit(np.abs(high).max(axis=1))[:, None]
         error = np.abs((mine - high) / unit - low / unit)
-        error = np.where(np.isnan(error), np.inf, error)
+        error = _flushed(form, np.where(np.isnan(error), np.inf, error), unit)
         error = np.where(_same_overflow(form, mine, high), 0.0, error)
         if mine.shape[1] == 1:
             return error[:, 0]
         # a complex number with an infinite part is infinite, whatever its other part says
         whole = np.isinf(form.rounded(high)).any(axis=1) & (np.abs(mine) >= form.largest).any(axis=1)
     return np.where(whole, 0.0, error.max(axis=1))
+
+
+def _flushed(form: Format, error: Array, unit: Array) -> Array:
+    """Errors in units; those of two of the smallest normal numbers or less are counted in that number."""
+    absolute = error * unit / form.floor
+    return np.where(absolute <= 2, np.minimum(error, absolute), error)
 
 
 def _same_overflow(form: Format, mine: Array, high: Array) -> Array:
@@ -162,7 +169,7 @@ def _pair_off(form: Format, mine: Array, high: Array, low: Array) -> Array:
         off = (mine - high) / unit[:, :, None] - low / unit[:, :, None]
         off = np.where(_same_overflow(form, mine, high), 0.0, off)
         parts = np.abs(halves(off))
-        parts = np.where(np.isnan(parts), np.inf, parts)
+        parts = _flushed(form, np.where(np.isnan(parts), np.inf, parts), unit)
         over = np.isinf(form.rounded(high)).any(axis=(1, 2)) & (np.abs(mine) >= form.largest).any(axis=(1, 2))
         parts[over] = 0.0
     return np.stack([parts[:, :2].max(axis=1), parts[:, 2:].max(axis=1)])

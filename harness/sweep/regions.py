@@ -19,10 +19,10 @@ from harness.sweep.points import modulus
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-KINDS = ("nan", "infinite", "zero", "sign", "conjugate", "wrong", "digits")
+KINDS = ("nan", "infinite", "zero", "sign", "conjugate", "wrong", "digits", "overflow")
 _WORDS = {
     "nan": "NaN", "infinite": "infinite", "zero": "0", "sign": "of the wrong sign", "conjugate": "conjugated",
-    "wrong": "wrong", "digits": "without half of its digits",
+    "wrong": "wrong", "digits": "without half of its digits", "overflow": "NaN in place of an infinity",
 }
 _MOST = 3  # regions of one kind that are told apart
 _PURE = 0.6  # share of the points of a region that are wrong, at least
@@ -144,6 +144,7 @@ def classified(swept: Swept, side: Side, quantity: str) -> tuple[Array, Array]:
             np.abs(mine - true).max(axis=1) > 1e-2 * size,
         ]
     kinds = np.select(tests, np.arange(len(tests)), KINDS.index("digits"))
+    kinds[tests[0] & np.isinf(form.rounded(true)).any(axis=1)] = KINDS.index("overflow")
     return np.where(error > bad_from(form), kinds, -1), error
 
 
