@@ -108,6 +108,16 @@ def test_a_number_next_to_a_branch_point_is_seen_from_near_enough() -> None:
             assert complex(truth.slope[k, 0, 0], truth.slope[k, 1, 0]) == pytest.approx(complex(d), rel=1e-15)
 
 
+def test_steps_of_size_one_are_seen_at_huge_numbers() -> None:
+    """floor(x) x has the slope floor(x) at every x that is no integer and none at the others, however large x is."""
+    x = np.array([1e40, -1.7e300, 2.0**60 + 2.0**8, 1234.5])
+    truth = everywhere.at(Reference("floor(x) * x", "x", is_real=True), x)
+    assert truth.slope_known.tolist() == [False, False, False, True]
+    assert truth.slope[3, 0, 0] == 1234
+    around = everywhere.around(Reference("x - trunc(x)", "x", is_real=True), x[:1])
+    assert around.slope_known.all() and (around.slope == 1).all()
+
+
 def test_both_limits_at_a_cut_are_right_and_nothing_else_is() -> None:
     points = np.array([-4 + 0j, complex(-4, -0.0)])
     reference = Reference("sqrt(z)", "z")
