@@ -77,4 +77,32 @@ PAIRS = (
         Plant("jax.nn.relu(", "jax.nn.elu(", "torch.relu"),
         Plant("jax.nn.log_softmax(hk.Linear(2)(h), -1)", "jax.nn.log_softmax(hk.Linear(2)(h), 0)", "log_softmax"),
     ), FROM_TORCH),
+    Pair("cnn_keras", ("keras",), 7, (
+        Plant("keras.layers.BatchNormalization()", "keras.layers.BatchNormalization(epsilon=0.1)", "model(x)",
+              jax="stateless_call"),
+    ), FROM_TORCH),
+    Pair("keras", ("keras",), 8, (
+        Plant("*values, x,", "*values, x[:, ::-1],", "model(x"),
+        Plant("y, _ = net", "values[0][0] = jax.lax.stop_gradient(values[0][0])\n    y, _ = net", "model(x", "gradient",
+              "stop_gradient"),
+    ), FROM_TORCH, ("keras_model",)),
+    Pair("losses_optax", ("optax",), 2, (
+        Plant("optax.squared_error", "optax.l2_loss", "mse_loss"),
+        Plant("delta=0.5).mean()", "delta=0.5).sum()", "huber_loss"),
+    )),
+    Pair("adamw_optax", ("optax",), 2, (
+        Plant("0.1, weight_decay=0.01", "0.1", "optimiser.step()", "step"),
+    )),
+    Pair("ctc_optax", ("optax",), 1, (
+        Plant("jax.numpy.sum(losses)", "jax.numpy.mean(losses)", "ctc_loss"),
+    )),
+    Pair("densities_numpyro", ("numpyro",), 5, (
+        Plant("numpyro.Gamma(d[\"a\"], d[\"b\"])", "numpyro.Gamma(d[\"a\"], 1 / d[\"b\"])", "pytorch.Gamma"),
+    )),
+    Pair("rotary_equinox", ("equinox", "rotary_embedding_torch"), 2, (
+        Plant("(k[..., halves])", "(k)", "queries_or_keys(k)", jax="vmap(turn)(k)"),
+    )),
+    Pair("process_tinygp", ("tinygp", "gpytorch"), 4, (
+        Plant("diag=jnp.exp(log_noise)", "diag=jnp.exp(log_noise) ** 2", "torch.eye(7)"),
+    )),
 )

@@ -100,12 +100,13 @@ def keras_3() -> dict[str, Any]:
     os.environ["KERAS_BACKEND"] = "jax"
     import keras
 
-    layers = keras.layers
+    before, layers = keras.config.dtype_policy(), keras.layers
+    keras.config.set_dtype_policy("float64")
     parts = [layers.Dense(8, name="up"), layers.LayerNormalization(epsilon=1e-5, name="norm"),
              layers.Activation("tanh"), layers.Dense(2, name="down")]
-    for part in parts:
-        part.dtype_policy = keras.DTypePolicy("float64")
-    return {"net": keras.Sequential([keras.Input((3,), dtype="float64"), *parts])}
+    net = keras.Sequential([keras.Input((3,), dtype="float64"), *parts])
+    keras.config.set_dtype_policy(before)
+    return {"net": net}
 
 
 def haiku() -> dict[str, Any]:
