@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def chain(w, x):
@@ -62,3 +63,8 @@ def ruled(x):
 
 def indexed(x, index):
     return {"loss": x[index].sum(), "pair": (x.max(0), x.mean())}
+
+
+def padded(x):
+    edge = jnp.exp(jnp.zeros(()))
+    return (x * jnp.pad(np.ones(1), 1, constant_values=2 * edge)).sum()  # padded: loss

@@ -212,3 +212,11 @@ def test_steps_as_plain_data(family):
     recorder = load(family, "turned", z=Z)
     for step in recorder.record({})[1].steps:
         assert read(plain(step)) == step
+
+
+def test_a_pad_that_no_input_reaches():
+    """Its padding value is computed, what is padded is a constant: d/dx sum(x p) = p = (2, 1, 2)."""
+    recorder = load("jax", "padded", x=X)
+    _, found = recorder.record({})
+    assert found.outputs["value"] == pytest.approx(float(X @ [2, 1, 2]))
+    np.testing.assert_allclose(found.tape.cotangents[-1], [2, 1, 2])

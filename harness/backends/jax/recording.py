@@ -83,7 +83,17 @@ class Steps:
             return self._scan(eqn, args, ids, here)
         if name == "while":
             return self._while(eqn, args, ids, here)
+        if name == "pad" and self.token is not None and not here.quiet:
+            args = [self._tied(args[0]), *args[1:]]
         return self._noted(name, _bind(eqn.primitive, params, args), ids, here)
+
+    def _tied(self, x: Any) -> Any:
+        """x, which the token moves too: JAX cannot transpose a pad of whose arguments the padding value alone moves."""
+        if not self.jax.numpy.issubdtype(x.dtype, self.jax.numpy.inexact):
+            return x
+        tie = self.jax.custom_vjp(lambda x, token: x)
+        tie.defvjp(lambda x, token: (x, None), lambda _, g: (g, self.jax.numpy.zeros_like(self.token)))
+        return tie(x, self.token)
 
     def primals(self, args: Sequence[Any]) -> list[Any]:
         """The numbers behind values that are being differentiated."""
