@@ -129,6 +129,13 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def hostile(session: nox.Session) -> None:
+    """Every admitted native function of torch and JAX called with hostile values, each in a process of its own."""
+    session.install("-e", ".[pinned,test]")
+    session.run("pytest", "-q", "-m", "hostile", *session.posargs)
+
+
+@nox.session
 def ray(session: nox.Session) -> None:
     """The tests that need a Ray cluster, on one of this machine."""
     session.install("-e", ".[pinned,test,ray]")

@@ -10,18 +10,19 @@ from harness.expr.kinds import ExpressionRefused, Kind
 
 MAX_ELEMENTS = 1_000_000
 MAX_SIDE = 1_000
+MAX_CHOSEN = 4  # elements of a combination: there are as many combinations as the size to that power
 
 #: Functions that make a square from one integer, or work for each unit of it.
 _SQUARE = words(
     "diag diag_embed diagflat diff eye hilbert identity matrix_power one_hot polygamma toeplitz tri "
     "vander bessel_jn expn multigammaln dft hadamard helmert invhilbert invpascal pascal factorial comb circulant "
-    "fiedler fiedler_companion leslie companion hankel convolution_matrix"
+    "fiedler fiedler_companion leslie companion hankel convolution_matrix interpolate upsample unfold bernoulli polyfit"
 )
 
 #: Functions whose separate integers multiply to a number of elements.
 _SIZES = words(
     "broadcast_to empty expand expand_as eye full new_full new_ones new_zeros ones repeat "
-    "repeat_interleave reshape tile unflatten view zeros"
+    "repeat_interleave reshape tile tril_indices triu_indices unflatten view zeros"
 )
 
 
@@ -51,6 +52,8 @@ def check_call(name: str, arguments: Sequence[Kind]) -> None:
         loose.extend(found)
     if short in _SIZES:
         _product(short, loose)
+    if short == "combinations" and max(loose, default=0) > MAX_CHOSEN:
+        raise ExpressionRefused(f"combinations of {max(loose):,} are too many", f"at most {MAX_CHOSEN}")
     if short == "arange":
         _range(arguments)
 

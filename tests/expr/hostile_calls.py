@@ -98,7 +98,13 @@ def _same(a: Any, b: Any) -> bool:
         return type(a) is type(b) and len(a) == len(b) and all(map(_same, a, b))
     if hasattr(a, "dtype") and hasattr(b, "dtype"):
         x, y = _bytes(a), _bytes(b)
-        return x == y
+        if x == y or x[:2] != y[:2] or np.dtype(x[0]).kind not in "fc":
+            return x == y
+        # LAPACK rounds otherwise where an array lies otherwise in memory
+        left, right = (np.frombuffer(part[2], x[0]) for part in (x, y))
+        with np.errstate(all="ignore"):
+            return bool(np.allclose(left, right, rtol=1e-9, atol=1e-9 * float(np.nanmax(np.abs(left), initial=0.0)),
+                                    equal_nan=True))
     return a == b or (a != a and b != b)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+from pathlib import Path
+
 import pytest
 
 from harness.expr import check
@@ -139,3 +142,25 @@ def test_pivots_and_offsets_out_of_range_never_reach_the_function() -> None:
             call(bag, indices, weight, torch.tensor(wrong))
     with pytest.raises(OutOfRange):
         call(bag, torch.tensor([0, 3]), weight, torch.tensor([0]))
+
+
+LISTED = [tuple(line.split("\t")) for line in
+          Path(__file__).with_name("hostile_texts.txt").read_text(encoding="utf-8").splitlines() if "\t" in line]
+
+
+def test_a_stranger_has_many_ideas_and_none_gets_through() -> None:
+    """At least 150, of new kinds: each is refused with a place, and all of them in less than 400 MB."""
+    assert len(set(LISTED)) == len(LISTED) >= 150
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for family, text in LISTED:
+        refuse(text, family)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400 << 10
+
+
+@pytest.mark.parametrize(("family", "text"), [
+    ("torch", "(" * 5000 + "z" + ")" * 5000), ("torch", "-" * 5000 + "z"), ("portable", "z" + "+z" * 9000),
+    ("portable", "z" + "[0]" * 3000), ("jax", "jnp.sum(" * 500 + "z" + ")" * 500), ("portable", "z" + "**2" * 4000),
+    ("portable", "a=z;" * 3000 + "a"), ("torch", "torch.tensor([" + "1," * 9000 + "])"), ("portable", "#" * 30_000),
+])
+def test_long_texts_are_refused_before_they_are_parsed(family: str, text: str) -> None:
+    refuse(text, family)
