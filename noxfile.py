@@ -129,6 +129,14 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Ten minutes of each fuzzer; what it finds lies in tests/fuzz/found. Arguments: other seconds."""
+    session.install("-e", ".[pinned,test]")
+    for target in ("yaml", "expression", "frames", "run"):
+        session.run("python", "-m", "tests.fuzz.engine", target, *(session.posargs or ["600"]))
+
+
+@nox.session
 def hostile(session: nox.Session) -> None:
     """Every admitted native function of torch and JAX called with hostile values, each in a process of its own."""
     session.install("-e", ".[pinned,test]")
