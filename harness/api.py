@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from harness.model import Case, CaseError
@@ -114,9 +116,14 @@ def conventions(backends: Sequence[str] | None = None) -> pd.DataFrame:
     return measure_all(backends)
 
 
-def show(run: str | Path | Run, what: str, dtype: str | None = None) -> str:
-    """The page of a case, or of one of its points ("CASE@POINT"), from a recorded run."""
-    from harness.report.show import show as page
+def show(run: str | Path | Run, what: str, dtype: str | None = None, *, everything: bool = False) -> Page:
+    """The answer about a case, or about one of its points ("CASE@POINT"), from a recorded run.
+
+    Without a point it is that of the most telling one: a side wrong at an ordinary point, else wrong anywhere, else the
+    worst that there is. dtype: default the widest. everything: every raw result, verdict and digit, of all points.
+    A text, which a notebook shows as such. Raises CaseError.
+    """
+    from harness.report.point_page import point_page
 
     opened = open_run(run)
     found = Selection([what]).chosen(opened.cases)
@@ -124,22 +131,47 @@ def show(run: str | Path | Run, what: str, dtype: str | None = None) -> str:
         names = ", ".join(c.id for c in found[:6])
         raise CaseError(f"{what!r} selects {len(found)} cases; one page shows one", None, names)
     (case,) = found
-    name, points = case.id, case.points
     wanted = dtype or case.dtypes[-1]
     if wanted not in case.dtypes:
-        raise CaseError(f"case {name!r} was not run at {wanted}", None, ", ".join(case.dtypes))
-    observations = opened.observations()
-    observations = observations[
-        (observations["case"].astype(str) == name) & (observations["dtype"].astype(str) == wanted)
-    ]
-    frames = [compare(opened, axis, [name]) for axis in ("backend", "api")]
-    frame = pd.concat(frames, ignore_index=True)
+        raise CaseError(f"case {case.id!r} was not run at {wanted}", None, ", ".join(case.dtypes))
+    observations = opened.observations(case.id)
+    observations = observations[observations["dtype"].astype(str) == wanted]
+    frame = pd.concat([compare(opened, axis, [case.id]) for axis in ("backend", "api")], ignore_index=True)
     frame = frame[frame["dtype"].astype(str) == wanted]
-    pages = [
-        page(case, point, wanted, _at(observations, point.name), _at(frame, point.name), opened.array, _digits())
-        for point in points
-    ]
-    return "\n\n".join(pages)
+    points = case.points
+    if everything:
+        from harness.report.show import show as whole
+
+        return Page("\n\n".join(
+            whole(case, p, wanted, _at(observations, p.name), _at(frame, p.name), opened.array, _digits())
+            for p in points))
+    told = ""
+    if "@" not in what and len(points) > 1:
+        name = _telling(frame, [p.name for p in points])
+        points = tuple(p for p in points if p.name == name)
+        told = f"\n   the most telling of {len(case.points)} points; another one: CASE@POINT"
+    return Page("\n\n".join(
+        point_page(str(opened.path), case, p, wanted, _at(observations, p.name), _at(frame, p.name), opened.array)
+        for p in points) + told)
+
+
+class Page(str):
+    """A page of text that a notebook shows line by line."""
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self)}</pre>"
+
+
+def _telling(frame: pd.DataFrame, points: Sequence[str]) -> str:
+    """The point of the worst row, an ordinary one first; the first one where nothing was compared."""
+    rows = frame[frame["point"].astype(str).isin(points)]
+    if rows.empty:
+        return points[0]
+    defect = (rows["kind"] == "defect").to_numpy()
+    usual = rows["ordinary"].to_numpy(dtype=bool)
+    rank = rows["kind"].cat.codes.to_numpy() * (rows["kind"] != "refused").to_numpy()
+    order = np.lexsort((np.arange(len(rows)), ~usual, -rank, ~(defect & usual)))
+    return str(rows["point"].iloc[int(order[0])])
 
 
 def _at(frame: pd.DataFrame, point: str) -> pd.DataFrame:

@@ -14,7 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "timeline": ("timeline", "what changed over the versions that recorded runs hold"),
     "known": ("known", "what is known of a function without running anything: defects, releases, advice"),
     "accuracy": ("accuracy", "error in ulp of value, d/dz and d/dz*, by function and backend"),
-    "show": ("show", "one case in full: inputs, raw results, Wirtinger pair, verdict, advice"),
+    "show": ("show", "one case: who is wrong, the cause, since when, what to do, the numbers"),
     "report": ("report", "the report as one HTML file, or markdown, JUnit, SARIF, a badge"),
     "sweep": ("sweep", "a function over every binade of its floats: worst and median ulp, where a derivative is lost"),
     "search": ("search", "random programs on every framework until one is wrong, each made as small as it goes"),

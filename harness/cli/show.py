@@ -1,4 +1,7 @@
-"""One case in full: formula, inputs, each side's raw results, Wirtinger pair, verdict, relation and advice."""
+"""The answer about one case: who is wrong, the cause, since when, what to do, right value and each side in ulp.
+
+Without a point it is that of the most telling one. --all prints formula, raw results, Wirtinger pairs and verdicts.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dtype", metavar="WORD", help="complex64, complex128, float32 or float64 (default: the widest)"
     )
+    parser.add_argument("--all", action="store_true", help="every raw result, digit and verdict, of every point")
 
 
 def execute(args: argparse.Namespace) -> int:
     from harness.api import show
 
-    print(show(args.run, args.case, dtype=args.dtype))
+    print(show(args.run, args.case, dtype=args.dtype, everything=args.all))
     return 0

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from harness.model import Case, CaseError
 from harness.runs.arrow_arrays import Arrays
@@ -138,14 +139,20 @@ class Run:
         """The recorded arrays by row number, and in bulk."""
         return Arrays(self.table())
 
-    def observations(self) -> pd.DataFrame:
-        """One row an observation: the columns of `table` and seconds. Text columns are categories, data are bytes."""
-        table = self.table()
+    def observations(self, case: str | None = None) -> pd.DataFrame:
+        """One row an observation: the columns of `table` and seconds. Text columns are categories, data are bytes.
+
+        case: only those of this case.
+        """
+        table, seconds = self.table(), self.seconds
+        if case is not None:
+            chosen = pc.equal(table.column("case").cast(pa.string()), case)
+            table, seconds = table.filter(chosen), seconds[chosen.to_numpy()]
         frame: pd.DataFrame = table.drop_columns(["shape", "data"]).to_pandas()
         position = SCHEMA.get_field_index("shape")
         frame.insert(position, "shape", pd.Series([tuple(s) for s in _shapes(table)], dtype=object))
         frame.insert(position + 1, "data", pd.Series(table.column("data").to_pylist(), dtype=object))
-        frame["seconds"] = self.seconds
+        frame["seconds"] = seconds
         return frame
 
     def array(self, row: Any) -> Array | None:

@@ -93,5 +93,9 @@ def test_run_compare_and_show(good: Path, tmp_path: Path, capsys: pytest.Capture
     assert main(["show", folder, "square@generic"]) == 0
     page = capsys.readouterr().out
     # d(z^2)/dz = 2z at 1+2j and 3-1j, as the Wirtinger pair; and the conjugate of it in jax's own words
-    assert "df/dz" in page and "2+4j" in page and "6-2j" in page
-    assert "vjp" in page
+    assert "df/dz" in page and "2+4j" in page and "6-2j" in page and "df/dz* = 0 on all sides" in page
+    assert "the same derivative on all sides" in page and "jnp.conj(jax." in page
+    assert max(map(len, page.splitlines())) <= 80
+    assert main(["show", folder, "square@generic", "--all"]) == 0
+    whole = capsys.readouterr().out
+    assert "vjp" in whole and "2+4j" in whole

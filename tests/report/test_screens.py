@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from harness.model import Case, Input, Point
 from harness.report.causes import defects, fixed_in, release, upstream
 from harness.report.first_screen import first_screen, outcomes
+from harness.report.point_page import point_page
 from tests.report.rows import fake_run, frame, row
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -94,3 +97,51 @@ def test_links_and_ends_in_a_column() -> None:
     assert upstream("https://example.org/x") == "example.org/x" and upstream("") == ""
     found = {d.framework: fixed_in(d) for d in defects(rows()) if d.ordinary}
     assert found == {"jax": "0.12.0.1", "torch": "not yet"}
+
+
+def observed(*sides: tuple[str, np.ndarray, str]) -> pd.DataFrame:
+    """Observations of the derivative of one case: (backend, J, api)."""
+    rows = [{"backend": b, "api": api, "quantity": "differential", "input": "z", "output": "out", "status": "ok",
+             "kind": "<f8", "environment": b, "j": j} for b, j, api in sides]
+    rows.append({"backend": "jax", "api": "", "quantity": "value", "input": "", "output": "out", "status": "ok",
+                 "kind": "<c16", "environment": "jax", "j": np.zeros(2, complex)})
+    return pd.DataFrame(rows)
+
+
+def holomorphic(*slopes: complex) -> np.ndarray:
+    """The real J of an elementwise holomorphic function, rows u then v."""
+    a, b = np.diag(np.real(slopes)), np.diag(np.imag(slopes))
+    return np.block([[a, -b], [b, a]])
+
+
+def page(frame: pd.DataFrame, *sides: tuple[str, np.ndarray, str]) -> str:
+    point = Point("left", {"z": np.array([-2 + 1j, 3 + 1j])})
+    case = Case("arccosh", {"portable": "arccosh(z)"}, (Input("z", "complex", (2,)),), (point,), ("complex128",))
+    return point_page("runs/R", case, point, "complex128", observed(*sides), frame, lambda r: r.j)
+
+
+def test_the_page_of_a_point() -> None:
+    one_off = 1 + 2 * np.finfo(float).eps  # an ulp at the scale of 1+2j, which is 2.2
+    frame_of_it = frame(
+        row("arccosh", "left", "defect", expected="the other root", verdict="sign", cause="jax-arccosh",
+            since="jax 0.4.38", fixed="jax 0.12.0.1", link="https://github.com/jax-ml/jax/pull/40643"),
+        row("arccosh", "left", "refused", "unsupported"))
+    told = page(
+        frame_of_it, ("torch.func", holomorphic(one_off + 2j, 3 - 1j), "pullback"),
+        ("jax", holomorphic(-1 - 2j, 3 - 1j), "pullback"), ("reference", holomorphic(1 + 2j, 3 - 1j), "closed-form"))
+    assert told + "\n" == (GOLDEN / "point_page.txt").read_text(encoding="utf-8")
+
+
+def test_entries_of_dz_bar_are_never_called_zero_where_they_are_not() -> None:
+    """conj(z) has df/dz = 0 and df/dz* = 1; what a side makes of it otherwise is told."""
+    conj = np.diag([1.0, 1, -1, -1])
+    told = page(frame(row("arccosh", "left", "undecided", "mismatch")), ("jax", np.eye(4), "pullback"),
+                ("reference", conj, "reference"))
+    assert "df/dz* [1]" in told and "= 0 on all sides" not in told and "no evidence says who is wrong" in told
+
+
+def test_where_nobody_is_wrong_the_page_says_why() -> None:
+    told = page(frame(row("arccosh", "left", "kink", "choice")), ("jax", np.eye(4), "pullback"))
+    assert "they differ and nobody is wrong (kink)" in told and "is wrong:" not in told
+    told = page(frame(row("arccosh", "left", "refused", "unsupported")))
+    assert "nothing to compare" in told
