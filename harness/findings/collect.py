@@ -64,6 +64,9 @@ class Finding:
     size: float
     sentence: str
     link: str
+    ordinary: int = 0  # how many of its points are ordinary ones
+    since: str = ""  # the first release that is wrong, the first that is right again: see docs/columns.md
+    fixed: str = ""
     candidates: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     script: str = field(default="", repr=False)
     confirmed: bool | None = None
@@ -107,10 +110,23 @@ def collect(frame: pd.DataFrame, cases: Sequence[Case], targets: Sequence[Mappin
                 size=_size(part),
                 sentence=sentence,
                 link=expectation.link if expectation else "",
+                ordinary=len(part.loc[part["ordinary"].astype(bool), ["case", "point"]].drop_duplicates()),
+                **_span(part),
                 candidates=_candidates(part),
             )
         )
     return sorted(found, key=lambda f: (f.framework, f.id))
+
+
+def _span(part: pd.DataFrame) -> dict[str, str]:
+    """The stretch of releases that most rows share, of ordinary points where there are any with a recorded history."""
+    told = part[part["since"].astype(str) != ""]
+    usual = told[told["ordinary"].astype(bool)]
+    told = usual if len(usual) else told
+    if told.empty:
+        return {"since": "", "fixed": ""}
+    since, fixed = told[["since", "fixed"]].astype(str).value_counts().index[0]
+    return {"since": str(since), "fixed": str(fixed)}
 
 
 def _accused(frame: pd.DataFrame) -> pd.DataFrame:

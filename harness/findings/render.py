@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from textwrap import wrap
 
 import pandas as pd
 
 from harness.findings.collect import UNREPORTED, Finding
 from harness.report.exports.escaping import code, inert
-from harness.report.text import markdown_table, table
+from harness.report.text import markdown_table
+from harness.report.text import width as screen_width
+from harness.verdicts import severity
 
 #: Columns of the CSV form, a row a finding.
 COLUMNS = (
     "id", "framework", "function", "cases", "points", "dtypes", "apis", "quantities", "versions", "verdict", "culprit",
-    "evidence", "size", "sentence", "link", "script", "confirmed",
+    "evidence", "size", "sentence", "link", "script", "confirmed", "ordinary", "since", "fixed",
 )
 
 _WHAT = (
@@ -35,6 +38,7 @@ def frame(findings: Sequence[Finding], folder: str = "") -> pd.DataFrame:
                 f.id, f.framework, " ".join(f.functions), " ".join(f.cases), " ".join(f.points), " ".join(f.dtypes),
                 " ".join(f.apis), " ".join(f.quantities), f.versions, f.verdict, " ".join(f.culprit),
                 " ".join(f.evidence), f.size, f.sentence, f.link or UNREPORTED, script_name(f, folder), f.confirmed,
+                f.ordinary, f.since, f.fixed,
             )
             for f in findings
         ],
@@ -50,15 +54,33 @@ def script_name(finding: Finding, folder: str = "") -> str:
 
 
 def text(findings: Sequence[Finding], width: int | None = None) -> str:
-    """A table for a terminal, then how many there are and how many their scripts confirm."""
+    """Two lines or more for each, those at ordinary points first, worst first; then how many there are.
+
+    What it is called, of which function, since when and until when, where it is reported; then its sentence.
+    """
     if not findings:
         return "no findings: nobody is wrong on evidence that is not the other framework"
-    heads = ["finding", "verdict", "size", "points", "evidence", "script"]
-    rows = [
-        [f.id, f.verdict, size(f.size), str(len(f.points)), " ".join(f.evidence), _mark(f) or "not made"]
-        for f in findings
-    ]
-    return f"{table(heads, rows, width)}\n\n{summary(findings)}"
+    columns = width or screen_width()
+    blocks = [_block(f, columns) for f in by_weight(findings)]
+    return "\n".join(blocks) + f"\n\n{summary(findings)}"
+
+
+def by_weight(findings: Sequence[Finding]) -> list[Finding]:
+    """Ordinary points first, then the worst verdict, then the most points."""
+    return sorted(findings, key=lambda f: (not f.ordinary, -severity(f.verdict), -f.ordinary, -len(f.points), f.id))
+
+
+def _block(f: Finding, columns: int) -> str:
+    where = f"{f.ordinary} ordinary of {len(f.points)}" if f.ordinary else f"{len(f.points)} extreme"
+    span = f"since {f.since}" if f.since else ""
+    span += f", right again in {f.fixed}" if f.fixed else ""
+    many = "" if len(f.points) == 1 else "s"
+    parts = [" ".join(f.functions[:2]), f"{f.verdict} {size(f.size)}".strip(), f"{where} point{many}", span,
+             f.link, f"script {_mark(f)}" if _mark(f) else ""]
+    lines = [f.id, *wrap("; ".join(p for p in parts if p), columns, initial_indent="  ", subsequent_indent="    ",
+                         break_long_words=False, break_on_hyphens=False)]
+    return "\n".join([*lines, *wrap(f.sentence, columns, initial_indent="  ", subsequent_indent="  ",
+                                    break_long_words=False, break_on_hyphens=False)])
 
 
 def summary(findings: Sequence[Finding]) -> str:
