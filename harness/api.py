@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,24 +17,54 @@ from harness.selection import Selection
 if TYPE_CHECKING:
     from harness.comparison.frame import Comparison
     from harness.findings import Finding
+    from harness.runs import Executor, Progress
     from harness.site import Site
 
 Runs = str | Path | Run | Sequence[str | Path | Run]
+Axis = Literal["backend", "api", "mode", "device", "dtype", "version"]
+Dtype = Literal["complex64", "complex128", "float32", "float64"]
 
 
-def run(cases: str | Path | Case | Iterable[str | Path | Case] | None = None, **options: Any) -> Run:
+def run(
+    cases: str | Path | Case | Iterable[str | Path | Case] | None = None,
+    *,
+    backends: Sequence[str] | str | None = None,
+    devices: Sequence[str] | str | None = None,
+    modes: Sequence[str] | str | None = None,
+    dtypes: Sequence[Dtype] | Dtype | None = None,
+    select: Sequence[str] | str | None = None,
+    apis: Sequence[str] | str | None = None,
+    jobs: int | None = None,
+    output: str | Path | None = None,
+    resume: bool = False,
+    allow: Sequence[str] | str = (),
+    python: Mapping[str, str | Sequence[str]] | None = None,
+    seconds: float | None = None,
+    memory: float | None = None,
+    reference: bool = True,
+    progress: Progress | bool | None = None,
+    executor: Executor | str | None = None,
+    reuse: bool | str | Path = False,
+) -> Run:
     """Observe cases on every installed framework; see harness.runs.api.run for the options.
 
-    cases: Case objects, or paths of case files and folders; None is the installed catalogue.
+    cases: Case objects, or paths of case files and folders; None is the installed catalogue. A single word where
+    several may be given is one of them. Raises CaseError and RunError.
     """
     from harness.cases import catalogue_path
+    from harness.runs.api import as_words
     from harness.runs.api import run as observe
 
     if cases is None:
         cases = [catalogue_path()]
     elif isinstance(cases, str | Path | Case):
         cases = [cases]
-    return observe(list(cases), **options)
+    return observe(
+        list(cases), backends=as_words(backends), devices=as_words(devices), modes=as_words(modes),
+        dtypes=as_words(dtypes), select=select, apis=as_words(apis), jobs=jobs, output=output, resume=resume,
+        allow=as_words(allow) or (), python=python, seconds=seconds, memory=memory, reference=reference,
+        progress=progress, executor=executor, reuse=reuse,
+    )
 
 
 def open_run(path: str | Path | Run) -> Run:
@@ -49,7 +79,7 @@ def _runs(runs: Runs) -> list[Run]:
 
 
 def compare(
-    runs: Runs, axis: str = "backend", select: Sequence[str] | str | None = None, expect: Sequence[Case] | None = None
+    runs: Runs, axis: Axis = "backend", select: Sequence[str] | str | None = None, expect: Sequence[Case] | None = None
 ) -> Comparison:
     """Every pair of observations that differ along `axis` only; one row a pair, the columns of the contract.
 
@@ -136,7 +166,8 @@ def show(run: str | Path | Run, what: str, dtype: str | None = None, *, everythi
         raise CaseError(f"case {case.id!r} was not run at {wanted}", None, ", ".join(case.dtypes))
     observations = opened.observations(case.id)
     observations = observations[observations["dtype"].astype(str) == wanted]
-    frame = pd.concat([compare(opened, axis, [case.id]) for axis in ("backend", "api")], ignore_index=True)
+    axes: tuple[Axis, ...] = ("backend", "api")
+    frame = pd.concat([compare(opened, axis, [case.id]) for axis in axes], ignore_index=True)
     frame = frame[frame["dtype"].astype(str) == wanted]
     points = case.points
     if everything:

@@ -14,6 +14,8 @@ from harness.model import HarnessError
 
 #: Of a defect of our own: neither 1 ("something surprising") nor the user's to mend. EX_SOFTWARE of sysexits.h.
 EXIT_DEFECT = 70
+#: As shells call the end by SIGINT and by SIGPIPE: nothing is said about what was asked.
+EXIT_INTERRUPTED, EXIT_PIPE = 130, 141
 
 
 def dispatch(name: str, command: tuple[str, str], words: Sequence[str]) -> int:
@@ -36,13 +38,16 @@ def _dispatch(name: str, command: tuple[str, str], words: Sequence[str]) -> int:
     except SystemExit as stop:  # argparse has already printed its sentence
         return int(stop.code or 0)
     try:
-        return int(module.execute(args))
+        status = int(module.execute(args))
+        sys.stdout.flush()  # a reader that went away is met here, not when the interpreter ends
+        return status
     except KeyboardInterrupt:
-        print("harness: interrupted; what was observed is kept (harness run --resume continues it)", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader (head, less) went away: not an error
+        told = module.interrupted(args) if hasattr(module, "interrupted") else "interrupted"
+        print(f"\nharness {name}: {told}", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader (head, less) went away: no error of anybody, and no success either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return EXIT_PIPE
     except HarnessError as error:
         print(f"harness {name}: {error}" if "\n" not in str(error) else str(error), file=sys.stderr)
         return error.exit_status

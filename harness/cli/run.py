@@ -106,6 +106,18 @@ def execute(args: argparse.Namespace) -> int:
     return 3 if failed else 1 if frame["surprising"].any() and not args.exit_zero else 0
 
 
+def interrupted(args: argparse.Namespace) -> str:
+    """What was kept of a run that Ctrl-C ended, in words."""
+    from harness.runs.api import RUNS
+
+    begun = [Path(args.output)] if args.output else sorted(RUNS.glob("*"), reverse=True)[:1]
+    if not begun or not (begun[0] / "header.json").exists():
+        return "interrupted before anything was observed"
+    if (begun[0] / "closed.json").exists():
+        return f"interrupted; {begun[0]} is complete: harness compare {begun[0]}"
+    return f"interrupted; what was observed is kept in {begun[0]}: harness run --resume continues it"
+
+
 def _on_ray(args: argparse.Namespace, jobs: int | None) -> Executor:
     """The executor of --executor ray --runtime-env JSON."""
     import json

@@ -13,6 +13,12 @@ from typing import Any, TextIO
 
 from harness.untrusted import printable
 
+#: What our own symbols are where they cannot be printed; any other character is written by its number.
+_PLAIN = {
+    "≠": "!=", "✓": "ok", "…": "...", "–": "-", "−": "-", "≤": "<=", "·": ",", "∨": "v", "±": "+-", "∗": "*", "≈": "~=",
+    "≢": "/=", "⊘": "no", "└": "`-", "×": "x", "∂": "d", "↔": "<->",
+}
+
 
 class Screen:
     """A text stream that writes out control and direction characters as <U+001B>. All else is the stream's own."""
@@ -21,7 +27,14 @@ class Screen:
         self.raw_stream = stream
 
     def write(self, text: str) -> int:
-        self.raw_stream.write(printable(text))
+        shown = printable(text)
+        try:
+            self.raw_stream.write(shown)
+        except UnicodeEncodeError:  # a terminal that has no such character
+            encoding = getattr(self.raw_stream, "encoding", None) or "ascii"
+            for symbol, plain in _PLAIN.items():
+                shown = shown.replace(symbol, plain)
+            self.raw_stream.write(shown.encode(encoding, "backslashreplace").decode(encoding))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:

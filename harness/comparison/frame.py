@@ -32,6 +32,9 @@ _FIXED: Mapping[str, tuple[str, ...]] = {
 }
 
 
+#: Columns that a notebook shows.
+SHOWN = ("case", "point", "kind", "verdict", "culprit", "cause", "left", "right", "quantity", "api", "relation",
+         "max_rel", "since", "fixed")
 _HARMLESS_FIRST = tuple(reversed(SEVERITY))
 
 
@@ -48,12 +51,16 @@ class Comparison(pd.DataFrame):
             return pd.DataFrame(self)._repr_html_()  # type: ignore[operator,no-any-return]
         counts = self["verdict"].astype(str).value_counts()
         told = ", ".join(f"{count:,} {escape(str(word))}" for word, count in counts.items())
-        surprising = self["surprising"].astype(bool)
-        rows = pd.DataFrame(self[surprising] if surprising.any() else self)
-        shown = rows[[c for c in COLUMNS if c in rows.columns]].head(20)
-        keep = [c for c in shown.columns if shown[c].astype(str).replace("nan", "").ne("").any() and c != "surprising"]
+        rows = pd.DataFrame(self)
+        surprising = rows["surprising"].astype(bool)
+        if "kind" in rows.columns:  # what is new, then the worst
+            rows = rows.sort_values(["surprising", "kind", "verdict"], ascending=False, kind="stable")
+        elif surprising.any():
+            rows = rows[surprising]
+        shown = rows[[c for c in SHOWN if c in rows.columns]].head(20)
+        body = shown.to_html(index=False, border=0, max_rows=20, float_format=lambda x: f"{x:.3g}")
         title = f"<p><b>{len(self):,} comparisons</b>: {told}. {int(surprising.sum()):,} surprising.</p>"
-        return title + str(shown[keep].to_html(index=False, border=0, max_rows=20, float_format=lambda x: f"{x:.3g}"))
+        return f'{title}<div style="white-space:nowrap;overflow-x:auto">{body}</div>'
 
 
 def labels(engine: Engine, axis: str) -> tuple[Array, Array]:

@@ -45,7 +45,10 @@ class Progress:
         if self._rich is not None:
             self._rich.console.print(visible(sentence), markup=False, highlight=False)
         elif self.stream is not None:
-            print(f"harness: {sentence}", file=self.stream, flush=True)
+            try:
+                print(f"harness: {sentence}", file=self.stream, flush=True)
+            except (OSError, ValueError):  # nobody reads any more: no reason to lose a run
+                self.stream = None
 
     def begin(self, total: int, todo: int) -> None:
         """total: tasks of the plan; todo: those that are still to be done."""

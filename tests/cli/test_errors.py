@@ -85,3 +85,51 @@ def test_an_atlas_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureF
     words = ["atlas", "sin", "--size", "8", "--no-reference", "--backend", "jax", "--output", output]
     assert main(words) == 2
     assert "cannot write" in capsys.readouterr().err
+
+
+def test_a_terminal_that_cannot_print_a_character_gets_another() -> None:
+    import io
+
+    from harness.cli.screen import Screen
+
+    raw = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    Screen(raw).write("≠ 3 … ✓ \u4e2d\n")
+    raw.flush()
+    assert raw.buffer.getvalue() == b"!= 3 ... ok \\u4e2d\n"  # type: ignore[attr-defined]
+
+
+def test_a_reader_that_went_away_is_neither_success_nor_error(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(dispatch.os, "dup2", lambda a, b: None)
+    assert failing(monkeypatch, BrokenPipeError()) == 141  # type: ignore[arg-type]
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_progress_that_nobody_reads_costs_no_run() -> None:
+    from harness.runs.progress import Progress
+
+    class Closed:
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+        def flush(self) -> None:
+            raise BrokenPipeError
+
+    progress = Progress(Closed())  # type: ignore[arg-type]
+    progress.say("first")
+    progress.say("second")
+    assert progress.stream is None
+
+
+def test_ctrl_c_says_what_was_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.cli.run import interrupted
+
+    monkeypatch.chdir(tmp_path)
+    asked = SimpleNamespace(output=None)
+    assert interrupted(asked) == "interrupted before anything was observed"  # type: ignore[arg-type]
+    (tmp_path / "runs" / "one").mkdir(parents=True)
+    (tmp_path / "runs" / "one" / "header.json").write_text("{}")
+    assert "kept in runs/one: harness run --resume" in interrupted(asked)  # type: ignore[arg-type]
+    (tmp_path / "runs" / "one" / "closed.json").write_text("{}")
+    assert "is complete: harness compare runs/one" in interrupted(asked)  # type: ignore[arg-type]
