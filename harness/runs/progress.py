@@ -12,6 +12,7 @@ from harness.runs.worker_slots import Event
 from harness.untrusted import visible
 
 _EVERY = 5.0  # seconds between lines where there is no terminal
+_WORKERS = 4  # of which it is said what they do
 _SHARE = 0.1  # or this share of the tasks, whichever comes first
 _TROUBLE = ("error", "crash", "timeout")
 
@@ -118,12 +119,14 @@ class Progress:
         return f"about {minutes} min {rest:02d} s left" if minutes else f"about {rest} s left"
 
     def _what(self) -> str:
-        """The task that has been running for longest."""
-        if not self._running:
-            return ""
-        what, since = min(self._running.values(), key=lambda item: item[1])
-        seconds = time.monotonic() - since
-        return f"{what}, {seconds:.0f} s" if seconds >= 5 else what
+        """What every worker does, the one that has been at it for longest first."""
+        now = time.monotonic()
+        told = [
+            f"{what}, {now - since:.0f} s" if now - since >= 5 else what
+            for what, since in sorted(self._running.values(), key=lambda item: item[1])
+        ]
+        shown = "; ".join(told[:_WORKERS])
+        return shown + (f"; and {len(told) - _WORKERS} more" if len(told) > _WORKERS else "")
 
     def _open_bar(self) -> None:
         from rich.console import Console

@@ -46,6 +46,20 @@ def test_a_resumed_run_says_what_it_does_not_repeat(go: Callable) -> None:
     assert "journal.bin: the last" in text
 
 
+def test_every_worker_is_shown_the_slowest_first() -> None:
+    stream = io.StringIO()
+    progress = runs.Progress(stream)
+    progress.begin(9, 9)
+    for number in range(6):
+        (task,) = runs.plan([make_case(f"case{number}")], [runs.Target("square", family="torch")])
+        progress.event(Event("start", number, b"", {}), task)
+    progress._running[3] = progress._running[3][0], progress._running[3][1] - 100  # it hangs
+    progress.event(Event("done", 5, b"", {}), None)
+    said = stream.getvalue().splitlines()[-1]
+    assert re.search(r"case3 \(square, complex128\), 10\d s; case0 \(.*; case1 \(.*; case2 \(.*; and 1 more$", said)
+    assert "case5" not in said
+
+
 def test_silence(go: Callable, capfd: object) -> None:
     go("Floods", progress=False)
     out, err = capfd.readouterr()  # type: ignore[attr-defined]
