@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from harness.report.verdict_style import OUTCOMES, STYLES
+from harness.verdicts import NOBODY_WRONG
 
 _UNDECIDED = {"mismatch", "sign", "conjugate", "zero", "part", "factor", "nonfinite"}
 _FAILED = {"crash", "error", "timeout"}
@@ -41,6 +42,8 @@ def row_outcomes(frame: pd.DataFrame) -> np.ndarray:
         pole = frame["note"].fillna("").astype(str).str.startswith(_POLE).to_numpy(dtype=bool)
         out[pole & np.isin(out, ["undecided", "value"])] = "choice"
     out[culprit != ""] = "wrong"
+    if "kind" in frame.columns:  # a known difference that is no defect is nobody's mistake (docs/columns.md)
+        out[np.isin(frame["kind"].astype(object).to_numpy(), NOBODY_WRONG)] = "choice"
     return out
 
 
@@ -91,7 +94,10 @@ def headline(frame: pd.DataFrame) -> Headline:
     """Count a comparison frame (the contract's columns)."""
     per_case = function_outcomes(frame)
     counts = per_case.value_counts()
-    named = frame.loc[frame["culprit"].fillna("").astype(str) != "", ["case", "culprit"]].astype(str)
+    accused = frame["culprit"].fillna("").astype(str) != ""
+    if "kind" in frame.columns:
+        accused &= ~frame["kind"].isin(NOBODY_WRONG)
+    named = frame.loc[accused, ["case", "culprit"]].astype(str)
     named["culprit"] = named["culprit"].map({c: backend_of(c) for c in named["culprit"].unique()})
     by_side = named.drop_duplicates()["culprit"].value_counts()
     verdicts = frame["verdict"].astype(str).value_counts()
@@ -121,7 +127,7 @@ def sentence(h: Headline) -> str:
         f"{h.outcomes[name]:,} {words}"
         for name, words in (
             ("undecided", "different and undecided"), ("failed", "failed"), ("value", "with different values"),
-            ("refused", "refused by one side"), ("choice", "different by choice"),
+            ("refused", "refused by one side"), ("choice", "without a right answer"),
             ("precision", "different in precision"),
         )
         if h.outcomes[name]

@@ -122,7 +122,7 @@ OUTCOMES: Mapping[str, Outcome] = {
         Outcome("failed", "failed", "!", "failed", "an error, a crash or a time-out"),
         Outcome("value", "different functions", "≢", "value", "the values differ: two functions under one name"),
         Outcome("refused", "refused by one side", "⊘", "refused", "one side does not evaluate or differentiate it"),
-        Outcome("choice", "differ by choice", "∨", "explained", "kinks, cuts, gauges, poles: nobody is wrong"),
+        Outcome("choice", "no right answer here", "∨", "explained", "kinks, cuts, gauges, poles: nobody is wrong"),
         Outcome("precision", "differ in precision", "≈", "precision", "equal to a coarse tolerance only, somewhere"),
         Outcome("convention", "differ by convention", "⇄", "convention", "the same derivative, packed differently"),
         Outcome("agree", "agree", "✓", "agree", "the same derivative and the same raw results"),

@@ -11,6 +11,8 @@ import pytest
 from harness.model import Case, Input, Point
 from harness.report.causes import defects, fixed_in, release, upstream
 from harness.report.first_screen import first_screen, outcomes
+from harness.report.headline import function_outcomes, headline
+from harness.report.html.rows import normalised
 from harness.report.point_page import point_page
 from tests.report.rows import fake_run, frame, row
 
@@ -145,3 +147,11 @@ def test_where_nobody_is_wrong_the_page_says_why() -> None:
     assert "they differ and nobody is wrong (kink)" in told and "is wrong:" not in told
     told = page(frame(row("arccosh", "left", "refused", "unsupported")))
     assert "nothing to compare" in told
+
+
+def test_the_report_counts_nobody_wrong_where_the_screen_does_not() -> None:
+    told = frame(row("f", "generic", "documented", "sign", culprit="jax"), row("g", "generic", "defect", "sign"),
+                 row("h", "generic"))
+    assert function_outcomes(told).to_dict() == {"f": "choice", "g": "wrong", "h": "agree"}
+    assert headline(normalised(told)).outcomes["wrong"] == 1
+    assert dict(headline(normalised(told)).culprits) == {"jax": 1}

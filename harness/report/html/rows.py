@@ -49,6 +49,8 @@ def normalised(frame: pd.DataFrame) -> pd.DataFrame:
             out[name] = out[side].map({w: backend_of(w) for w in out[side].unique()}).astype(object)
         if f"{side}_status" in frame.columns:
             out[f"{side}_status"] = _text(frame[f"{side}_status"])
+    if "kind" in frame.columns:
+        out["kind"] = _text(frame["kind"])
     made = pd.DataFrame(out)
     rank = made["verdict"].map({v: severity(v) for v in made["verdict"].unique()})
     accused, size = made["culprit"] != "", made["max_rel"].fillna(-1.0)
