@@ -45,6 +45,8 @@ def run(
     progress: Progress | bool | None = None,
     executor: Executor | str | None = None,
     reuse: bool | str | Path = False,
+    tour: bool = False,
+    require_sandbox: bool = False,
 ) -> Run:
     """Observe cases on every installed framework; see harness.runs.api.run for the options.
 
@@ -63,7 +65,7 @@ def run(
         list(cases), backends=as_words(backends), devices=as_words(devices), modes=as_words(modes),
         dtypes=as_words(dtypes), select=select, apis=as_words(apis), jobs=jobs, output=output, resume=resume,
         allow=as_words(allow) or (), python=python, seconds=seconds, memory=memory, reference=reference,
-        progress=progress, executor=executor, reuse=reuse,
+        progress=progress, executor=executor, reuse=reuse, tour=tour, require_sandbox=require_sandbox,
     )
 
 
