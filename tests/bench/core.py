@@ -228,9 +228,11 @@ def main() -> None:
     args = parser.parse_args()
     if args.side:
         warm()
+        begin = time.process_time()
         seconds = SIDES[args.side]()
+        cpu = time.process_time() - begin
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({"seconds": seconds, "mib": peak}))
+        print(json.dumps({"seconds": seconds, "cpu": cpu, "mib": peak}))
         return
     times: dict[tuple[str, str], list[dict[str, float]]] = {}
     for _ in range(args.repeat):
@@ -243,19 +245,23 @@ def main() -> None:
                 shutil.rmtree(cache, ignore_errors=True)
     print(f"{len(FUNCTIONS)} functions at complex128, torch.autograd and jax, medians of {args.repeat} fresh processes")
     for (side, state), runs in times.items():
-        seconds = statistics.median(r["seconds"] for r in runs)
-        print(f"  {side:8} cache {state:7} {seconds:7.2f} s   peak {max(r['mib'] for r in runs):6.0f} MiB")
+        seconds, cpu = (statistics.median(r[what] for r in runs) for what in ("seconds", "cpu"))
+        print(f"  {side:8} cache {state:7} {seconds:7.2f} s   processor {cpu:7.2f} s"
+              f"   peak {max(r['mib'] for r in runs):6.0f} MiB")
 
-    def ratio(a: str, b: str, state: str) -> float:
-        each = [x["seconds"] / y["seconds"] for x, y in zip(times[a, state], times[b, state], strict=True)]
-        return statistics.median(each)
+    def ratio(a: str, b: str, state: str) -> str:
+        """Of processor seconds, which a busy machine changes least; in brackets of the clock's."""
+        both = zip(times[a, state], times[b, state], strict=True)
+        cpu, clock = (statistics.median(each) for each in zip(*((x["cpu"] / y["cpu"], x["seconds"] / y["seconds"])
+                                                               for x, y in both), strict=True))
+        return f"{cpu:.2f}x ({clock:.2f}x by the clock)"
 
-    print(f"(a) gradcheck + check_grads over harness: {ratio('pair', 'harness', 'empty'):.2f}x with an empty cache "
-          f"(wanted 2.5), {ratio('pair', 'harness', 'filled'):.2f}x filled (wanted 5)")
-    print(f"(b) harness over the bare calls: {ratio('harness', 'bare', 'empty'):.2f}x empty, "
-          f"{ratio('harness', 'bare', 'filled'):.2f}x filled (wanted at most 1.25)")
+    print(f"(a) gradcheck + check_grads over harness: {ratio('pair', 'harness', 'empty')} with an empty "
+          f"cache (wanted 5), {ratio('pair', 'harness', 'filled')} filled (wanted 15)")
+    print(f"(b) harness over the bare calls: {ratio('harness', 'bare', 'empty')} empty (wanted at most 0.7), "
+          f"{ratio('harness', 'bare', 'filled')} filled")
     ours, python = start_up(args.repeat)
-    print(f"(c) harness --help over python -c pass: {ours / python:.2f}x ({ours * 1000:.0f} ms; wanted at most 5)")
+    print(f"(c) harness --help over python -c pass: {ours / python:.2f}x ({ours * 1000:.0f} ms; wanted at most 3)")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python tests/bench/scale.py [--all] [--only PART ...] [--output FILE]
 
-Parts: core (against the bare framework calls; tests/bench/core.py), workers (two against one), ray (a cluster of this
+Parts: core (against the bare framework calls; tests/bench/core.py), workers (one, two, four), ray (a cluster of this
 machine against local workers), volume (a million observations compared), xla (cheaper compilation: is it safe?). By
 default every tenth case of the catalogue stands for all of it; --all takes the whole. The section about the soak is
 written by `python -m tests.bench.soak --report FILE` and left as it is. Fails nothing.
@@ -132,18 +132,18 @@ def processors() -> float:
 
 
 def workers(args: argparse.Namespace) -> Iterator[str]:
-    """Two local workers against one, next to what two processors are worth."""
+    """One, two and four local workers, next to what two processors are worth."""
     cases = chosen(args.all)
     observed(cases, 2)  # fills the caches, so that every measured run finds them alike
     before = processors()
-    one, two = observed(cases, 1), observed(cases, 2)
+    seconds = {n: observed(cases, n) for n in (1, 2, 4)}
+    one, two = seconds[1], seconds[2]
     worth = (before + processors()) / 2
     yield f"{len(cases)} cases, {' and '.join(DTYPES)}, on every backend and the reference, filled caches, no start-up."
     yield ""
-    yield "| workers | seconds |"
-    yield "|:--|--:|"
-    yield f"| 1 | {one:.1f} |"
-    yield f"| 2 | {two:.1f} |"
+    yield "| workers | seconds | of one |"
+    yield "|:--|--:|--:|"
+    yield from (f"| {n} | {spent:.1f} | {one / spent:.2f}x |" for n, spent in seconds.items())
     yield ""
     yield (f"Two against one: **{one / two:.2f}x** (wanted 1.7). Two processes of a loop that shares nothing get "
            f"{worth:.2f}x done on these processors; of that, {one / two / worth:.0%}.")
