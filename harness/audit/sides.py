@@ -278,16 +278,17 @@ class Local:
     def _step(self, target: Any) -> dict[str, Any]:
         return {"updates": self._side.step(target)}
 
-    def _record(self, replace: Sequence[Any]) -> dict[str, Any]:
-        number, found = self._recorder.record(dict(replace))
+    def _record(self, replace: Sequence[Any], gradients: bool) -> dict[str, Any]:
+        number, found = self._recorder.record(dict(replace), gradients)
         return {"number": number, "steps": found.steps, "outputs": found.outputs, "notes": found.notes,
                 "cotangents": {str(k): c for k, c in enumerate(self._side._cotangents)}}
 
     def _recorded(self, number: int, ids: Sequence[int]) -> dict[str, Any]:
         return {"arrays": [[i, *found] for i, found in self._recorder.arrays(number, ids).items()]}
 
-    def _rerun(self, replace: Sequence[Any]) -> dict[str, Any]:
-        return {"outputs": self._recorder.rerun(dict(replace))}
+    def _rerun(self, replace: Sequence[Any], ids: Sequence[int]) -> dict[str, Any]:
+        outputs, values = self._recorder.probe(dict(replace), ids)
+        return {"outputs": outputs, "values": [[i, v] for i, v in values.items()]}
 
     def close(self) -> None:
         """Undo what was changed in this process."""

@@ -163,7 +163,8 @@ class Server:
     def do_record(self, request: Mapping[str, Any]) -> dict[str, Any]:
         from harness.backends.side.recording import plain
 
-        number, found = self.recorder.record({int(i): np.load(file) for i, file in request["replace"]})
+        replace = {int(i): np.load(file) for i, file in request["replace"]}
+        number, found = self.recorder.record(replace, request["gradients"])
         return {"number": number, "steps": [plain(s) for s in found.steps], "outputs": self._put_all(found.outputs),
                 "notes": found.notes,
                 "cotangents": self._put_all({str(k): c for k, c in enumerate(self.side._cotangents)})}
@@ -174,7 +175,8 @@ class Server:
 
     def do_rerun(self, request: Mapping[str, Any]) -> dict[str, Any]:
         replace = {int(i): np.load(file) for i, file in request["replace"]}
-        return {"outputs": self._put_all(self.recorder.rerun(replace))}
+        outputs, values = self.recorder.probe(replace, request["ids"])
+        return {"outputs": self._put_all(outputs), "values": [[i, self._put(v)] for i, v in values.items()]}
 
     @property
     def recorder(self) -> Recorder:

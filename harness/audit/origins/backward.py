@@ -106,15 +106,13 @@ class Walk:
     def _at(self, members: dict[str, list[int]], k: int) -> Part | None:
         scene = self.scenes[k]
         last = k == len(self.scenes) - 1
-        if self._hidden(scene, members):
+        if (self.quiet and not last) or self._hidden(scene, members):
             return None
         found = self._cotangents(scene, members)
         if found is None:
             return None
         roots, values, cots, layout, differ = found
         if last and not differ:
-            return None
-        if not last and self.quiet:
             return None
         directions = self._directions(values["torch"])
         defects: dict[str, list[float]] = {}
@@ -219,7 +217,10 @@ class Walk:
         roots, values, cots = {}, {}, {}
         for side in SIDES:
             g, recording = scene.graph(side), scene.recordings[side]
-            ids = [i for i in members[side] if g.steps[i].print.size == g.steps[members[side][0]].print.size]
+            loud = [i for i in members[side] if not g.steps[i].quiet]  # inside a call there are no cotangents
+            if not loud:
+                return None
+            ids = [i for i in loud if g.steps[i].print.size == g.steps[loud[0]].print.size]
             inside = set(ids)
             mine = [i for i in ids if not (g.ancestors([i]) - {i}) & inside]
             if not g.ancestors(mine) & self.moving[side]:
@@ -317,7 +318,8 @@ class Walk:
     def _users(self, scene: Scene, side: str, roots: Sequence[int]) -> list[int]:
         """Steps that use the value of the roots."""
         g = scene.graph(side)
-        return sorted({c for r in roots for c in g.children[r]} - set(roots))
+        users = {c for r in roots for c in g.children[r]} - set(roots)
+        return sorted(c for c in users if side == "jax" or not g.steps[c].quiet)
 
 
 def _special(step: Any) -> bool:

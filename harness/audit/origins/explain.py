@@ -16,20 +16,28 @@ from harness.wirtinger import Array
 
 def explain_cut(cut: Cut, search: Search) -> tuple[str, str]:
     """(what it is, what to write) of a mistake in a value."""
+    if cut.said[0]:
+        return cut.said
+    if cut.lacking and cut.proven:
+        return _lacking(cut)
     if not cut.proven or cut.layout is None:
         return ("the values part here; no single value put in JAX's place lets the programs meet again, and nothing "
                 "that was tried explains the numbers"), ""
     a = cut.at.recordings["torch"].value(cut.torch.id)
     b = cut.layout.to_left(cut.at.recordings["jax"].value(cut.jax.id))
-    if cut.lacking:
-        return _lacking(cut)
     tried = [*_related(a, b, search.rtol, cut), *_functions(cut, a, b, search.rtol), *_rounded(a, b, cut)]
     if tried:
         return tried[0]
-    with np.errstate(all="ignore"):
-        gap = float(np.abs(a - b).max(initial=0)) / (float(np.abs(a).max(initial=0)) or 1.0)
-    return (f"the values part here, by {gap:.2g} of the largest; with torch's in place the programs agree again, and "
-            "nothing that was tried explains the numbers"), ""
+    return (f"the values part here{_apart(a, b)}; with torch's in place the programs agree again, and nothing that was "
+            "tried explains the numbers"), ""
+
+
+def _apart(a: Array, b: Array) -> str:
+    fine = np.isfinite(a) & np.isfinite(b)
+    if not fine.all() and close(a[fine], b[fine], 1e-6):
+        return f" in {np.count_nonzero(~fine)} of {a.size} entries, which are infinite or NaN"
+    top = float(np.abs(a[fine]).max(initial=0)) or 1.0
+    return f", by {float(np.abs(a - b)[fine].max(initial=0)) / top:.2g} of the largest"
 
 
 def _lacking(cut: Cut) -> tuple[str, str]:
@@ -43,7 +51,7 @@ def _lacking(cut: Cut) -> tuple[str, str]:
 def _related(a: Array, b: Array, rtol: float, cut: Cut) -> Iterator[tuple[str, str]]:
     """torch's array from JAX's by a factor, a sign, a conjugation, or another order of one axis."""
     top = float(np.abs(b).max(initial=0))
-    if top:
+    if top and np.isfinite(a).all() and np.isfinite(b).all():
         k = int(np.abs(b).argmax())
         factor = complex(a.reshape(-1)[k] / b.reshape(-1)[k])
         if close(b * (factor if np.iscomplexobj(a) else factor.real), a, 10 * rtol) and abs(factor.imag) < 1e-9:
@@ -142,7 +150,7 @@ def _norms(x: Array) -> Iterator[tuple[str, str, Array]]:
 
 
 def _fft(x: Array) -> Iterator[tuple[str, str, Array]]:
-    for norm in ("backward", "ortho", "forward"):
+    for norm in ("backward", "ortho", "forward") if x.ndim else ():
         yield f"the FFT with norm={norm!r}", f"jnp.fft.fft(x, norm={norm!r})", np.fft.fft(x, norm=norm)
 
 
@@ -151,7 +159,7 @@ _FAMILIES = (_gelu, _reductions, _softmax, _norms, _fft)
 
 def rounded(cut: Cut) -> bool:
     """Whether a rounding to single precision explains a mistake in a value."""
-    if not cut.proven or cut.lacking or cut.layout is None:
+    if not cut.proven or cut.lacking or cut.said[0] or cut.layout is None:
         return False
     a = cut.at.recordings["torch"].value(cut.torch.id)
     b = cut.layout.to_left(cut.at.recordings["jax"].value(cut.jax.id))

@@ -9,15 +9,16 @@ pair, in the order of the torch program, ends the first mistake; the rest is loo
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from harness.audit.origins.layout import Layout, candidates, close, find
+from harness.audit.origins.layout import Layout, candidates, close, distance, find
 from harness.audit.origins.match import Graph, Matching, constants, match
 from harness.audit.origins.program import Program, Recording
+from harness.audit.origins.reorder import moved
 from harness.wirtinger import Array
 
 #: Programs that are evaluated with another value in place, for one origin; and origins that are looked for.
@@ -32,7 +33,8 @@ class Cut:
     """The end of one mistake: steps of both sides that should be equal, with what is known around them.
 
     layout: torch's entries in JAX's array. proven: whether torch's value in JAX's place made the programs meet again.
-    lacking: the side that has no such step at all ("jax": torch's step is missing there).
+    lacking: the side that has no such step at all ("jax": torch's step is missing there). said: what it is and what to
+    write, where the search itself found out.
     """
 
     torch: Any
@@ -42,6 +44,7 @@ class Cut:
     at: Scene
     before: dict[int, Array]
     lacking: str = ""
+    said: tuple[str, str] = ("", "")
     again: list[tuple[int, ...]] = field(default_factory=list)
 
 
@@ -98,7 +101,9 @@ class Search:
                 break
             cut, after = found
             key = _lines(cut)
-            if key in lines:
+            if out and _one(out[-1], cut):
+                out[-1] = lines[key] = _joined(out[-1], cut)
+            elif key in lines:
                 lines[key].again.append(cut.jax.loop)
                 if len(lines[key].again) >= _REPEATED:
                     self.exhausted = True
@@ -121,17 +126,23 @@ class Search:
         pairs: list[tuple[Any, Any, Layout]] = []
         ended = _ends(scene)
         for t in steps:
-            for lacking, pair in self._one_sided(scene, marks, t):
-                after = self._tried(scene, marks, [pair], set())
-                if after is not None:
-                    return self._cut(scene, pair, after, lacking)
-            for j, layout in islice(self._partners(scene, marks, t), _PER_STEP):
-                pairs.append((scene.left.steps[t], scene.right.steps[j], layout))
-                after = self._tried(scene, marks, [pairs[-1]], ended)
-                if after is not None:
-                    return self._split(scene, marks, pairs, ended) or self._cut(scene, pairs[-1], after)
+            both = [("", (scene.left.steps[t], scene.right.steps[j], layout), alike)
+                    for j, layout, alike in islice(self._partners(scene, marks, t), _PER_STEP)]
+            first = [x[:2] for x in both if x[2]]
+            rest = [x[:2] for x in both if not x[2]]
+            alone = list(self._one_sided(scene, marks, t))
+            undone, missing = ([x for x in alone if x[0] == side] for side in ("torch", "jax"))
+            for lacking, pair in [*undone, *first, *missing, *rest]:
                 if self.trials >= TRIALS:
                     return self._unproven(scene, marks, pairs)
+                if not lacking:
+                    pairs.append(pair)
+                after = self._tried(scene, marks, [pair], set() if lacking else ended)
+                if after is None:
+                    continue
+                if lacking:
+                    return self._cut(scene, pair, after, lacking)
+                return self._above(scene, marks, pairs, ended, after)
         for many in islice(_together(marks, pairs, scene), TRIALS // 2):
             after = self._tried(scene, marks, many, ended)
             if after is not None:  # the first alone is put in place: the others come out by themselves
@@ -172,9 +183,12 @@ class Search:
                             yield "torch", (other, step, Layout(other.shape, step.shape, layout.order))
 
     def _cut(self, scene: Scene, pair: tuple[Any, Any, Layout], after: Recording | None,
-             lacking: str = "") -> tuple[Cut, Recording | None]:
+             lacking: str = "", shown: tuple[Any, Any] | None = None) -> tuple[Cut, Recording | None]:
+        """shown: other steps than the pair, whose lines are named."""
         t, j, layout = pair
         cut = Cut(t, j, layout, after is not None, scene, dict(self.replaced), lacking)
+        if shown is not None and shown != (t, j):
+            cut = replace(cut, torch=shown[0], jax=shown[1], said=_SIZES)
         self.replaced[j.id] = layout.to_right(scene.recordings["torch"].value(t.id))
         return cut, after
 
@@ -188,8 +202,39 @@ class Search:
         j = scene.right.steps[(alike or sources["jax"])[0]]
         return Cut(t, j, None, False, scene, dict(self.replaced)), None
 
-    def _partners(self, scene: Scene, marks: dict[str, Marks], t: int) -> Iterator[tuple[int, Layout]]:
-        """JAX steps that may be the same thing as a torch step, likeliest first, with the layout to try."""
+    def _above(self, scene: Scene, marks: dict[str, Marks], pairs: Sequence[Any], ended: set[int],
+               after: Recording) -> tuple[Cut, Recording | None]:
+        """The origin of a difference that ends in the last pair: the pair itself, or what comes before it."""
+        pair = pairs[-1]
+        found = moved(scene, pair, self.jax.source, self.replaced, self.rtol)
+        if found is None:
+            split = self._split(scene, marks, pairs, ended)
+            if split is not None:
+                return split
+            start = self._resized(scene, marks, pair)
+            return self._cut(scene, pair, after, shown=start or pair[:2])
+        before = dict(self.replaced)
+        self.replaced |= found.given
+        cut = Cut(found.torch, found.jax, found.layout, True, scene, before, said=(found.what, found.fix))
+        return cut, self.jax.source.replay(self.replaced)
+
+    def _resized(self, scene: Scene, marks: dict[str, Marks], pair: tuple[Any, Any, Layout]) -> tuple[Any, Any] | None:
+        """The first steps before a pair where both sides compute of the same numbers arrays of another size."""
+        t, j, _ = pair
+        above = {"torch": scene.left.ancestors([t.id]) & marks["torch"].region,
+                 "jax": scene.right.ancestors([j.id]) & marks["jax"].region}
+        begin = [i for i in marks["torch"].sources() if i in above["torch"] - {t.id}]
+        if not begin:
+            return None
+        u = scene.left.steps[begin[0]]
+        alike = [i for i in sorted(above["jax"] - {j.id}) if marks["jax"].basis[i] == marks["torch"].basis[u.id]]
+        if not alike or any(scene.right.steps[i].print.size == u.print.size for i in alike):
+            return None
+        return u, scene.right.steps[alike[0]]
+
+    def _partners(self, scene: Scene, marks: dict[str, Marks], t: int) -> Iterator[tuple[int, Layout, bool]]:
+        """JAX steps that may be the same thing as a torch step, likeliest first, with the layout to try, and whether they
+        are computed from the same."""
         step, value = scene.left.steps[t], scene.recordings["torch"].value(t)
         basis = marks["torch"].basis
         able = [j for j in marks["jax"].region if scene.right.steps[j].print.size == step.print.size
@@ -201,8 +246,8 @@ class Search:
             gap, layout = _nearest(value, other)
             alike = marks["jax"].basis[j] == basis[t]
             ranked.append((not alike, gap, -j, j, layout))
-        for _, _, _, j, layout in sorted(ranked, key=lambda x: x[:3]):
-            yield j, layout
+        for other, _, _, j, layout in sorted(ranked, key=lambda x: x[:3]):
+            yield j, layout, not other
 
     def _replay(self, scene: Scene, pairs: Sequence[tuple[Any, Any, Layout]]) -> Recording:
         given = {j.id: layout.to_right(scene.recordings["torch"].value(t.id)) for t, j, layout in pairs}
@@ -284,11 +329,9 @@ def _equal(a: Array, b: Array, rtol: float) -> bool:
 def _nearest(value: Array, other: Array) -> tuple[float, Layout]:
     """(distance relative to the size, the layout in which the arrays are nearest); plain ones are preferred."""
     best: tuple[float, Layout] | None = None
-    size = float(np.linalg.norm(other)) or 1.0
+    size = distance(other, np.zeros_like(other)) or 1.0
     for layout in islice(candidates(value.shape, other.shape), 24):
-        with np.errstate(all="ignore"):
-            gap = float(np.linalg.norm(layout.to_right(value) - other)) / size
-        gap = gap if np.isfinite(gap) else 1e300
+        gap = distance(layout.to_right(value), other) / size
         if best is None or gap < 0.6 * best[0]:
             best = (gap, layout)
     assert best is not None
@@ -312,6 +355,23 @@ def _complex(step: Any) -> bool:
 def _layout(scene: Scene, t: int, j: int, rtol: float) -> Layout | None:
     """How equal values of two steps stand in one another."""
     return find(scene.recordings["torch"].value(t), scene.recordings["jax"].value(j), rtol)
+
+
+_SIZES = ("from the same numbers the two sides compute arrays of another size here; with torch's value in place at the end "
+          "of that the programs agree again", "")
+
+
+def _one(first: Cut, second: Cut) -> bool:
+    """Whether two cuts are one mistake: what one torch line does is left out at one place and done at the next."""
+    sides = (first.torch, second.torch), (first.jax, second.jax)
+    near = all(a.file == b.file and abs(a.line - b.line) <= 1 for a, b in sides)
+    return near and bool(first.lacking) and bool(second.lacking)
+
+
+def _joined(first: Cut, second: Cut) -> Cut:
+    what = (f"torch's {first.torch.op!r} comes at another place than JAX's {second.jax.op!r}: with each as torch has it the "
+            "programs agree again")
+    return replace(second, said=(what, f"compute as torch's line does: {second.torch.text}"), before=first.before)
 
 
 def _lines(cut: Cut) -> tuple[Any, ...]:

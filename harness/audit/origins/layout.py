@@ -57,6 +57,14 @@ def close(a: Any, b: Any, rtol: float) -> bool:
     return _close(a, b, rtol, _top(a))
 
 
+def distance(a: Array, b: Array) -> float:
+    """Of two arrays of one shape; an entry that is finite in one of them alone counts as the largest there is."""
+    fine = np.isfinite(a) & np.isfinite(b)
+    odd = int(np.count_nonzero((np.isfinite(a) != np.isfinite(b)) | (~fine & (a != b) & ~(np.isnan(a) & np.isnan(b)))))
+    with np.errstate(all="ignore"):
+        return float(np.hypot(np.linalg.norm((a - b)[fine]), np.sqrt(odd) * (1 + max(_top(a), _top(b)))))
+
+
 def _top(a: Array) -> float:
     size = np.abs(a)
     return float(size[np.isfinite(size)].max(initial=0.0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -26,13 +26,15 @@ def with_origins(state: State, audit: Audit) -> Audit:
     if not state.options.trace or (audit.values_agree and audit.gradients_agree and not coarse):
         return audit
     try:
-        programs = {side: _program(state, side) for side in SIDES}
+        # Cotangents are dear: where values differ they are had once the values have been put right.
+        programs = {side: _program(state, side, audit.values_agree) for side in SIDES}
         found, more = _origins(state, audit, programs)
     except SideFault as fault:
         return replace(audit, notes=(*audit.notes, f"where it starts could not be looked for ({fault.side}: "
                                                    f"{fault.sentence})"))
-    notes = (*audit.notes, "there may be more origins than are listed") if more else audit.notes
-    return replace(audit, origins=tuple(found), notes=notes)
+    said = [note for side in SIDES for note in programs[side].source.notes]
+    said += ["there may be more origins than are listed"] if more else []
+    return replace(audit, origins=tuple(found), notes=(*audit.notes, *said))
 
 
 def _origins(state: State, audit: Audit, programs: Mapping[str, Program]) -> tuple[list[Origin], bool]:
@@ -59,9 +61,12 @@ def _parts(state: State, audit: Audit, programs: Mapping[str, Program], search: 
         return []
     if not audit.values_agree and (consistent or not all(c.proven for c in cuts)):
         return []
-    right = programs["jax"].recording if not cuts else programs["jax"].source.replay(search.replaced)
-    scenes = [*(c.at for c in cuts), search.scene(right)]
     placed: list[Mapping[int, Array]] = [*(c.before for c in cuts), dict(search.replaced)]
+    if not audit.values_agree:
+        programs["torch"].recording = programs["torch"].source.replay({}, gradients=True)
+    jax = programs["jax"].source
+    rights = [programs["jax"].recording if audit.values_agree and not p else jax.replay(p, gradients=True) for p in placed]
+    scenes = [search.scene(right) for right in rights]
     moving = {side: {-k - 1 for k, leaf in enumerate(state.whole(side)) if leaf.differentiate} for side in SIDES}
     walk = Walk(programs["torch"], programs["jax"], scenes, cuts, placed, state.tol.single, consistent, moving)
     return walk.parts()
@@ -97,6 +102,7 @@ class _Asked:
 
     state: State
     side: str
+    notes: dict[str, None] = field(default_factory=dict)
 
     def ask(self, request: str, **fields: Any) -> dict[str, Any]:
         channel = self.state.channels[self.side]
@@ -111,22 +117,27 @@ class _Asked:
             out[int(i)] = known["v"], known.get("c")
         return out
 
-    def record(self, replaced: Mapping[int, Array]) -> tuple[Recording, list[Array]]:
-        reply = self.ask("record", replace=[[i, a] for i, a in replaced.items()])
+    def record(self, replaced: Mapping[int, Array], gradients: bool = False) -> tuple[Recording, list[Array]]:
+        reply = self.ask("record", replace=[[i, a] for i, a in replaced.items()], gradients=gradients)
+        self.notes |= dict.fromkeys(reply["notes"])
         steps = [s if isinstance(s, Step) else read(s) for s in reply["steps"]]
         cotangents = list(arrays(reply["cotangents"]).values())
         return Recording(steps, arrays(reply["outputs"]), partial(self.values, reply["number"])), cotangents
 
-    def replay(self, replaced: Mapping[int, Array]) -> Recording:
-        return self.record(replaced)[0]
+    def replay(self, replaced: Mapping[int, Array], gradients: bool = False) -> Recording:
+        return self.record(replaced, gradients)[0]
 
     def outputs(self, replaced: Mapping[int, Array]) -> Mapping[str, Array]:
-        return arrays(self.ask("rerun", replace=[[i, a] for i, a in replaced.items()])["outputs"])
+        return arrays(self.ask("rerun", replace=[[i, a] for i, a in replaced.items()], ids=[])["outputs"])
+
+    def probe(self, replaced: Mapping[int, Array], ids: Sequence[int]) -> dict[int, Array]:
+        reply = self.ask("rerun", replace=[[i, a] for i, a in replaced.items()], ids=list(ids))
+        return {int(i): arrays({"v": v})["v"] for i, v in reply["values"]}
 
 
-def _program(state: State, side: str) -> Program:
+def _program(state: State, side: str, gradients: bool) -> Program:
     source = _Asked(state, side)
-    recording, cotangents = source.record({})
+    recording, cotangents = source.record({}, gradients)
     inputs = {}
     for k, leaf in enumerate(state.whole(side)):
         if leaf.array is not None and leaf.array.dtype.kind in "fc":

@@ -12,16 +12,21 @@ from harness.wirtinger import Array
 
 
 class Source(Protocol):
-    """Where a program comes from: a worker, or this process."""
+    """Where a program comes from: a worker, or this process. notes: what its recordings leave out."""
+
+    notes: dict[str, None]
 
     def values(self, ids: Sequence[int]) -> dict[int, tuple[Array, Array | None]]:
         """(value, cotangent L_x + i L_y) of steps."""
 
-    def replay(self, replace: Mapping[int, Array]) -> Recording:
+    def replay(self, replace: Mapping[int, Array], gradients: bool = False) -> Recording:
         """The program evaluated again with the values of some steps (or inputs, negative) replaced."""
 
     def outputs(self, replace: Mapping[int, Array]) -> Mapping[str, Array]:
         """The outputs alone of the same."""
+
+    def probe(self, replace: Mapping[int, Array], ids: Sequence[int]) -> dict[int, Array]:
+        """The values of some steps of the same."""
 
 
 @dataclass
@@ -64,6 +69,7 @@ class Input:
     scope: str = ""
     loop: tuple[int, ...] = ()
     parents: tuple[int, ...] = ()
+    quiet: bool = False
 
 
 @dataclass

@@ -131,7 +131,8 @@ class Steps:
             if number in tape.replace:
                 x = jax.numpy.asarray(np.asarray(tape.replace[number]).reshape(x.shape), x.dtype)
             if tape.prints or tape.wanted is None or number in tape.wanted:
-                tape.step(number, name, here.where, parents, _array(jax, x), scope=here.scope, loop=here.loop)
+                tape.step(number, name, here.where, parents, _array(jax, x), scope=here.scope, loop=here.loop,
+                          quiet=here.quiet)
             return x
 
         def back(_: Any, cotangent: Any) -> Any:

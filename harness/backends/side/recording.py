@@ -65,6 +65,7 @@ class Step:
     """One result. parents: ids of steps, negative for inputs (-1 is the first leaf); loop: iterations it is in.
 
     cotangent: of L_x + i L_y, the loss L being the real number that is differentiated; None where none arrives.
+    quiet: inside of a call or of a rule that is one step for the derivative: no cotangent is asked for.
     """
 
     id: int
@@ -79,6 +80,7 @@ class Step:
     parents: tuple[int, ...]
     print: Fingerprint
     cotangent: Fingerprint | None
+    quiet: bool = False
 
 
 class Tape:
@@ -107,12 +109,12 @@ class Tape:
         return self.count - 1
 
     def step(self, number: int, op: str, where: tuple[str, int], parents: Iterable[int], value: Array, *,
-             scope: str = "", loop: tuple[int, ...] = ()) -> None:
+             scope: str = "", loop: tuple[int, ...] = (), quiet: bool = False) -> None:
         """A result. value: may be overwritten afterwards."""
         if self.prints:
             text = linecache.getline(*where).strip() if where[0] else ""
             self._rows.append((number, op, *where, text, scope, loop, value.shape, str(value.dtype),
-                               tuple(dict.fromkeys(parents)), fingerprint(value)))
+                               tuple(dict.fromkeys(parents)), fingerprint(value), quiet))
         self._keep(self.values, number, value)
 
     def cotangent(self, number: int, value: Array) -> None:
@@ -123,7 +125,7 @@ class Tape:
 
     def drop(self, numbers: Collection[int]) -> list[int]:
         """Take out steps whose values are recorded as those of another; their parents."""
-        parents = [p for row in self._rows if row[0] in numbers for p in row[-2]]
+        parents = [p for row in self._rows if row[0] in numbers for p in row[-3]]
         self._rows = [row for row in self._rows if row[0] not in numbers]
         return [p for p in parents if p not in numbers]
 
@@ -142,7 +144,7 @@ class Tape:
 
     def steps(self) -> list[Step]:
         """The steps in the order of the program."""
-        return [Step(*row, self._prints.get(row[0])) for row in sorted(self._rows, key=lambda row: row[0])]
+        return [Step(*row[:-1], self._prints.get(row[0]), row[-1]) for row in sorted(self._rows, key=lambda row: row[0])]
 
     def whole(self, number: int) -> bool:
         """Whether the value of a step is kept, and its cotangent if it has one."""
@@ -168,10 +170,13 @@ class Recorder:
     kept: dict[int, Recorded] = field(default_factory=dict)
     count: int = 0
 
-    def record(self, replace: Mapping[int, Array]) -> tuple[int, Recorded]:
-        """(number, recording) of the program with the values of some steps or inputs replaced. Raises AuditFault."""
+    def record(self, replace: Mapping[int, Array], gradients: bool = True) -> tuple[int, Recorded]:
+        """(number, recording) of the program with the values of some steps or inputs replaced. Raises AuditFault.
+
+        gradients: whether cotangents are wanted, which cost several times what the values do.
+        """
         self.side.announce("recording the steps of the function")
-        tape = Tape(replace)
+        tape = Tape(replace, gradients=gradients)
         outputs = self._play(tape)
         found = Recorded(tape.steps(), outputs, tape.notes, tape, dict(replace))
         self.count += 1
@@ -187,7 +192,7 @@ class Recorder:
         again = tape
         if missing:
             self.side.announce("evaluating the function again for the values of its steps")
-            again = Tape(self.kept[number].replace, prints=False, wanted=set(missing))
+            again = Tape(self.kept[number].replace, gradients=tape.gradients, prints=False, wanted=set(missing))
             self._play(again)
         out: dict[int, tuple[Array, Array | None]] = {}
         lost = set(missing)
@@ -201,8 +206,13 @@ class Recorder:
 
     def rerun(self, replace: Mapping[int, Array]) -> dict[str, Array]:
         """The outputs alone. Raises AuditFault."""
+        return self.probe(replace, ())[0]
+
+    def probe(self, replace: Mapping[int, Array], ids: Sequence[int]) -> tuple[dict[str, Array], dict[int, Array]]:
+        """(outputs, values of some steps), nothing else. Raises AuditFault."""
         self.side.announce("evaluating the function with a value replaced")
-        return self._play(Tape(replace, gradients=False, prints=False, wanted=()))
+        tape = Tape(replace, gradients=False, prints=False, wanted=set(ids))
+        return self._play(tape), tape.values
 
     def _play(self, tape: Tape) -> dict[str, Array]:
         outputs: dict[str, Array] = guarded(lambda: self.side.play(tape))
@@ -213,14 +223,14 @@ def plain(step: Step) -> list[Any]:
     """A step as plain data."""
     return [step.id, step.op, step.file, step.line, step.text, step.scope, list(step.loop), list(step.shape),
             step.dtype, list(step.parents), _plain(step.print),
-            None if step.cotangent is None else _plain(step.cotangent)]
+            None if step.cotangent is None else _plain(step.cotangent), step.quiet]
 
 
 def read(held: Sequence[Any]) -> Step:
     """The inverse of `plain`."""
-    *first, loop, shape, dtype, parents, print_, cotangent = held
+    *first, loop, shape, dtype, parents, print_, cotangent, quiet = held
     return Step(*first, tuple(loop), tuple(shape), dtype, tuple(parents), _read(print_),
-                None if cotangent is None else _read(cotangent))
+                None if cotangent is None else _read(cotangent), quiet)
 
 
 def _plain(p: Fingerprint) -> list[Any]:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from harness.backends.side.recording import Tape, own_place
+from harness.backends.torch.inside import steps_inside, whole
 from harness.wirtinger import Array
 
 _OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -31,7 +32,7 @@ class Steps:
 
     def __init__(self, side: Any, tape: Tape, natives: Sequence[Any]) -> None:
         self.side, self.torch, self.tape = side, side.torch, tape
-        self.quiet = 0
+        self.quiet = self.calls = 0
         self.arriving = False
         self.scopes: list[str] = []
         self._folders = os.path.dirname(os.path.abspath(self.torch.__file__)), _OURS
@@ -47,13 +48,48 @@ class Steps:
                 return int(number)
         return None
 
-    def note(self, name: str, inputs: Any, result: Any, before: Sequence[tuple[Any, int]] = ()) -> Any:
+    def inside(self, func: Any, args: Any, kwargs: Any, name: str, before: Sequence[tuple[Any, int]]) -> list[int]:
+        """What a call computes inside, as steps without cotangents; those from which its result is made.
+
+        The same calls are looked into each time, since they share the numbering; for their values alone where asked.
+        """
+        mark = _content if name in _UNCOUNTED else _version
+        odd = any(mark(x) != held or not self._recordable(x) for x, held in before if _floating(x))
+        if odd or not before or whole(name):
+            return []
+        self.calls += 1
+        known, tape, start = self.side.inner, self.tape, self.tape.count
+        count = known.get(self.calls, 0 if func in self.side.plain else None)
+        if count == 0 or count is not None and not tape.prints and not any(
+                start + k in (tape.wanted or ()) for k in range(count)):
+            tape.count += count
+            return []
+        inner, last = steps_inside(self.torch, func, args, kwargs)
+        numbers = [tape.number() for _ in inner]
+        known[self.calls] = len(numbers)
+        if not numbers:
+            self.side.plain.add(func)
+        where = own_place(_frames(sys._getframe(1)), self._folders) or ("", 0)
+        scope = self.scopes[-1] if self.scopes else ""
+
+        def ids(given: Sequence[Any]) -> list[int]:
+            found = (numbers[g] if isinstance(g, int) else self.id(g) for g in given)
+            return [i for i in found if i is not None]
+
+        for number, x in zip(numbers, inner, strict=True):
+            tape.step(number, x.op, where, ids(x.given), _view(self.torch, x.value), scope=scope, quiet=True)
+        return ids(last)
+
+    def note(self, name: str, inputs: Any, result: Any, before: Sequence[tuple[Any, int]] = (),
+             inner: Sequence[int] = ()) -> Any:
         """The result of a call, recorded; tensors are replaced where that is asked for.
 
-        before: the tensors among the inputs with their marks: those that were written into are results too.
+before: the tensors among the inputs with their marks: those that were written into are results too.
+        inner: steps inside the call from which its result is made.
         """
         mark = _content if name in _UNCOUNTED else _version
         parents = [i for x in _tensors(self.torch, inputs) if (i := self.id(x)) is not None]
+        parents += [i for i in inner if i not in parents]
         results = list(_tensors(self.torch, result))
         written = [x for x, held in before if mark(x) != held]
         swaps: dict[int, Any] = {}
@@ -75,7 +111,7 @@ class Steps:
                                        not any(x is w for w in written))
 
     def _recordable(self, x: Any) -> bool:
-        if not (x.is_floating_point() or x.is_complex()) or x.layout != self.torch.strided or x.device.type == "meta":
+        if not _floating(x) or x.layout != self.torch.strided or x.device.type == "meta":
             return False
         functorch = getattr(self.torch._C, "_functorch", None)
         test = getattr(functorch, "is_functorch_wrapped_tensor", None)
@@ -147,6 +183,10 @@ def _swapped(torch: Any, value: Any, swaps: Mapping[int, Any]) -> Any:
     return value
 
 
+def _floating(x: Any) -> bool:
+    return bool(x.is_floating_point() or x.is_complex())
+
+
 def _version(x: Any) -> int:
     try:
         return int(x._version)
@@ -187,7 +227,8 @@ def record(steps: Steps, call: Callable[[], Any]) -> Any:
                 before = [(x, mark(x)) for x in _tensors(torch, (args, kwargs))]
             result = func(*args, **kwargs)
             with torch._C.DisableTorchFunction():
-                return steps.note(name, (args, kwargs), result, before)
+                inner = steps.inside(func, args, kwargs, name, before)
+                return steps.note(name, (args, kwargs), result, before, inner)
 
     with ExitStack() as stack:
         stance = getattr(getattr(torch, "compiler", None), "set_stance", None)

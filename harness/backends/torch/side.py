@@ -30,6 +30,8 @@ class TorchSide(AuditSide):
         self.torch = torch
         self._swaps: dict[int, tuple[Any, dict[str, Any]]] = {}
         self.held = Values(torch)
+        self.inner: dict[int, int] = {}  # how many steps a recorded call has inside, by its number
+        self.plain: set[Any] = set()  # functions that are one step
         self._in_place = False
 
     def versions(self) -> dict[str, str]:

@@ -8,39 +8,54 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import torch
 
 from tests.audit.origins import ports_jax, ports_torch
 
 
 @dataclass(frozen=True)
 class Port:
-    """shapes: "3,4", complex with a "c" before. origins: (text in torch's function, text in JAX's, kind)."""
+    """shapes: "3,4", complex with a "c" before, "i7:5" five whole numbers below 7. origins: (text in torch's function,
+    text in JAX's, kind). models: the class of a torch module that is the first argument; JAX gets its state, nested."""
 
     name: str
     shapes: dict[str, str]
     origins: tuple[tuple[str, str, str], ...] = ()
     scale: float = 0.7
+    torch: ModuleType = ports_torch
+    jax: ModuleType = ports_jax
+    models: tuple[str, ...] = ()
+    constant: tuple[str, ...] = ()
 
     def inputs(self) -> dict[str, Any]:
         """The arguments of both sides, always the same numbers."""
         draw = np.random.default_rng(len(self.name))
-        out = {}
+        out: dict[str, Any] = {}
+        if self.models:
+            torch.manual_seed(0)
+            out["model"] = getattr(self.torch, self.models[0])()
         for name, text in self.shapes.items():
+            if text[0] == "i":
+                top, _, size = text[1:].partition(":")
+                out[name] = draw.integers(int(top), size=int(size))
+                continue
             shape = tuple(int(n) for n in text.strip("c").split(",") if n)
             array = np.asarray(draw.standard_normal(shape))
             out[name] = self.scale * (array + 1j * draw.standard_normal(shape) if text[0] == "c" else array)
         return out
 
     def line(self, module: ModuleType, text: str) -> int:
-        """The line of the module on which the function of this port has the text; it has it once."""
+        """The line of the module on which the function of this port, or else the whole module, has the text once."""
         lines, start = inspect.getsourcelines(getattr(module, self.name))
         found = [start + k for k, line in enumerate(lines) if text in line]
+        if not found:
+            found = [k for k, line in enumerate(inspect.getsource(module).splitlines(), 1) if text in line]
         assert len(found) == 1, f"{text!r} is on {len(found)} lines of {self.name}"
         return found[0]
 
     def expected(self) -> list[tuple[int, int, str]]:
         """(line on torch, line on JAX, kind) of each mistake."""
-        return [(self.line(ports_torch, t), self.line(ports_jax, j), kind) for t, j, kind in self.origins]
+        return [(self.line(self.torch, t), self.line(self.jax, j), kind) for t, j, kind in self.origins]
 
 
 _QKV = {"q": "2,3,4", "k": "2,3,4", "v": "2,3,4"}
