@@ -290,6 +290,9 @@ class Local:
         outputs, values = self._recorder.probe(dict(replace), ids)
         return {"outputs": outputs, "values": [[i, v] for i, v in values.items()]}
 
+    def _options(self, replace: Sequence[Any], id: int) -> dict[str, Any]:
+        return {"options": self._recorder.options(dict(replace), id)}
+
     def close(self) -> None:
         """Undo what was changed in this process."""
         self._side.release()

@@ -178,6 +178,11 @@ class Server:
         outputs, values = self.recorder.probe(replace, request["ids"])
         return {"outputs": self._put_all(outputs), "values": [[i, self._put(v)] for i, v in values.items()]}
 
+    def do_options(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        replace = {int(i): np.load(file) for i, file in request["replace"]}
+        found = self.recorder.options(replace, request["id"])
+        return {"options": [[what, fix, self._put(value)] for what, fix, value in found]}
+
     @property
     def recorder(self) -> Recorder:
         if self._recorder is None:

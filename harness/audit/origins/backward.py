@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.audit.origins.forward import Cut, Scene
+from harness.audit.origins.cut import Cut
 from harness.audit.origins.layout import Layout, candidates, close, find
+from harness.audit.origins.match import Graph
 from harness.audit.origins.program import Program
+from harness.audit.origins.region import Scene
 from harness.wirtinger import Array
 
 SIDES = ("torch", "jax")
@@ -179,7 +181,7 @@ class Walk:
         near = self._like(scene, side, c, shares, users, roots)
         alone = silent or len(g.steps[c].parents) == 1
         self.blocks[side].append((c, factor if alone else float("nan")))
-        steps = {side: scene.graph(side).steps[c], other: scene.graph(other).steps[near]}
+        steps = {side: _outside(scene.graph(side), c), other: _outside(scene.graph(other), near)}
         before = scene.left.steps[roots["torch"][0]], scene.right.steps[roots["jax"][0]]
         predicted = {s: _dot(cots[s], turned[s][0]) for s in SIDES}
         return Part(steps["torch"], steps["jax"], wrong, factor, before, predicted,
@@ -320,6 +322,12 @@ class Walk:
         g = scene.graph(side)
         users = {c for r in roots for c in g.children[r]} - set(roots)
         return sorted(c for c in users if side == "jax" or not g.steps[c].quiet)
+
+
+def _outside(g: Graph, i: int) -> Any:
+    """A step, or the result of the rule that it is inside of: the rule is what is differentiated."""
+    loud = [k for k in sorted(g.descendants(i)) if not g.steps[k].quiet] if g.steps[i].quiet else []
+    return g.steps[loud[0] if loud else i]
 
 
 def _special(step: Any) -> bool:

@@ -2,34 +2,128 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from harness.audit.origins.backward import Part
-from harness.audit.origins.forward import Cut, Search
-from harness.audit.origins.layout import close
+from harness.audit.origins.cut import Cut, lacking
+from harness.audit.origins.forward import Search
+from harness.audit.origins.functions import functions
+from harness.audit.origins.layout import close, find
+from harness.audit.origins.program import code
 from harness.wirtinger import Array
 
+#: Operations that JAX's side evaluates with other options (backends/jax/options.py), and steps that are looked at so.
+_WITH_OPTIONS = ("conv_general_dilated", "dot_general", "cum", "reduce_", "sort", "rev")
+_LOOKED = 4
+_NOTHING = "nothing that was tried explains the numbers"
 
-def explain_cut(cut: Cut, search: Search) -> tuple[str, str]:
-    """(what it is, what to write) of a mistake in a value."""
+
+@dataclass(frozen=True)
+class Said:
+    """What a mistake is and what to write. jax: the step whose line it is, where that is not the end of the mistake."""
+
+    what: str
+    fix: str
+    jax: Any = None
+    torch: Any = None
+
+
+def explain_cut(cut: Cut, search: Search) -> Said:
+    """What a mistake in a value is."""
     if cut.said[0]:
-        return cut.said
+        return Said(*cut.said)
     if cut.lacking and cut.proven:
-        return _lacking(cut)
+        return Said(*lacking(cut))
     if not cut.proven or cut.layout is None:
-        return ("the values part here; no single value put in JAX's place lets the programs meet again, and nothing "
-                "that was tried explains the numbers"), ""
+        return Said("the values part here; no single value put in JAX's place lets the programs meet again, and "
+                    f"{_NOTHING}", "")
     a = cut.at.recordings["torch"].value(cut.torch.id)
     b = cut.layout.to_left(cut.at.recordings["jax"].value(cut.jax.id))
-    tried = [*_related(a, b, search.rtol, cut), *_functions(cut, a, b, search.rtol), *_rounded(a, b, cut)]
-    if tried:
-        return tried[0]
-    return (f"the values part here{_apart(a, b)}; with torch's in place the programs agree again, and nothing that was "
-            "tried explains the numbers"), ""
+    rtol = search.rtol
+    tried = chain(functions(cut, a, b, rtol), _constants(cut, a, b, rtol), _related(a, b, rtol, cut),
+                  _masks(a, b, cut, rtol), _rounded(a, b, cut))
+    for what, fix in tried:
+        return Said(what, fix)
+    for what, fix in _called(cut, search):
+        return Said(what, fix)
+    found = _options(cut, search)
+    return found or Said(f"the values part here{_apart(a, b)}; with torch's in place the programs agree again, and "
+                         f"{_NOTHING}", "")
+
+
+def _options(cut: Cut, search: Search) -> Said | None:
+    """The operation of JAX's step, or of one before it that torch does in the same call, with another option."""
+    assert cut.layout is not None
+    goal = cut.layout.to_right(cut.at.recordings["torch"].value(cut.torch.id))
+    g, source = cut.at.right, search.jax.source
+    inside = sorted((g.ancestors([cut.jax.id]) & cut.at.regions["jax"]) | {cut.jax.id}, reverse=True)
+    able = [i for i in inside if g.steps[i].op.startswith(_WITH_OPTIONS)]
+    for i in able[:_LOOKED]:
+        for what, fix, value in source.options(cut.before, i):
+            got = value if i == cut.jax.id else source.probe({**cut.before, i: value}, [cut.jax.id]).get(cut.jax.id)
+            if got is not None and find(goal, got, 10 * search.rtol) is not None:
+                step, torch = g.steps[i], cut.at.left.ancestors([cut.torch.id]) & cut.at.regions["torch"]
+                same = [u for u in sorted(torch) if u >= 0 and cut.at.left.steps[u].print.size == value.size and find(
+                    cut.at.recordings["torch"].value(u), value, 10 * search.rtol) is not None]
+                return Said(f"the same operation with another option gives torch's numbers: {what}",
+                            f"{fix} in {code(step)}", step, cut.at.left.steps[same[0]] if same else None)
+    return None
+
+
+def _called(cut: Cut, search: Search) -> Iterator[tuple[str, str]]:
+    """As functions of one name, the results of the lines whose insides part: torch's call, and what JAX has for it."""
+    if not cut.torch.quiet:
+        return
+    left, right, recordings = cut.at.left, cut.at.right, cut.at.recordings
+    whole = [i for i in sorted(left.descendants(cut.torch.id)) if not left.steps[i].quiet and _line(left, i) == (
+        cut.torch.file, cut.torch.line)]
+    below = [i for i in sorted(right.descendants(cut.jax.id)) if _line(right, i) == (cut.jax.file, cut.jax.line)]
+    for i in whole[:1]:
+        a = recordings["torch"].value(i)
+        for k in [k for k in below if right.steps[k].shape == a.shape]:
+            yield from functions(replace(cut, torch=left.steps[i]), a, recordings["jax"].value(k), search.rtol)
+
+
+def _line(g: Any, i: int) -> tuple[str, int]:
+    return g.steps[i].file, g.steps[i].line
+
+
+def _constants(cut: Cut, a: Array, b: Array, rtol: float) -> Iterator[tuple[str, str]]:
+    """The same array with another constant added to it, or multiplied by another one."""
+    g = cut.at.left
+    for p in g.parents(cut.torch.id):
+        x = cut.at.recordings["torch"].value(p)
+        if x.size != a.size or not x.size or not all(np.isfinite(v).all() for v in (x, a, b)):
+            continue
+        x = x.reshape(a.shape)
+        size = float(np.abs(x).max()) or 1.0
+        first, second = (float(np.real((v - x).mean())) for v in (a, b))
+        added = all(close(x + c, v, rtol) for c, v in ((first, a), (second, b)))
+        # (what is below the rounding of x is no constant)
+        if added and abs(first - second) > 1e-3 * max(abs(first), abs(second)) and max(
+                abs(first), abs(second)) > 1e3 * np.finfo(np.float64).eps * size:
+            yield (f"torch adds {_short(first)} where JAX adds {_short(second)}",
+                   f"{_short(first)} in place of {_short(second)}: {code(cut.jax)}")
+
+
+def _short(c: float) -> str:
+    """A constant that was found by subtraction, without the digits of its rounding."""
+    text = f"{c:.6g}"
+    return f"{c:.1g}" if abs(float(f"{c:.1g}") - c) <= 1e-4 * abs(c) else text
+
+
+def _masks(a: Array, b: Array, cut: Cut, rtol: float) -> Iterator[tuple[str, str]]:
+    """Entries that one side takes out, by infinity or by zero, and the other does not; all others are equal."""
+    for word, out in (("-inf", -np.inf), ("0", 0.0)):
+        here, there = a == out, b == out
+        if (here != there).any() and close(np.where(here | there, 0, a), np.where(here | there, 0, b), rtol):
+            yield (f"another mask: torch has {word} in {np.count_nonzero(here)} of {a.size} entries, JAX in "
+                   f"{np.count_nonzero(there)}; all others are equal", f"mask as torch's line does: {code(cut.torch)}")
 
 
 def _apart(a: Array, b: Array) -> str:
@@ -40,14 +134,6 @@ def _apart(a: Array, b: Array) -> str:
     return f", by {float(np.abs(a - b)[fine].max(initial=0)) / top:.2g} of the largest"
 
 
-def _lacking(cut: Cut) -> tuple[str, str]:
-    if cut.lacking == "jax":
-        return (f"torch's {cut.torch.op!r} is missing in JAX: with it in place the programs agree again",
-                f"apply what torch's line does: {cut.torch.text}")
-    return (f"JAX's {cut.jax.op!r} is not there in torch: without it the programs agree again",
-            f"leave it out on the JAX side: {cut.jax.text}")
-
-
 def _related(a: Array, b: Array, rtol: float, cut: Cut) -> Iterator[tuple[str, str]]:
     """torch's array from JAX's by a factor, a sign, a conjugation, or another order of one axis."""
     top = float(np.abs(b).max(initial=0))
@@ -56,9 +142,9 @@ def _related(a: Array, b: Array, rtol: float, cut: Cut) -> Iterator[tuple[str, s
         factor = complex(a.reshape(-1)[k] / b.reshape(-1)[k])
         if close(b * (factor if np.iscomplexobj(a) else factor.real), a, 10 * rtol) and abs(factor.imag) < 1e-9:
             named = _named(factor.real, cut, rtol)
-            yield (f"torch's value is {named} times JAX's", f"multiply the JAX side by {named}: {cut.jax.text}")
+            yield (f"torch's value is {named} times JAX's", f"multiply the JAX side by {named}: {code(cut.jax)}")
     if np.iscomplexobj(a) and close(np.conj(b), a, rtol):
-        yield "one side is conjugated", f"jnp.conj(...) around the JAX side: {cut.jax.text}"
+        yield "one side is conjugated", f"jnp.conj(...) around the JAX side: {code(cut.jax)}"
     if a.ndim >= 2 and a.shape[-1] == a.shape[-2] and close(np.swapaxes(b, -1, -2), a, rtol):
         yield "one side is transposed", "jnp.swapaxes(..., -1, -2) on the JAX side"
 
@@ -76,85 +162,6 @@ def _named(factor: float, cut: Cut, rtol: float) -> str:
                 if abs(factor - sign * number) <= 10 * rtol * abs(factor):
                     return text if sign > 0 else f"-{text}"
     return f"{factor:.12g}"
-
-
-def _functions(cut: Cut, a: Array, b: Array, rtol: float) -> Iterator[tuple[str, str]]:
-    """The same input through functions that go by one name: each side's result is one of them."""
-    g = cut.at.left
-    for p in g.parents(cut.torch.id):
-        x = cut.at.recordings["torch"].value(p) if p >= 0 or p in cut.at.recordings["torch"].held else None
-        if x is None or np.iscomplexobj(x):
-            continue
-        for family in _FAMILIES:
-            left = _which(family, x, a, rtol)
-            right = _which(family, x, b, rtol)
-            if left and right and left != right:
-                yield f"torch computes {left[0]}, JAX {right[0]}", f"on the JAX side: {left[1]}"
-
-
-def _which(family: Any, x: Array, wanted: Array, rtol: float) -> tuple[str, str] | None:
-    with np.errstate(all="ignore"):
-        for text, code, value in family(x):
-            if value.size == wanted.size and close(value.reshape(-1), wanted.reshape(-1), max(rtol, 1e-9)):
-                return text, code
-    return None
-
-
-def _gelu(x: Array) -> Iterator[tuple[str, str, Array]]:
-    inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
-    exact = x * 0.5 * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
-    yield "the exact gelu", "jax.nn.gelu(x, approximate=False)", exact
-    yield "gelu by tanh", "jax.nn.gelu(x)", x * 0.5 * (1 + np.tanh(inner))
-    yield "silu", "jax.nn.silu(x)", x / (1 + np.exp(-x))
-    yield "relu", "jax.nn.relu(x)", np.maximum(x, 0)
-    yield "tanh", "jnp.tanh(x)", np.tanh(x)
-    yield "sigmoid", "jax.nn.sigmoid(x)", 1 / (1 + np.exp(-x))
-    yield "softplus", "jax.nn.softplus(x)", np.logaddexp(x, 0)
-    yield "elu", "jax.nn.elu(x)", np.where(x > 0, x, np.expm1(x))
-    for slope in (0.01, 0.1, 0.2, 0.3, 0.05):
-        yield (f"leaky relu with slope {slope:g}", f"jax.nn.leaky_relu(x, {slope:g})", np.where(x >= 0, x, slope * x))
-    for power in (2, 3, 4):
-        yield f"the power {power}", f"x ** {power}", x**power
-    yield "log(1 + x)", "jnp.log1p(x)", np.log1p(x)
-    yield "log(x)", "jnp.log(x)", np.log(x)
-
-
-def _reductions(x: Array) -> Iterator[tuple[str, str, Array]]:
-    for axis in (None, *range(x.ndim)):
-        words, arg = ("over everything", "") if axis is None else (f"over axis {axis}", f"axis={axis}")
-        for name in ("mean", "sum", "max", "min", "prod"):
-            yield f"{name} {words}", f"x.{name}({arg})", getattr(x, name)(axis=axis)
-        for name in ("var", "std"):
-            for ddof in (0, 1):
-                n = x.size if axis is None else x.shape[axis]
-                if n > ddof:
-                    code = f"x.{name}({arg + ', ' if arg else ''}ddof={ddof})"
-                    yield f"{name} {words} with n - {ddof}", code, getattr(x, name)(axis=axis, ddof=ddof)
-
-
-def _softmax(x: Array) -> Iterator[tuple[str, str, Array]]:
-    for axis in range(x.ndim):
-        e = np.exp(x - x.max(axis, keepdims=True))
-        s = e / e.sum(axis, keepdims=True)
-        yield f"softmax over axis {axis}", f"jax.nn.softmax(x, axis={axis})", s
-        yield f"log_softmax over axis {axis}", f"jax.nn.log_softmax(x, axis={axis})", np.log(s)
-        yield f"cumsum over axis {axis}", f"jnp.cumsum(x, axis={axis})", np.cumsum(x, axis)
-
-
-def _norms(x: Array) -> Iterator[tuple[str, str, Array]]:
-    for axis in range(x.ndim):
-        m, v = x.mean(axis, keepdims=True), x.var(axis, keepdims=True)
-        for eps in (0.0, 1e-12, 1e-8, 1e-7, 1e-6, 1e-5, 1e-3):
-            yield (f"normalisation over axis {axis} with eps={eps:g}", f"(x - mean) / sqrt(var + {eps:g})",
-                   (x - m) / np.sqrt(v + eps))
-
-
-def _fft(x: Array) -> Iterator[tuple[str, str, Array]]:
-    for norm in ("backward", "ortho", "forward") if x.ndim else ():
-        yield f"the FFT with norm={norm!r}", f"jnp.fft.fft(x, norm={norm!r})", np.fft.fft(x, norm=norm)
-
-
-_FAMILIES = (_gelu, _reductions, _softmax, _norms, _fft)
 
 
 def rounded(cut: Cut) -> bool:
@@ -179,7 +186,7 @@ def _rounded(a: Array, b: Array, cut: Cut) -> Iterator[tuple[str, str]]:
             small = bool((np.abs(a - b) <= 64 * 1.2e-7 * np.abs(a).max(initial=0)).all())
         if wide and small:
             yield (f"single precision inside a double-precision program on the {side} side: the values differ by its "
-                   "rounding", "keep the inputs' dtype: " + step.text)
+                   "rounding", f"keep the inputs' dtype: {code(step)}")
 
 
 def explain_part(part: Part) -> tuple[str, str]:
@@ -190,11 +197,11 @@ def explain_part(part: Part) -> tuple[str, str]:
                f"{part.predicted['torch']:.6g}, JAX's {part.predicted['jax']:.6g}")
     if part.factor == 0:
         stop = {"torch": "detach or no_grad", "jax": "stop_gradient"}[side]
-        fix = (f"take the {stop} away, or do the same on the other side: jax.lax.stop_gradient(...) in {part.jax.text}"
-               if side == "torch" else f"take stop_gradient away, or detach on the torch side: {part.torch.text}")
+        fix = (f"take the {stop} away, or do the same on the other side: jax.lax.stop_gradient(...) in {code(part.jax)}"
+               if side == "torch" else f"take stop_gradient away, or detach on the torch side: {code(part.torch)}")
         return f"on the {side} side no gradient passes here ({stop}); {numbers}", fix
     if np.isfinite(part.factor) and abs(part.factor - 1) > 1e-6:
         return (f"on the {side} side the derivative of {step.op!r} is {part.factor:.6g} times that of its function; "
-                f"{numbers}"), f"correct its rule: {step.text}"
+                f"{numbers}"), f"correct its rule: {code(step)}"
     return (f"on the {side} side the derivative of {step.op!r} is not that of its function; {numbers}",
-            f"correct its rule: {step.text}")
+            f"correct its rule: {code(step)}")

@@ -10,8 +10,9 @@ from typing import Any
 from harness.audit.answer import Audit
 from harness.audit.faults import SideFault
 from harness.audit.origins.backward import Part, Walk
+from harness.audit.origins.cut import Cut
 from harness.audit.origins.explain import explain_cut, explain_part, rounded
-from harness.audit.origins.forward import Cut, Search
+from harness.audit.origins.forward import Search
 from harness.audit.origins.program import Input, Program, Recording
 from harness.audit.result import Origin
 from harness.audit.sides import arrays
@@ -65,7 +66,8 @@ def _parts(state: State, audit: Audit, programs: Mapping[str, Program], search: 
     if not audit.values_agree:
         programs["torch"].recording = programs["torch"].source.replay({}, gradients=True)
     jax = programs["jax"].source
-    rights = [programs["jax"].recording if audit.values_agree and not p else jax.replay(p, gradients=True) for p in placed]
+    first = programs["jax"].recording
+    rights = [first if audit.values_agree and not p else jax.replay(p, gradients=True) for p in placed]
     scenes = [search.scene(right) for right in rights]
     moving = {side: {-k - 1 for k, leaf in enumerate(state.whole(side)) if leaf.differentiate} for side in SIDES}
     walk = Walk(programs["torch"], programs["jax"], scenes, cuts, placed, state.tol.single, consistent, moving)
@@ -73,9 +75,10 @@ def _parts(state: State, audit: Audit, programs: Mapping[str, Program], search: 
 
 
 def _value(cut: Cut, search: Search) -> Origin:
-    what, fix = explain_cut(cut, search)
-    return Origin(place(cut.torch), place(cut.jax), "value", what, fix, cut.torch.text, cut.jax.text,
-                  _loops(cut.jax.loop, cut.again))
+    said = explain_cut(cut, search)
+    torch, jax = said.torch or cut.torch, said.jax or cut.jax
+    return Origin(place(torch), place(jax), "value", said.what, said.fix, torch.text, jax.text,
+                  _loops(jax.loop, cut.again))
 
 
 def _gradient(part: Part) -> Origin:
@@ -133,6 +136,10 @@ class _Asked:
     def probe(self, replaced: Mapping[int, Array], ids: Sequence[int]) -> dict[int, Array]:
         reply = self.ask("rerun", replace=[[i, a] for i, a in replaced.items()], ids=list(ids))
         return {int(i): arrays({"v": v})["v"] for i, v in reply["values"]}
+
+    def options(self, replaced: Mapping[int, Array], number: int) -> list[tuple[str, str, Array]]:
+        reply = self.ask("options", replace=[[i, a] for i, a in replaced.items()], id=number)
+        return [(what, fix, arrays({"v": value})["v"]) for what, fix, value in reply["options"]]
 
 
 def _program(state: State, side: str, gradients: bool) -> Program:

@@ -28,6 +28,9 @@ class Source(Protocol):
     def probe(self, replace: Mapping[int, Array], ids: Sequence[int]) -> dict[int, Array]:
         """The values of some steps of the same."""
 
+    def options(self, replace: Mapping[int, Array], number: int) -> list[tuple[str, str, Array]]:
+        """(what it is, what to write, result) of a step's operation with other options than the program's."""
+
 
 @dataclass
 class Recording:
@@ -90,6 +93,12 @@ class Program:
                 total += float(np.real(np.vdot(self.cotangents[at].astype(np.complex128), value.astype(np.complex128))))
                 at += 1
         return total
+
+
+def code(step: Any) -> str:
+    """A step's line of source, as much of it as is read at a glance."""
+    text = str(step.text)
+    return text if len(text) <= 100 else f"{text[:97]}..."
 
 
 def same(p: Any, q: Any, rtol: float) -> bool:

@@ -1,8 +1,8 @@
-"""Equal numbers in another order, or one part of an array taken for another: a mistake that shows only where it is used.
+"""Equal numbers in another order, or one part of an array taken for another: it shows only where they are used.
 
-Classes of equal values do not see the order of entries, nor which part of a split goes where. Where values part although
-everything that they are made of is equal, the orders are tried: another order of the axes, and the parts of one array
-exchanged. An order is said only if with it JAX's value is torch's, entry by entry.
+Classes of equal values do not see the order of entries, nor which part of a split goes where. Where values part
+although everything that they are made of is equal, the orders are tried: another order of the axes, and the parts of
+one array exchanged. An order is said only if with it JAX's value is torch's, entry by entry.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Reordering:
         self.torch, self.jax, layout = pair
         self.goal = layout.to_right(scene.recordings["torch"].value(self.torch.id))
         self.spent = 0
-        self.frontier = {side: self._frontier(side, step.id) for side, step in (("torch", self.torch), ("jax", self.jax))}
+        self.frontier = {"torch": self._frontier("torch", self.torch.id), "jax": self._frontier("jax", self.jax.id)}
 
     def found(self) -> Moved | None:
         """What is in another order; None where nothing that was tried explains the numbers."""
@@ -75,7 +75,8 @@ class Reordering:
         g, m = self.scene.right, self.scene.matching
         groups: dict[tuple[Any, ...], list[int]] = {}
         here = {m.of["jax"][p] for p in self.frontier["jax"]}
-        wanted = [p for u in self.frontier["torch"] if m.of["torch"][u] not in here for p in m.partners("torch", u)[-1:]]
+        absent = [u for u in self.frontier["torch"] if m.of["torch"][u] not in here]
+        wanted = [p for u in absent for p in m.partners("torch", u)[-1:]]
         for p in dict.fromkeys([*self.frontier["jax"], *wanted]):
             step = g.steps[p]
             if p >= 0 and step.print.size > 1:
@@ -123,8 +124,8 @@ class Reordering:
         step = g.steps[first]
         order = {p: n for n, p in enumerate(sorted({p for p, _ in pairs}))}
         blocks = [order[q] for _, q in sorted(pairs) if q in order]
-        what = (f"the parts of one array go by each other's names: part {blocks} of those that are exchanged stands where "
-                f"JAX has part {list(range(len(blocks)))}; with that order JAX's numbers are torch's")
+        what = (f"the parts of one array are taken for each other: in the order {blocks} of the {len(blocks)} that are "
+                "exchanged JAX's numbers are torch's")
         return Moved(t, step, Layout(step.shape, step.shape, None), self._given(pairs), what,
                      f"take the parts in torch's order ({t.text}): {step.text}")
 
@@ -215,8 +216,8 @@ def _orders(count: int) -> list[tuple[int, ...]]:
 def _axes(layout: Layout) -> str:
     left, right = (list(shape) for shape in (layout.left, layout.right))
     if layout.plain:
-        return f"torch's {left} is JAX's {right} entry by entry"
-    return f"torch's {left} is JAX's {right} with axes exchanged"
+        return f"the entries of torch's {left} in the order in which they stand there"
+    return f"torch's {left} with axes exchanged, as JAX's {right}"
 
 
 def moved(scene: Any, pair: tuple[Any, Any, Layout], source: Any, replaced: Mapping[int, Array],

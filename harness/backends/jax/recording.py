@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.backends.jax.options import options
 from harness.backends.side.recording import Tape, own_place
 from harness.wirtinger import Array, signed
 
@@ -46,10 +47,15 @@ class Steps:
         self.jax, self.tape, self.token = jax, tape, token
         self.folders = os.path.dirname(os.path.abspath(jax.__file__)), _OURS
 
-    def run(self, closed: Any, args: Sequence[Any], ids: Sequence[Any], site: Site) -> tuple[list[Any], list[Any]]:
-        """(results, their steps or None) of a jaxpr. args, ids: of its arguments."""
+    def run(self, closed: Any, args: Sequence[Any], ids: Sequence[Any], site: Site,
+            known: Sequence[Any] = ()) -> tuple[list[Any], list[Any]]:
+        """(results, their steps or None) of a jaxpr.
+
+        args, ids: of its arguments; known: (value, step) of its constants.
+        """
         jaxpr, consts = getattr(closed, "jaxpr", closed), getattr(closed, "consts", ())
-        env: dict[Any, tuple[Any, Any]] = dict(zip(jaxpr.constvars, ((c, None) for c in consts), strict=True))
+        held = known or [(c, None) for c in consts]
+        env: dict[Any, tuple[Any, Any]] = dict(zip(jaxpr.constvars, held, strict=True))
         env.update(zip(jaxpr.invars, zip(args, ids, strict=True), strict=True))
         last = _last_uses(jaxpr)
 
@@ -85,6 +91,8 @@ class Steps:
             return self._while(eqn, args, ids, here)
         if name == "pad" and self.token is not None and not here.quiet:
             args = [self._tied(args[0]), *args[1:]]
+        if self.tape.varied == self.tape.count:
+            self.tape.options = list(options(self.jax, eqn.primitive, params, args))
         return self._noted(name, _bind(eqn.primitive, params, args), ids, here)
 
     def _tied(self, x: Any) -> Any:
@@ -94,6 +102,16 @@ class Steps:
         tie = self.jax.custom_vjp(lambda x, token: x)
         tie.defvjp(lambda x, token: (x, None), lambda _, g: (g, self.jax.numpy.zeros_like(self.token)))
         return tie(x, self.token)
+
+    def constants(self, closed: Any) -> list[tuple[Any, int | None]]:
+        """The arrays that a program holds besides its inputs, as steps on the line that first uses them."""
+        out: list[tuple[Any, int | None]] = []
+        for variable, value in zip(closed.jaxpr.constvars, closed.consts, strict=True):
+            first = next((e for e in closed.jaxpr.eqns if any(x is variable for x in e.invars)), None)
+            where = None if first is None else _where(first, self.folders)
+            values, found = self._noted("constant", [value], [], Site(where or ("", 0), quiet=True))
+            out += zip(values, found, strict=True)
+        return out
 
     def primals(self, args: Sequence[Any]) -> list[Any]:
         """The numbers behind values that are being differentiated."""
@@ -323,7 +341,8 @@ def play(side: Any, program: Program, tape: Tape) -> dict[str, Array]:
     def run(moving: Sequence[Any], token: Any) -> list[Any]:
         given = dict(zip(wanted, moving, strict=True))
         args = [given.get(k, natives[k]) for k in program.places]
-        found, _ = Steps(jax, tape, token).run(program.closed, args, ids, Site())
+        steps = Steps(jax, tape, token)
+        found, _ = steps.run(program.closed, args, ids, Site(), steps.constants(program.closed))
         return found
 
     moving = [natives[k] for k in wanted]

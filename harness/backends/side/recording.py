@@ -87,12 +87,14 @@ class Tape:
     """One evaluation, as a framework fills it in.
 
     replace: arrays that take the place of values, by id. gradients: whether cotangents are wanted. prints: whether
-    steps are. wanted: ids of which arrays are kept; None: of all, while there is room.
+    steps are. wanted: ids of which arrays are kept; None: of all, while there is room. varied: the id of a step whose
+    operation is evaluated with other options too, into `options`.
     """
 
     def __init__(self, replace: Mapping[int, Array], *, gradients: bool = True, prints: bool = True,
-                 wanted: Collection[int] | None = None) -> None:
+                 wanted: Collection[int] | None = None, varied: int | None = None) -> None:
         self.replace, self.gradients, self.prints, self.wanted = replace, gradients, prints, wanted
+        self.varied, self.options = varied, list[tuple[str, str, Array]]()
         self.values: dict[int, Array] = {}
         self.cotangents: dict[int, Array] = {}
         self.notes: list[str] = []
@@ -144,7 +146,8 @@ class Tape:
 
     def steps(self) -> list[Step]:
         """The steps in the order of the program."""
-        return [Step(*row[:-1], self._prints.get(row[0]), row[-1]) for row in sorted(self._rows, key=lambda row: row[0])]
+        rows = sorted(self._rows, key=lambda row: row[0])
+        return [Step(*row[:-1], self._prints.get(row[0]), row[-1]) for row in rows]
 
     def whole(self, number: int) -> bool:
         """Whether the value of a step is kept, and its cotangent if it has one."""
@@ -213,6 +216,13 @@ class Recorder:
         self.side.announce("evaluating the function with a value replaced")
         tape = Tape(replace, gradients=False, prints=False, wanted=set(ids))
         return self._play(tape), tape.values
+
+    def options(self, replace: Mapping[int, Array], number: int) -> list[tuple[str, str, Array]]:
+        """(what it is, what to write, result) of a step's operation with other options. Raises AuditFault."""
+        self.side.announce("evaluating an operation with other options")
+        tape = Tape(replace, gradients=False, prints=False, wanted=(), varied=number)
+        self._play(tape)
+        return tape.options
 
     def _play(self, tape: Tape) -> dict[str, Array]:
         outputs: dict[str, Array] = guarded(lambda: self.side.play(tape))

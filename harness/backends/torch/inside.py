@@ -63,7 +63,7 @@ def steps_inside(torch: Any, func: Callable[..., Any], args: Any, kwargs: Any) -
     if not _table():
         return [], []
     seen = Seen(torch, args, kwargs)
-    with suppress(Exception), torch.no_grad(), torch._C.DisableTorchFunction():  # the user's own call has raised already
+    with suppress(Exception), torch.no_grad(), torch._C.DisableTorchFunction():  # (the user's own call has raised)
         with seen.mode():
             result = func(*seen.args, **seen.kwargs)
         return seen.without(result)
@@ -103,8 +103,10 @@ class Seen:
             if known:
                 self._is(x, known[0])
             return
-        same = [g for g in given if id(g) in self.origin and x.numel() == g.numel() and x.dtype == g.dtype and x is not g]
-        if same and (x.data_ptr() == same[0].data_ptr() or op in _COPIES):
+        if not op.endswith("_") and any(x is g and id(g) in self.origin for g in given):
+            return
+        same = [g for g in given if id(g) in self.origin and (x.numel(), x.dtype) == (g.numel(), g.dtype)]
+        if same and not op.endswith("_") and (x.data_ptr() == same[0].data_ptr() or op in _COPIES):
             self._is(x, self.origin[id(same[0])])
             return
         if len(self.found) >= MOST:

@@ -60,8 +60,8 @@ class Steps:
         self.calls += 1
         known, tape, start = self.side.inner, self.tape, self.tape.count
         count = known.get(self.calls, 0 if func in self.side.plain else None)
-        if count == 0 or count is not None and not tape.prints and not any(
-                start + k in (tape.wanted or ()) for k in range(count)):
+        if count == 0 or (count is not None and not tape.prints and not any(
+                start + k in (tape.wanted or ()) for k in range(count))):
             tape.count += count
             return []
         inner, last = steps_inside(self.torch, func, args, kwargs)

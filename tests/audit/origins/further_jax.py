@@ -539,7 +539,7 @@ def two_mixed(x, w, u):
 
 
 def interleaved(x, w):
-    t, d = x.shape
+    t = x.shape[0]
     h = x @ w
     q, k = jnp.moveaxis(h.reshape(t, -1, 2), -1, 0)
     s = q @ k.T
@@ -614,7 +614,7 @@ def scanned_rule(x, w):
 
 
 def same_qkv(x, w):
-    b, t, c = x.shape
+    c = x.shape[-1]
     q, k, v = (x @ w[:, n * c:(n + 1) * c] for n in range(3))
     s = jnp.einsum("btc,bsc->bts", q * c ** -0.5, k)
     return (jnp.tanh(jax.nn.softmax(s) @ v) ** 2).sum()

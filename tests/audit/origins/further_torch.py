@@ -512,7 +512,6 @@ def two_mixed(x, w, u):
 
 
 def interleaved(x, w):
-    t, d = x.shape
     h = x @ w
     q, k = h.chunk(2, -1)
     s = q @ k.T
@@ -577,7 +576,6 @@ def scanned_rule(x, w):
 
 
 def same_qkv(x, w):
-    b, t, c = x.shape
     q, k, v = (x @ w).chunk(3, -1)
     o = F.scaled_dot_product_attention(q, k, v)
     return (torch.tanh(o) ** 2).sum()

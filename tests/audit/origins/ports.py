@@ -44,6 +44,20 @@ class Port:
             out[name] = self.scale * (array + 1j * draw.standard_normal(shape) if text[0] == "c" else array)
         return out
 
+    def jax_inputs(self) -> dict[str, Any] | None:
+        """The JAX side's, where a model is its state in nested dicts."""
+        if not self.models:
+            return None
+        given = self.inputs()
+        nested: dict[str, Any] = {}
+        for name, p in given["model"].named_parameters():
+            *path, last = name.split(".")
+            place = nested
+            for part in path:
+                place = place.setdefault(part, {})
+            place[last] = p.detach().numpy()
+        return {**given, "model": nested}
+
     def line(self, module: ModuleType, text: str) -> int:
         """The line of the module on which the function of this port, or else the whole module, has the text once."""
         lines, start = inspect.getsourcelines(getattr(module, self.name))

@@ -11,19 +11,29 @@ import numpy as np
 import pytest
 
 from harness.audit import Audit, compare_gradients
-from tests.audit.origins import ports_jax, ports_torch
+from tests.audit.origins import further, ports_jax, ports_torch
 from tests.audit.origins.ports import CONTROLS, PLANTED, Port
 
 
+#: Of the ports in further.py, those that run each time; `nox -s whole` runs all.
+OFTEN = ("fused_scale", "group_eps", "conv_same", "lstm_hand", "heads", "steps_short", "rule_jvp", "same_qkv", "same_lstm")
+
+
+def _further(port: Port) -> Any:
+    marks = () if port.name in OFTEN else (pytest.mark.whole,)
+    return pytest.param(port, id=port.name, marks=marks)
+
+
 def found(port: Port, **options: bool) -> Audit:
-    return compare_gradients(getattr(ports_torch, port.name), getattr(ports_jax, port.name), port.inputs(), **options)
+    return compare_gradients(getattr(port.torch, port.name), getattr(port.jax, port.name), port.inputs(),
+                             jax_inputs=port.jax_inputs(), constant=port.constant, **options)
 
 
 def _line(place: str) -> int:
     return int(place.rpartition(":")[2])
 
 
-@pytest.mark.parametrize("port", PLANTED, ids=lambda p: p.name)
+@pytest.mark.parametrize("port", [*(pytest.param(p, id=p.name) for p in PLANTED), *map(_further, further.PLANTED)])
 def test_every_planted_mistake_is_named_on_both_sides_and_nothing_else(port: Port) -> None:
     answer = found(port)
     assert not answer.faults
@@ -33,14 +43,14 @@ def test_every_planted_mistake_is_named_on_both_sides_and_nothing_else(port: Por
     for g, w in zip(sorted(got), sorted(wanted), strict=True):
         assert abs(g[0] - w[0]) <= 1 and abs(g[1] - w[1]) <= 1 and g[2] == w[2], (got, wanted)
     assert [g[0] for g in got] == sorted(g[0] for g in got)
-    assert all(o.torch.rpartition(":")[0] == ports_torch.__file__ for o in answer.origins)
-    assert all(o.jax.rpartition(":")[0] == ports_jax.__file__ for o in answer.origins)
+    assert all(o.torch.rpartition(":")[0] == port.torch.__file__ for o in answer.origins)
+    assert all(o.jax.rpartition(":")[0] == port.jax.__file__ for o in answer.origins)
 
 
-@pytest.mark.parametrize("port", CONTROLS, ids=lambda p: p.name)
+@pytest.mark.parametrize("port", [*(pytest.param(p, id=p.name) for p in CONTROLS), *map(_further, further.CONTROLS)])
 def test_what_is_computed_in_another_way_starts_nowhere(port: Port) -> None:
     answer = found(port)
-    assert answer.values_agree and not answer.faults
+    assert answer.values_agree and answer.gradients_agree and not answer.faults
     assert answer.origins == ()
 
 
@@ -53,6 +63,28 @@ def test_two_functions_under_one_name_are_nobodys_fault() -> None:
     assert answer.culprit == ""
     assert "exact gelu" in answer.origins[0].what and "approximate=False" in answer.origins[0].fix
     assert "wrong in jax" not in answer.text()
+
+
+def test_what_an_origin_is_was_evaluated() -> None:
+    """The words and the code of hypotheses, each of which gives torch's numbers."""
+    said = {name: found(next(p for p in further.PLANTED if p.name == name)).origins[0]
+            for name in ("fused_scale", "group_eps", "conv_same", "lstm_hand")}
+    assert "1/2 times" in said["fused_scale"].what
+    assert "adds 1e-05 where JAX adds 0.001" in said["group_eps"].what
+    assert "pads by [(0, 1)], torch by [(1, 1)]" in said["conv_same"].what
+    assert said["conv_same"].fix.startswith("padding=[(1, 1)] in y = lax.conv_general_dilated")
+    assert "parts of one array are taken for each other" in said["lstm_hand"].what
+
+
+def test_the_default_of_a_function_is_said_on_a_single_line() -> None:
+    import jax
+    import torch
+
+    x = np.linspace(-2, 2, 7)
+    answer = compare_gradients(lambda x: torch.nn.functional.gelu(x).sum(), lambda x: jax.nn.gelu(x).sum(), (x,))
+    (origin,) = answer.origins
+    assert "documented default, approximate=True" in origin.what and "approximate=False" in origin.fix
+    assert answer.culprit == ""
 
 
 def test_origins_are_plain_data_with_both_lines_of_source() -> None:
