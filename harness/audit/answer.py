@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.audit import render
+from harness.audit.page import page
 from harness.audit.result import Findings, ParameterRow
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ class Audit(Findings):
     def to_json(self) -> dict[str, Any]:
         """The answer as plain data."""
         return render.plain(self)
+
+    def html(self) -> str:
+        """Both sources side by side as one self-contained page; of an audit that was asked for `lines`, or differs."""
+        return page(self)
 
     def frame(self) -> pd.DataFrame:
         """One row a parameter, as pandas."""

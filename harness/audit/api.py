@@ -48,6 +48,7 @@ def audit(
     differences: bool = True,
     taps: bool = True,
     trace: bool = True,
+    lines: bool = False,
     save_case: str | os.PathLike[str] | None = None,
 ) -> Audit:
     """Compare a function on torch with its port on JAX: values, gradients, who is right, what to change.
@@ -58,9 +59,8 @@ def audit(
     (default eps**0.75). precision: "single" or "double" casts the inputs. values_from: "torch" or "jax" gives that
     side's numbers to the other. timeout: seconds for one request to a side. memory: GiB a side may use, 0 for no limit.
     python: another interpreter for a side. path: folders that are searched for modules (default: the current one).
-    trace: whether
-    steps are recorded to find where the programs part. Each side runs in a process of its own. Raises AuditError (bad
-    usage); what goes wrong in a side is in `.faults`.
+    trace: whether steps are recorded to find where the programs part; lines: also where they do not, for `.html()`.
+    Each side runs in a process of its own. Raises AuditError (bad usage); what goes wrong in a side is in `.faults`.
     """
     given.check_target(torch, "--torch")
     given.check_target(jax, "--jax")
@@ -72,7 +72,7 @@ def audit(
     held = read_mapping(Path(mapping)) if isinstance(mapping, str | os.PathLike) else dict(mapping or {})
     folders = tuple(os.path.abspath(p) for p in (["."] if path is None else path))
     options = Options(rtol, atol, precision, tuple(constant), seed, values_from, held, torch_step, jax_step, folders,
-                      differences, taps, trace)
+                      differences, taps, trace, lines)
     folder = Path(tempfile.mkdtemp(prefix="harness-audit-"))
     paths = Paths()
     channels: dict[str, Remote] = {}
@@ -144,6 +144,7 @@ def compare_gradients(
     differences: bool = True,
     taps: bool = True,
     trace: bool = True,
+    lines: bool = False,
     torch_step: Callable[..., Any] | None = None,
     jax_step: Callable[..., Any] | None = None,
 ) -> Audit:
@@ -167,7 +168,7 @@ def compare_gradients(
     right = _portable(inputs, torch_fn, jax_fn) if jax_inputs is None else jax_inputs
     channels: dict[str, Local] = {side: Local(side) for side in SIDES}
     options = Options(rtol, atol, precision, tuple(constant), seed, values_from, dict(mapping or {}), torch_step,
-                      jax_step, (), differences, taps, trace)
+                      jax_step, (), differences, taps, trace, lines)
     sources = {"torch": source(left), "jax": source(right)}
     try:
         return run(channels, {"torch": torch_fn, "jax": jax_fn}, sources, options)

@@ -160,6 +160,7 @@ class Findings:
     start: tuple[str, ...] = ()  # where it starts: sentences from taps and from the trace
     start_at: Mapping[str, Any] = field(default_factory=dict)
     origins: tuple[Origin, ...] = ()  # in the order of the program
+    lines: tuple[tuple[str, str], ...] = ()  # "file.py:5" of both sides that compute the same numbers
     suggestions: tuple[Suggestion, ...] = ()
     faults: tuple[SideFault, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -36,6 +36,7 @@ class Options:
     differences: bool = True
     taps: bool = True
     trace: bool = True
+    lines: bool = False
 
 
 @dataclass

@@ -46,6 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of cotangents and directions (default: 0)")
     parser.add_argument("--python", action="append", default=[], metavar="SIDE=PATH", help="another interpreter")
     parser.add_argument("--no-trace", action="store_true", help="do not look for where the programs part")
+    parser.add_argument("--html", metavar="FILE", help="both sources side by side, matched lines in one colour")
     parser.add_argument("--save-case", metavar="FILE", help="write a YAML case for harness run beside its .npz")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     parser.add_argument("--output", metavar="FILE", help="write to FILE instead of standard output")
@@ -60,6 +61,8 @@ def execute(args: argparse.Namespace) -> int:
     from harness.cli.options import write
     from harness.report.text import colourful
 
+    if args.html and args.no_trace:
+        raise UsageError("--html shows what --no-trace leaves out: give one of them")
     pythons = {}
     for item in args.python:
         side, equals, path = item.partition("=")
@@ -71,8 +74,10 @@ def execute(args: argparse.Namespace) -> int:
         rtol=args.rtol, atol=args.atol, precision=args.precision or "", constant=args.constant,
         values_from=args.values_from or "", nest=args.nest, torch_step=args.torch_step, jax_step=args.jax_step,
         timeout=args.timeout, memory=args.memory, seed=args.seed, python=pythons, save_case=args.save_case,
-        trace=not args.no_trace,
+        trace=not args.no_trace, lines=bool(args.html),
     )
+    if args.html:
+        write(found.html(), args.html)
     if args.format == "json":
         write(json.dumps(found.to_json(), indent=1), args.output)
     else:

@@ -38,6 +38,7 @@ class Search:
         self.replaced: dict[int, Array] = {}
         self.trials = 0
         self.exhausted = False
+        self.last = jax.recording
 
     def scene(self, right: Recording) -> Scene:
         """What is equal with the JAX program as recorded in `right`."""
@@ -81,7 +82,7 @@ class Search:
                 out.append(cut)
             if after is None:
                 break
-            right = after
+            right = self.last = after
         return out
 
     # -- one mistake ---------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import product
 from typing import Any
 
 from harness.audit.answer import Audit
@@ -14,6 +15,7 @@ from harness.audit.origins.cut import Cut
 from harness.audit.origins.explain import explain_cut, explain_part, rounded
 from harness.audit.origins.forward import Search
 from harness.audit.origins.program import Input, Program, Recording
+from harness.audit.origins.region import Scene
 from harness.audit.result import Origin
 from harness.audit.sides import arrays
 from harness.audit.state import SIDES, State
@@ -24,33 +26,38 @@ from harness.wirtinger import Array
 def with_origins(state: State, audit: Audit) -> Audit:
     """The audit with its origins, in the order of the program. What cannot be recorded is a note."""
     coarse = any(v.verdict == "precision" for v in audit.values)
-    if not state.options.trace or (audit.values_agree and audit.gradients_agree and not coarse):
+    odd = not audit.values_agree or not audit.gradients_agree or coarse
+    if not state.options.trace or not (odd or state.options.lines):
         return audit
     try:
         # Cotangents are dear: where values differ they are had once the values have been put right.
         programs = {side: _program(state, side, audit.values_agree) for side in SIDES}
-        found, more = _origins(state, audit, programs)
+        search = _search(state, programs)
+        found = _origins(state, audit, programs, search) if odd else []
+        lines = matched_lines(search.scene(search.last))
     except SideFault as fault:
         return replace(audit, notes=(*audit.notes, f"where it starts could not be looked for ({fault.side}: "
                                                    f"{fault.sentence})"))
     said = [note for side in SIDES for note in programs[side].source.notes]
-    said += ["there may be more origins than are listed"] if more else []
-    return replace(audit, origins=tuple(found), notes=(*audit.notes, *said))
+    said += ["there may be more origins than are listed"] if search.exhausted else []
+    return replace(audit, origins=tuple(found), lines=tuple(lines), notes=(*audit.notes, *said))
 
 
-def _origins(state: State, audit: Audit, programs: Mapping[str, Program]) -> tuple[list[Origin], bool]:
-    torch, jax = programs["torch"], programs["jax"]
+def _search(state: State, programs: Mapping[str, Program]) -> Search:
     numbers = {side: {leaf.name: -k - 1 for k, leaf in enumerate(state.whole(side))} for side in SIDES}
     links = [(numbers["torch"][x.torch], numbers["jax"][x.jax]) for x in state.matching.links
              if x.torch in numbers["torch"] and x.jax in numbers["jax"]]  # parts are found by their values
-    search = Search(torch, jax, links, 2e-5 if state.tol.single else 1e-9)
+    return Search(programs["torch"], programs["jax"], links, 2e-5 if state.tol.single else 1e-9)
+
+
+def _origins(state: State, audit: Audit, programs: Mapping[str, Program], search: Search) -> list[Origin]:
     cuts = search.cuts() if any(v.verdict != "agree" for v in audit.values) else []
     if audit.values_agree:  # equal to a coarse tolerance: what follows from a rounding to single precision alone
         cuts = [c for c in cuts if rounded(c)]
     parts = _parts(state, audit, programs, search, cuts)
     first = [(c.torch.id, _value(c, search)) for c in cuts]
     rest = [(p.torch.id, _gradient(p)) for p in parts]
-    return [o for _, o in sorted([*first, *rest], key=lambda x: x[0])], search.exhausted
+    return [o for _, o in sorted([*first, *rest], key=lambda x: x[0])]
 
 
 def _parts(state: State, audit: Audit, programs: Mapping[str, Program], search: Search,
@@ -85,6 +92,22 @@ def _gradient(part: Part) -> Origin:
     what, fix = explain_part(part)
     return Origin(place(part.torch), place(part.jax), "gradient", what, fix, part.torch.text, part.jax.text,
                   _loops(part.jax.loop, part.again))
+
+
+def matched_lines(scene: Scene) -> list[tuple[str, str]]:
+    """Lines of both sides that compute the same numbers, each with the one that it shares the most with."""
+    counts: dict[tuple[str, str], int] = {}
+    for held in scene.matching.members:
+        sides = [dict.fromkeys(place(scene.graph(side).steps[i]) for i in held[side] if i >= 0) for side in SIDES]
+        for torch, jax in product(*([p for p in places if p][:3] for places in sides)):
+            counts[torch, jax] = counts.get((torch, jax), 0) + 1
+    best: dict[str, dict[str, tuple[int, str]]] = {side: {} for side in SIDES}
+    for (torch, jax), n in counts.items():
+        for side, mine, other in (("torch", torch, jax), ("jax", jax, torch)):
+            if n > best[side].get(mine, (0, ""))[0]:
+                best[side][mine] = n, other
+    pairs = {(t, j) for t, (_, j) in best["torch"].items()} | {(t, j) for j, (_, t) in best["jax"].items()}
+    return sorted(pairs, key=lambda p: [(x.rpartition(":")[0], int(x.rpartition(":")[2])) for x in p])
 
 
 def place(step: Any) -> str:

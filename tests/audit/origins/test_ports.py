@@ -14,9 +14,9 @@ from harness.audit import Audit, compare_gradients
 from tests.audit.origins import further, ports_jax, ports_torch
 from tests.audit.origins.ports import CONTROLS, PLANTED, Port
 
-
 #: Of the ports in further.py, those that run each time; `nox -s whole` runs all.
-OFTEN = ("fused_scale", "group_eps", "conv_same", "lstm_hand", "heads", "steps_short", "rule_jvp", "same_qkv", "same_lstm")
+OFTEN = ("fused_scale", "group_eps", "conv_same", "lstm_hand", "heads", "steps_short", "rule_jvp", "same_qkv",
+         "same_lstm")
 
 
 def _further(port: Port) -> Any:
