@@ -26,6 +26,8 @@ SIDES = ("torch", "jax")
 EVALUATIONS = 600
 _MOST = 24
 _DIRECTIONS = 2
+#: Of a difference, as a part of the value; in double and in single precision.
+_STEP = (2e-4, 3e-2)
 
 
 @dataclass
@@ -127,7 +129,8 @@ class Walk:
         sizes = [max(abs(x) for x in row) for row in zip(*truths.values(), *(
             [_dot(cots[side], v if side == "torch" else layout.to_right(v)) for v in directions] for side in SIDES),
             strict=True)]
-        floor = [self.tolerance * max(s, 1e-3 * max(sizes), 1e-12) for s in sizes]
+        noise = self._noise(k)
+        floor = [max(self.tolerance * max(s, 1e-3 * max(sizes), 1e-12), noise) for s in sizes]
         odd = {side: any(not abs(d) <= f for d, f in zip(defects[side], floor, strict=True)) for side in SIDES}
         if odd["torch"] and odd["jax"]:
             alike = all(abs(a - b) <= 4 * f for a, b, f in zip(*(defects[s] for s in SIDES), floor, strict=True))
@@ -287,7 +290,7 @@ class Walk:
                      for i, lay in zip(roots, layouts, strict=True) if lay is not None}
             return program.loss(program.source.outputs({**base, **moved}))
 
-        h = 3e-2 if self.single else 2e-4
+        h = _STEP[self.single]
         here = at(0.0)
         ends = [(at(s), at(-s), s) for s in (h, h / 2)]
         coarse, fine = ((above - below) / (2 * s) for above, below, s in ends)
@@ -296,6 +299,15 @@ class Walk:
         if apart[1] > 0.75 * apart[0] and apart[1] > self.tolerance * (abs(fine) + abs(here)):
             raise Bends
         return (4 * fine - coarse) / 3
+
+    def _noise(self, k: int) -> float:
+        """What rounding of the losses makes of a difference of two of them."""
+        eps = 1.2e-7 if self.single else 2.3e-16
+        terms = 0.0
+        for side in SIDES:
+            held = zip(self.scenes[k].recordings[side].outputs.values(), self.programs[side].cotangents, strict=False)
+            terms += sum(float(np.abs(np.asarray(value) * np.asarray(cot)).sum()) for value, cot in held)
+        return 32 * eps * terms / (_STEP[self.single] / 2)
 
     def _expected(self, side: str, k: int, roots: Sequence[int], v: Array, truth: float) -> float:
         """What the cotangent would predict if the mistakes that are known were the only ones."""
