@@ -206,8 +206,10 @@ class Search:
         cut = Cut(t, j, layout, after is not None, scene, dict(self.replaced), side)
         if shown is not None and shown != (t, j):
             cut = replace(cut, torch=shown[0], jax=shown[1], said=lacking(cut) if cut.lacking else SIZES)
-        self.replaced[j.id] = layout.to_right(scene.recordings["torch"].value(t.id))
-        return cut, after
+        given = layout.to_right(scene.recordings["torch"].value(t.id))
+        twins = [] if after is None else _twins(scene, j)
+        self.replaced |= dict.fromkeys([j.id, *twins], given)
+        return cut, self._replay(scene, []) if twins else after
 
     def _unproven(self, scene: Scene, marks: dict[str, Marks], pairs: Sequence[Any]) -> tuple[Cut, None] | None:
         """The first steps of both regions: nothing that was put in place made the programs meet again."""
@@ -314,6 +316,13 @@ def _together(marks: dict[str, Marks], pairs: Sequence[tuple[Any, Any, Layout]],
         for b in alike[n + 1 :]:
             if b[0].id not in above[0] and b[1].id not in above[1] and a[1].id not in scene.right.descendants(b[1].id):
                 yield [a, b]
+
+
+def _twins(scene: Scene, step: Any) -> list[int]:
+    """Steps of JAX that have the same numbers on the same line: the same mistake, where a function is called twice."""
+    held = scene.matching.members[scene.matching.of["jax"][step.id]]["jax"]
+    same = [scene.right.steps[i] for i in held if i in scene.regions["jax"] and i != step.id]
+    return [s.id for s in same if (s.file, s.line, s.op, s.shape) == (step.file, step.line, step.op, step.shape)]
 
 
 def _statement(step: Any) -> tuple[Any, ...]:

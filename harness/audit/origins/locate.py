@@ -67,7 +67,7 @@ def _parts(state: State, audit: Audit, programs: Mapping[str, Program], search: 
     consistent = bool(audit.checks) and all(c.consistent is not False for c in audit.checks)
     if audit.gradients_agree:
         return []
-    # Along the difference of two gradients one of them is wrong, unless the functions differ by less than is told apart.
+    # Along the difference of two gradients one is wrong, unless the functions differ by less than is told apart.
     apart = {c.side for c in audit.checks if c.direction == "difference" and c.consistent}
     if consistent and apart == set(SIDES):
         return []

@@ -84,7 +84,7 @@ class Steps:
              inner: Sequence[int] = ()) -> Any:
         """The result of a call, recorded; tensors are replaced where that is asked for.
 
-before: the tensors among the inputs with their marks: those that were written into are results too.
+        before: the tensors among the inputs with their marks: those that were written into are results too.
         inner: steps inside the call from which its result is made.
         """
         mark = _content if name in _UNCOUNTED else _version
