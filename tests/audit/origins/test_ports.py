@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from harness.audit import Audit, compare_gradients
+from harness.testing import assert_same_gradient
 from tests.audit.origins import further, ports_jax, ports_torch
 from tests.audit.origins.ports import CONTROLS, PLANTED, Port
 
@@ -112,6 +113,34 @@ def test_a_mistake_inside_a_module_is_named_in_its_forward() -> None:
     (origin,) = answer.origins
     assert _line(origin.torch) == _source_line(ports_torch.Block.forward, "self.norm(h)")
     assert _line(origin.jax) == _source_line(ports_jax.module, "1e-6")
+
+
+def test_the_assertion_fails_with_the_same_first_screen() -> None:
+    port = _port("gelu")
+    with pytest.raises(AssertionError) as failure:
+        assert_same_gradient(ports_torch.gelu, ports_jax.gelu, port.inputs())
+    (block,) = [b for b in found(port).text(100).split("\n\n") if b.startswith("Where it starts")]
+    assert block in str(failure.value)
+
+
+def test_a_long_loop_is_sampled_and_the_answer_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    import jax
+    import torch
+
+    from harness.backends.jax import recording as on_jax
+
+    def left(x: Any) -> Any:
+        for _ in range(40):
+            x = torch.sin(x) + 0.5
+        return x.sum()
+
+    def right(x: Any) -> Any:
+        return jax.lax.fori_loop(0, 40, lambda k, x: jax.numpy.sin(x) + 0.25, x).sum()
+
+    monkeypatch.setattr(on_jax, "ITERATIONS", 6)
+    answer = compare_gradients(left, right, (np.array([0.3, -0.7]),))
+    assert "a loop of 40 iterations was recorded at 6 of them" in answer.text()
+    assert _line(answer.origins[0].jax) == _source_line(right, "0.25")
 
 
 def test_no_trace_leaves_it_out() -> None:
