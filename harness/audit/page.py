@@ -49,11 +49,12 @@ def page(audit: Findings) -> str:
     body = [f"<h1>{escape(title)}</h1>", f'<p class="soft">{escape(versions)}</p>']
     for v in audit.values:
         words = "agree" if v.verdict in ("agree", "precision") else "differ"
-        body.append(f"<p>Value {escape(v.name)}: {escape(v.torch)} (torch), {escape(v.jax)} (jax): {words}</p>")
+        name = "Value" if v.name == "value" else f"Value {escape(v.name)}"
+        body.append(f"<p>{name}: {escape(v.torch)} (torch), {escape(v.jax)} (jax): {words}</p>")
     body += ["<h2>Where it starts</h2>", *_origins(audit.origins)]
     body += [f'<p class="soft">Note: {escape(note)}.</p>' for note in audit.notes]
-    body.append('<h2>Both sources</h2><p class="soft">Lines of one colour compute the same numbers; a number links to '
-                "the line of the other side.</p>")
+    body.append('<h2>Both sources</h2><p class="soft">Lines of one colour compute the same numbers, behind an origin '
+                "once it is put right; a number links to the line of the other side.</p>")
     sides = "".join(f'<section aria-label="{side}">{_side(side, audit, groups)}</section>' for side in ("torch", "jax"))
     body.append(f'<div class="sides">{sides}</div>')
     return ("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
@@ -116,7 +117,7 @@ def _row(side: str, path: str, n: int, groups: Mapping[str, tuple[int, str]], ma
         return '<tr class="gap"><td class="n">…</td><td></td></tr>'
     place = f"{path}:{n}"
     colour, partner = groups.get(f"{side} {place}", (-1, ""))
-    classes = ([f"c{colour}"] if colour >= 0 else []) + (["origin"] if place in marked else [])
+    classes = ["origin"] if place in marked else [f"c{colour}"] if colour >= 0 else []
     number = f'<a href="#{partner}">{n}</a>' if partner else str(n)
     text = linecache.getline(path, n).rstrip("\n")
     held = f' class="{" ".join(classes)}"' if classes else ""
