@@ -260,6 +260,9 @@ class Search:
         basis = marks["torch"].basis
         able = [j for j in marks["jax"].region if scene.right.steps[j].print.size == step.print.size
                 and ("complex" in scene.right.steps[j].dtype) == ("complex" in step.dtype)]
+        # Of steps that only repeat a value, the one that made it.
+        made = scene.matching.of["jax"]
+        able = [j for j in able if not any(made[p] == made[j] and p in able for p in scene.right.parents(j))]
         scene.recordings["jax"].want(able)
         ranked = []
         for j in able:
