@@ -82,7 +82,8 @@ class Walk:
                 continue
             if found is None:
                 continue
-            key = (found.torch.file, found.torch.line, found.jax.file, found.jax.line)
+            steps = {"torch": found.torch, "jax": found.jax}  # a line that is wrong is one mistake, whatever it meets
+            key = tuple((s.file, s.line or s.id) for s in (steps[side] for side in found.wrong))
             if key in seen:
                 seen[key].again.append(found.torch.loop or found.jax.loop)
             else:
