@@ -1,0 +1,174 @@
+"""What correctly rounded operations make of a text, in the blocks of a row that is judged.
+
+Only portable texts of several operations can be taken apart: one text, and the same operations on every side. The work
+is done by `harness.reference.steps` and for those places alone at which sides differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.comparison.context import Context
+from harness.comparison.predict import VECTOR_OF, predicted
+from harness.comparison.value_kinds import Array, Form, differences
+
+if TYPE_CHECKING:
+    from harness.comparison.engine import Engine
+    from harness.reference.steps import Rounding
+
+
+@dataclass(frozen=True)
+class Steps:
+    """(m, n, c): a derivative of correctly rounded operations, how far faithful ones may be from it, and entries that a
+    product of zero and infinity takes part in. blame, advice: the operation that loses the digits, what to write."""
+
+    centre: Array
+    room: Array
+    wild: Array
+    blame: str
+    advice: str
+
+    def explains(self, side: Array) -> Array:
+        """(m, n, c): entries that operations give which are all right to their own rounding."""
+        near = np.isfinite(side) & (differences(side, self.centre) <= self.room)
+        lost = ~np.isfinite(side) & (self.wild | ~np.isfinite(self.room))
+        return np.asarray(near | lost)
+
+    @property
+    def told(self) -> str:
+        return told(self.blame, self.advice)
+
+
+def told(blame: str, advice: str) -> str:
+    """A sentence on a text that loses its digits."""
+    where = f"`{blame}` loses the digits" if blame else "their roundings add up"
+    return f"each operation of the text is right to its own rounding, {where}" + (f"; write {advice}" if advice else "")
+
+
+def portable(context: Context, row: int) -> str:
+    """The portable text that a row's target evaluated; "" where it had one of its own."""
+    case = context.cases.get(context.seen.text("case", row))
+    family = context.targets[int(context.joiner.target[row])].family
+    source = None if case is None else case.source(family)
+    return "" if source is None or source.kind != "portable" else source.text
+
+
+def rounding_of(context: Context, row: int) -> Rounding | None:
+    """`Rounding` of a row's text at its point, remembered; None where the text cannot be taken apart."""
+    text, seen = portable(context, row), context.seen
+    if not text:
+        return None
+    key = ("rounding", *(seen.text(n, row) for n in ("case", "point", "dtype")))
+    if key not in context.memo:
+        context.memo[key] = _evaluated(context, row, text)
+    found: Rounding | None = context.memo[key]
+    return found
+
+
+def _evaluated(context: Context, row: int, text: str) -> Rounding | None:
+    try:
+        from harness.reference.steps import rounding
+    except ImportError:  # the reference is not installed
+        return None
+    case = context.cases[context.seen.text("case", row)]
+    point = next((p for p in case.points if p.name == context.seen.text("point", row)), None)
+    if point is None:
+        return None
+    single = context.seen.text("dtype", row) in ("float32", "complex64")
+    found = rounding(text, case.inputs, point.arrays, single=single)
+    return None if found is None or len(found.operations) < 2 else found
+
+
+def values_of(context: Context, row: int) -> tuple[Array, Array, Rounding] | None:
+    """Components of a value of correctly rounded operations, and how far they may be off."""
+    found = rounding_of(context, row)
+    k = -1 if found is None else _output(context, row)
+    if found is None or not 0 <= k < len(found.kinds) or found.kinds[k] not in "rc":
+        return None
+    return found.values[k], found.value_room[k], found
+
+
+def steps_of(context: Context, row: int, form: Form) -> Steps | None:
+    """`Steps` of a row of a differential."""
+    found = rounding_of(context, row)
+    if found is None:
+        return None
+    key = ("steps", int(context.spot[row]), form)
+    if key not in context.memo:
+        context.memo[key] = _steps(context, row, form, found)
+    steps: Steps | None = context.memo[key]
+    return steps
+
+
+def _steps(context: Context, row: int, form: Form, found: Rounding) -> Steps | None:
+    k, own = _output(context, row), _columns(context, row)
+    if own is None or not 0 <= k < len(found.kinds) or found.kinds[k] not in "rc":
+        return None
+    parts: list[Array] = []
+    for matrix in (found.slope[k], found.room[k], found.wild[k].astype(np.float64)):
+        mine = matrix[:, own]
+        if found.kinds[k] == "r" and form.out_complex:
+            mine = np.concatenate([mine, np.zeros_like(mine)])
+        if mine.shape != (form.m * (1 + form.out_complex), form.n * (1 + form.in_complex)):
+            return None
+        parts.append(np.asarray(form.blocks(mine.reshape(1, -1))[0]))
+    return Steps(parts[0], parts[1], parts[2] > 0, found.blame, found.advice)
+
+
+def raw_steps(engine: Engine, row: int, form: Form, kind: str) -> Steps | None:
+    """`Steps` of what a native API returns: the sums that it makes of the differential's."""
+    context = engine.context
+    j = int(context.j_row[row])
+    j_form = context.j_form(j) if j >= 0 and kind in VECTOR_OF else None
+    own = None if j_form is None else steps_of(context, j, j_form)
+    if j_form is None or own is None:
+        return None
+    shape = engine.seen.shapes[engine.seen.shape[j]]
+    side = VECTOR_OF[kind]
+    vectors = [engine.vector(j, kind, side, shape)] if side else None
+    parts = []
+    for blocks, absolute in ((own.centre, False), (np.where(np.isfinite(own.room), own.room, 1e300), True),
+                             (own.wild.astype(np.float64), True)):
+        with np.errstate(all="ignore"):
+            total, is_complex = predicted(
+                kind, as_matrix(blocks, j_form), j_form.out_complex, j_form.in_complex, vectors, absolute=absolute)
+        if total.shape[1] != form.m * form.n * (1 + is_complex):
+            return None
+        parts.append(form.blocks(form.widen(total, is_complex, False))[0])
+    room = np.where(parts[1] > 1e299, np.inf, parts[1])
+    return Steps(parts[0], room, parts[2] > 0, own.blame, own.advice)
+
+
+def as_matrix(blocks: Array, form: Form) -> Array:
+    """(m, n, c) blocks back to J as (1, 2m, 2n)."""
+    a, b = 1 + form.out_complex, 1 + form.in_complex
+    cube = blocks.reshape(form.m, form.n, a, b).transpose(2, 0, 3, 1)
+    return np.ascontiguousarray(cube).reshape(1, a * form.m, b * form.n)
+
+
+def _output(context: Context, row: int) -> int:
+    """The position of a row's output among those of its case; -1 where it is not known."""
+    case, name = context.cases[context.seen.text("case", row)], context.seen.text("output", row)
+    if name in case.outputs:
+        return case.outputs.index(name)
+    if name == "out":
+        return 0
+    digits = name.removeprefix("out")
+    return int(digits) if digits.isdigit() else -1
+
+
+def _columns(context: Context, row: int) -> slice | None:
+    """The columns of a row's input among those of all differentiated inputs."""
+    case, name = context.cases[context.seen.text("case", row)], context.seen.text("input", row)
+    at = 0
+    for i in case.inputs:
+        if not i.differentiate or i.kind not in ("real", "complex"):
+            continue
+        size: Any = int(np.prod(i.shape, dtype=np.int64)) * (2 if i.kind == "complex" else 1)
+        if i.name == name:
+            return slice(at, at + size)
+        at += size
+    return None

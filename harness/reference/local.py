@@ -1,0 +1,191 @@
+"""The derivative of one operation at the numbers that it was given, with its kinks and infinities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.reference.ball_arrays import Array
+from harness.reference.derivative import Differences
+from harness.reference.function import Problem, Structure
+from harness.reference.precision import Ball, Undecided, power_of_two, rounded, working
+
+Floats = np.ndarray[Any, np.dtype[Any]]
+
+#: Entries of a local derivative beyond which a text is not taken apart.
+_LARGEST = 40_000
+_ATTEMPTS = ((140, 200), (140, 700))
+#: Rearrangements, and functions that return one of their arguments: nothing is rounded.
+STRUCTURAL = frozenset((
+    "getitem", "reshape", "transpose", "matrix_transpose", "swapaxes", "moveaxis", "permute_dims", "squeeze", "flatten",
+    "expand_dims", "broadcast_to", "concatenate", "concat", "stack", "flip", "roll", "real", "imag", "conj", "negative",
+    "positive", "abs", "maximum", "minimum", "max", "min", "clip", "where", "sort", "take", "diag", "diagonal", "tril",
+    "triu", "relu", "repeat", "tile", "ravel", "adjoint", "amax", "amin", "pad",
+))
+
+
+class TooLarge(Exception):
+    """A text whose operations have more entries than are worth following."""
+
+
+@dataclass(frozen=True)
+class Local:
+    """(rows, columns) over the real components of all results and all arguments of one operation.
+
+    slope: the derivative; loose: how far a kink may move it; infinite: where there is none; reach: what depends on
+    what. mixes: whether a result combines several elements of one argument. structural: nothing is rounded.
+    """
+
+    slope: Floats
+    loose: Floats
+    infinite: Floats
+    reach: Floats
+    mixes: bool
+    structural: bool
+
+    def rows(self, first: int, count: int) -> Local:
+        mine = slice(first, first + count)
+        return Local(self.slope[mine], self.loose[mine], self.infinite[mine], self.reach[mine], self.mixes,
+                     self.structural)
+
+
+@dataclass(frozen=True)
+class _Leaf:
+    """An argument of an operation, as `Problem` wants its inputs."""
+
+    name: str
+    kind: str
+    differentiate: bool = True
+
+
+class _Call:
+    """An operation as a function of its arguments."""
+
+    text = ""
+
+    def __init__(self, call: Callable[[Sequence[Array]], list[Any]], arrays: Sequence[Array]) -> None:
+        self._call = call
+        words = {"r": "real", "c": "complex", "i": "int", "b": "bool"}
+        self.inputs = tuple(_Leaf(str(k), words[a.kind], a.kind in "rc") for k, a in enumerate(arrays))
+        self.structures: dict[Any, Structure] = {}
+
+    def __call__(self, leaves: Sequence[Array]) -> tuple[Array, ...]:
+        return tuple(x for x in self._call(leaves) if isinstance(x, Array))
+
+
+class _At(Problem):
+    """An operation at arrays of balls, which hold numbers of the machine."""
+
+    def __init__(self, function: _Call, arrays: Sequence[Array]) -> None:
+        plain = {str(k): np.array([_number(x) for x in a.data.ravel().tolist()]).reshape(a.shape)
+                 if a.kind in "rc" else a.data for k, a in enumerate(arrays)}
+        plain = {k: v.astype(np.complex128) if arrays[int(k)].kind == "c" else v for k, v in plain.items()}
+        super().__init__(function, plain)  # type: ignore[arg-type]
+
+
+def _number(x: Ball) -> Any:
+    if hasattr(x, "imag") and type(x).__name__ == "acb":
+        return complex(_number(x.real), _number(x.imag))
+    return float(x.mid()) if x.is_finite() else float("nan") if x.is_nan() else float("inf") if x > 0 else -float("inf")
+
+
+def local_derivative(
+    call: Callable[[Sequence[Array]], list[Any]], arrays: Sequence[Array], name: str, single: bool
+) -> Local:
+    """The derivative of an operation at its arguments; raises TooLarge."""
+    problem = _At(_Call(call, arrays), arrays)
+    with working(300, ties=True):
+        structure = problem.structure
+    widths = [a.size * (2 if a.kind == "c" else 1) for a in arrays]
+    m, n = len(structure.rows), sum(widths)
+    if m * n > _LARGEST:
+        raise TooLarge
+    slope, loose = np.zeros((m, n), np.longdouble), np.zeros((m, n), np.longdouble)
+    infinite, reach = np.zeros((m, n), bool), np.zeros((m, n), bool)
+    starts = np.concatenate([[0], np.cumsum(widths)]).astype(int)
+    place = [int(starts[c.leaf]) + c.part * arrays[c.leaf].size + c.index for c in problem.columns]
+    lost = [not problem.coordinate(c).is_finite() for c in problem.columns]
+    for r, mask in enumerate(structure.seen):
+        for k, c in enumerate(problem.columns):
+            if mask >> c.element & 1:
+                reach[r, place[k]] = True
+                infinite[r, place[k]] = lost[k]
+    if name == "where":  # a cotangent of zero is sent to what was not chosen
+        reach |= _everywhere(problem, m, n, place, structure)
+    near = Differences(problem)
+    found = near.differential(_ATTEMPTS, directions=0)
+    largest = np.finfo(np.float32 if single else np.float64).max
+    for (r, k), e in found.entries.items():
+        if infinite[r, place[k]]:
+            continue
+        if e.settled:
+            slope[r, place[k]] = _long(e.value)
+        else:
+            _unsettled(near, r, k, (r, place[k]), slope, loose, infinite)
+        infinite[r, place[k]] |= bool(abs(slope[r, place[k]]) > largest)
+    return Local(slope, loose, infinite, reach, _mixes(structure, problem), name in STRUCTURAL)
+
+
+def _everywhere(problem: Problem, m: int, n: int, place: Sequence[int], structure: Structure) -> Floats:
+    out = np.zeros((m, n), bool)
+    for k, c in enumerate(problem.columns):
+        size = problem.leaves[c.leaf].size
+        for r, row in enumerate(structure.rows):
+            out[r, place[k]] = size == 1 or row.index % max(size, 1) == c.index
+    return out
+
+
+def _mixes(structure: Structure, problem: Problem) -> bool:
+    """Whether a row sees two elements of one argument."""
+    leaf_of = {c.element: c.leaf for c in problem.columns}
+    for mask in structure.seen:
+        seen, e = [], 0
+        while mask:
+            if mask & 1:
+                seen.append(leaf_of[e])
+            mask >>= 1
+            e += 1
+        if len(set(seen)) < len(seen):
+            return True
+    return False
+
+
+def _long(x: Ball) -> np.longdouble:
+    """A ball's midpoint with the range of a long double."""
+    y = x.mid()
+    if not y.is_finite():
+        return np.longdouble("nan")
+    mantissa, power = y.man_exp()
+    if not int(mantissa):
+        return np.longdouble(0)
+    over = max(0, abs(int(mantissa)).bit_length() - 64)
+    short = int(mantissa) >> over if mantissa > 0 else -(-int(mantissa) >> over)
+    with np.errstate(all="ignore"):
+        return np.ldexp(np.longdouble(int(short)), int(np.clip(int(power) + over, -40000, 40000)))
+
+
+def _unsettled(
+    near: Differences, r: int, k: int, at: tuple[int, int], slope: Floats, loose: Floats, infinite: Floats
+) -> None:
+    """A kink has its two slopes; an infinite slope, or one that is defined on neither side, has none."""
+    h = near.step(near.problem.columns[k], 400)
+    with working(2000, ties=True):
+        try:
+            centre, above, below = (near.problem.rows_at(x)[r] for x in ({}, {k: h}, {k: -h}))
+        except Undecided:
+            infinite[at] = True
+            return
+        sides = [q for q in ((above - centre) / h, (centre - below) / h) if q.is_finite()]
+    steep = power_of_two(150)
+    if not sides or any(abs(q).mid() > steep for q in sides):
+        infinite[at] = True
+        return
+    ends = [_long(q) for q in sides]
+    slope[at] = sum(ends) / len(ends)
+    loose[at] = max(abs(x) for x in ends) + abs(max(ends) - min(ends)) / 2
+
+
+__all__ = ["STRUCTURAL", "Local", "TooLarge", "local_derivative", "rounded"]
