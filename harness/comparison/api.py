@@ -13,7 +13,7 @@ import pyarrow as pa
 from harness.comparison.annotate import annotate
 from harness.comparison.context import Context
 from harness.comparison.engine import Engine
-from harness.comparison.evidence import inherit, settle_values, weigh
+from harness.comparison.evidence import inherit, weigh
 from harness.comparison.expect import apply_expectations
 from harness.comparison.frame import Comparison, build, labels
 from harness.comparison.kept import load, store
@@ -21,6 +21,7 @@ from harness.comparison.observations import Observations, combine
 from harness.comparison.pairs import ALIASES, Joiner
 from harness.comparison.statuses import settle
 from harness.comparison.targets import Target, match_targets, targets_of
+from harness.comparison.value_points import settle_values
 from harness.comparison.values import weigh_values
 from harness.model import Case
 from harness.selection import WHOLE_CASE, Selection, families

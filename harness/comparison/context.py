@@ -175,11 +175,13 @@ class Context:
         return self._sizes[key].get(name)
 
     def has_finite_inputs(self, row: int) -> bool:
-        """Whether every input is finite at a row's point, as its dtype holds it."""
+        """Whether every differentiated input is finite at a row's point, as its dtype holds it."""
         self.sizes_of_input(row, "")
         seen = self.seen
         key = (int(seen.codes["case"][row]), int(seen.codes["point"][row]), int(seen.codes["dtype"][row]))
-        return all(bool(np.isfinite(v).all()) for v in self._sizes[key].values())
+        case = self.cases.get(seen.text("case", row))
+        fixed = set() if case is None else {i.name for i in case.inputs if not i.differentiate}
+        return all(bool(np.isfinite(v).all()) for name, v in self._sizes[key].items() if name not in fixed)
 
     def _read_point(self, row: int) -> dict[str, Array]:
         seen = self.seen

@@ -15,6 +15,11 @@ from harness.comparison.facts import CLASSES, CUT, DOMAIN, GAUGE, KINK, POLE, UN
 from harness.comparison.tolerance import Tolerances
 from harness.comparison.value_kinds import Array, close, differences, same_pattern, scale
 
+_SMALLEST = 5e-324
+
+#: Entries that a side is not accused of: the operations of a text explain them.
+Excused = tuple[Array | None, Array | None]
+
 
 @dataclass(frozen=True)
 class Explained:
@@ -78,8 +83,8 @@ def explain_reference(
 def sure(facts: Facts, truth: Array, tol: Tolerances, floor: Array | None = None) -> Array:
     """(m, n, c): entries known far below the last place of what is judged."""
     size = scale(truth[None], truth[None], _one(floor))[0][..., None]
-    # A bound on something of size zero has underflow for its measure.
-    return np.asarray(facts.bound <= 0.01 * tol.eps * np.maximum(size, tol.tiny))
+    # A bound on something of size zero has underflow for its measure; one that underflows itself is no bound at all.
+    return np.asarray((facts.bound <= 0.01 * tol.eps * np.maximum(size, tol.tiny)) | (facts.bound <= _SMALLEST))
 
 
 def _spread(side: Array, facts: Facts) -> Array:
@@ -99,7 +104,7 @@ def _admissible(side: Array, facts: Facts, tol: Tolerances) -> tuple[Array, Arra
     if facts.plus is not None and facts.minus is not None:
         cut = (facts.kind == CUT) & _is_limit(side, facts, tol)[..., None]
     if facts.low is not None and facts.high is not None:
-        kink = (facts.kind == KINK) & _between(side, facts.low, facts.high, tol)
+        kink = (facts.kind == KINK) & _between(side, facts.low, facts.high, tol) & in_hull(side, facts, tol)
     return np.asarray(cut), np.asarray(kink)
 
 
@@ -126,13 +131,47 @@ def _between(side: Array, low: Array, high: Array, tol: Tolerances) -> Array:
         return np.asarray((side >= low - room) & (side <= high + room))
 
 
+def in_hull(side: Array, facts: Facts, tol: Tolerances) -> Array:
+    """(m, n, c): whether the row that an entry belongs to lies in the flat that the limits of the derivative span.
+
+    The generalised derivative (F. H. Clarke, Optimization and Nonsmooth Analysis, 1983) is a set of rows: at a tie of
+    max the entries of a gradient sum to one. What directions at random span, the hull of all limits spans as well.
+    """
+    out = np.ones(side.shape, bool)
+    if facts.samples is None:
+        return out
+    for i in range(side.shape[0]):
+        for parts in ([0, 1], [2, 3]) if side.shape[2] == 4 else [[k] for k in range(side.shape[2])]:
+            points = facts.samples[:, i][..., parts].reshape(len(facts.samples), -1)
+            row = side[i][:, parts].reshape(-1)
+            if np.isfinite(points).all() and np.isfinite(row).all() and not _spanned(points, row, tol):
+                out[i][:, parts] = False
+    return out
+
+
+def _spanned(points: Array, row: Array, tol: Tolerances) -> bool:
+    """Whether a row lies in the affine hull of points, where these are more than enough to know it."""
+    size = max(float(np.abs(points).max(initial=0.0)), tol.tiny)
+    offsets = (points[1:] - points[0]) / size
+    if not len(offsets):
+        return True
+    _, values, rows = np.linalg.svd(offsets, full_matrices=False)
+    rank = int((values > 1e-9).sum())
+    if len(offsets) < rank + 2:  # another direction might show more
+        return True
+    rest = (row - points[0]) / size
+    rest = rest - rows[:rank].T @ (rows[:rank] @ rest)
+    return bool(np.abs(rest).max(initial=0.0) <= tol.coarse * max(1.0, float(np.abs(row).max(initial=0.0)) / size))
+
+
 def accuse(
     left: Array, right: Array, own: tuple[Sequence[Facts], Sequence[Facts]], tol: Tolerances,
-    floor: Array | None = None, noise: Array | None = None,
+    floor: Array | None = None, noise: Array | None = None, excused: Excused = (None, None),
 ) -> tuple[bool, bool, str]:
     """(left is wrong, right is wrong, evidence); (False, False, "") where nothing decides.
 
-    noise: (m, n), an error below which nobody is accused.
+    noise: (m, n), an error below which nobody is accused. excused: (m, n, c) entries of either side that are nobody's
+    fault.
 
     own: facts for the left and for the right side, strongest first, with equal kinds of evidence in equal places
     (they differ only for finite differences, where each side answers for its own function).
@@ -140,12 +179,36 @@ def accuse(
     for evidence in ("closed-form", "reference", "finite-differences"):
         facts = [next((f for f in side if f.evidence == evidence and f.truth is not None), None) for side in own]
         if evidence == "finite-differences":
+            if excused[0] is not None or excused[1] is not None:
+                continue
             wrong = _by_differences(left, right, facts, tol, floor)
         else:
-            wrong = _by_truth(left, right, facts[0] or facts[1], tol, floor, noise)
+            wrong = _by_truth(left, right, facts[0] or facts[1], tol, floor, noise, excused)
+            beyond = _beyond(left, right, facts[0] or facts[1], tol, excused)
+            wrong = wrong[0] or beyond[0], wrong[1] or beyond[1]
         if wrong[0] or wrong[1]:
             return wrong[0], wrong[1], evidence
     return False, False, ""
+
+
+def _beyond(left: Array, right: Array, facts: Facts | None, tol: Tolerances, excused: Excused) -> tuple[bool, bool]:
+    """Sides that are outside of the generalised derivative at a kink, or not finite there."""
+    if facts is None or facts.low is None or facts.high is None or not (facts.kind == KINK).any():
+        return False, False
+    known = (facts.kind == KINK) & np.isfinite(facts.low) & np.isfinite(facts.high)
+    out = []
+    for side, free in zip((left, right), excused, strict=True):
+        inside = _between(side, facts.low, facts.high, tol) & in_hull(side, facts, tol)
+        wrong = known & ~inside & ~_spoilt(side, facts)
+        out.append(bool((wrong if free is None else wrong & ~free).any()))
+    return out[0], out[1]
+
+
+def _spoilt(side: Array, facts: Facts) -> Array:
+    """(m, n, c): not finite, next to an entry that has no derivative in any sense."""
+    open_ = ~(facts.regular | (facts.kind == KINK)).all(axis=-1)
+    lines = np.asarray(open_.any(axis=0))[None, :] | np.asarray(open_.any(axis=1))[:, None]
+    return np.asarray(~np.isfinite(side) & lines[..., None])
 
 
 def _differs(left: Array, right: Array, tol: Tolerances, floor: Array | None) -> Array:
@@ -157,7 +220,8 @@ def _one(floor: Array | None) -> Array | None:
 
 
 def _by_truth(
-    left: Array, right: Array, facts: Facts | None, tol: Tolerances, floor: Array | None, noise: Array | None
+    left: Array, right: Array, facts: Facts | None, tol: Tolerances, floor: Array | None, noise: Array | None,
+    excused: Excused = (None, None),
 ) -> tuple[bool, bool]:
     if facts is None or facts.truth is None:
         return False, False
@@ -165,17 +229,20 @@ def _by_truth(
     # A number that is singular in one of its arguments has no differential; its other partial derivatives may exist,
     # but nobody promised them.
     whole = np.asarray(facts.regular.all(axis=(1, 2)))[:, None, None]
-    usable = facts.regular & whole & np.isfinite(truth) & sure(facts, truth, tol, floor)
-    usable &= _differs(left, right, tol, floor)
-    if noise is not None:
-        loud = [~np.isfinite(side) | (differences(side, truth) > noise[..., None]) for side in (left, right)]
-    else:
-        loud = [np.ones(usable.shape, bool)] * 2
-    wrong = [
-        usable & loudly & ~_spread(side, facts) & ~close(side[None], truth[None], tol.coarse, tol.tiny, _one(floor))[0]
-        for side, loudly in zip((left, right), loud, strict=True)
-    ]
-    return bool(wrong[0].any()), bool(wrong[1].any())
+    known = facts.regular & whole & ~np.isnan(truth)
+    certain = sure(facts, truth, tol, floor)
+    both_lost = ~np.isfinite(left) & ~np.isfinite(right)
+    differs = _differs(left, right, tol, floor) | both_lost
+    wrong = []
+    for side, free in zip((left, right), excused, strict=True):
+        # NaN against a number needs no more than that there is one.
+        usable = known & differs & (certain | (~np.isfinite(side) & np.isfinite(truth) & np.isfinite(facts.bound)))
+        loud = ~np.isfinite(side) | ~np.isfinite(truth)
+        loud |= True if noise is None else differences(side, truth) > noise[..., None]
+        bad = usable & loud & ~_spread(side, facts)
+        bad &= ~close(side[None], truth[None], tol.coarse, tol.tiny, _one(floor))[0]
+        wrong.append(bool((bad if free is None else bad & ~free).any()))
+    return wrong[0], wrong[1]
 
 
 def _by_differences(

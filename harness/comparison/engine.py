@@ -36,12 +36,14 @@ class Results:
     ulp: Array
     blind: Array  # object: str
     note: Array  # object: str
+    lost: Array  # bool: both sides hold NaN or infinity in one place
+    formula: Array  # bool: the values differ as the rounding of the text makes them differ
 
     @classmethod
     def empty(cls, count: int) -> Results:
         sizes = [np.full(count, np.nan) for _ in range(4)]
         texts = [np.full(count, "", dtype=object) for _ in range(2)]
-        return cls(np.full(count, -1, np.int8), np.zeros(count, np.int8), *sizes, *texts)
+        return cls(np.full(count, -1, np.int8), np.zeros(count, np.int8), *sizes, *texts, *(np.zeros(count, bool) for _ in range(2)))
 
     def put(self, at: Array, judged: Judged) -> None:
         self.verdict[at], self.relation[at] = judged.verdict, judged.relation
@@ -298,6 +300,7 @@ class Engine:
         tol = self.context.tolerances[group.tolerance]
         left, right, raw_left, raw_right = self.normal(group)
         judged = judge_batch(group.form, left, right, tol)
+        self.out.lost[group.pairs] = (~np.isfinite(left) & ~np.isfinite(right)).any(axis=(1, 2, 3))
         again = np.flatnonzero(~np.isin(judged.verdict, _SETTLED))
         if again.size:
             floor = self.floors(group, again)

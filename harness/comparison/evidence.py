@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.comparison.batch import judge_batch
+from harness.comparison.context import Context
 from harness.comparison.culprit import accuse, explain, explain_reference, is_pole
 from harness.comparison.engine import Engine, Group
-from harness.comparison.facts import CUT, DOMAIN, GAUGE, POLE, SMOOTH, FactIndex, Facts
+from harness.comparison.facts import DOMAIN, GAUGE, KINK, SMOOTH, FactIndex, Facts
 from harness.comparison.magnitudes import moving, noise
 from harness.comparison.observations import combine, lookup
-from harness.comparison.predict import VECTOR_OF, predicted
+from harness.comparison.raw_facts import raw_facts, raw_noise
+from harness.comparison.rounding import Steps, as_matrix, raw_steps, steps_of
 from harness.comparison.targets import REFERENCE
 from harness.comparison.tolerance import Tolerances
 from harness.comparison.value_kinds import Array, Form, close, differences, scale
@@ -34,10 +36,11 @@ def weigh(engine: Engine) -> Evidence:
     count = engine.pairs.count
     found = Evidence(np.full(count, "", dtype=object), np.full(count, "", dtype=object))
     index = FactIndex(engine.context)
-    if not index.any:
-        return found
-    pairs = engine.pairs
-    open_pairs = np.flatnonzero(np.isin(engine.out.verdict, OPEN) & (pairs.left >= 0) & (pairs.right >= 0))
+    pairs, out = engine.pairs, engine.out
+    known = (pairs.left >= 0) & (pairs.right >= 0)
+    # Agreement on NaN is looked at as well; what is predicted from the same NaN says nothing new.
+    lost = out.lost & (out.verdict >= 0) & (out.verdict <= VERDICT["precision"]) & ~pairs.predicted
+    open_pairs = np.flatnonzero((np.isin(out.verdict, OPEN) | lost) & known)
     for group in engine.groups(open_pairs):
         if group.quantity in ("differential", "hessian", "raw"):
             for k, sides in zip(group.pairs, engine.each(group), strict=True):
@@ -56,9 +59,10 @@ class _Case:
         self.tol = engine.context.tolerances[group.tolerance]
         self.ends = int(engine.pairs.left[k]), int(engine.pairs.right[k])
         self.against_reference = engine.context.targets[int(engine.pairs.right_target[k])].backend == REFERENCE
+        self.agrees = bool(engine.out.verdict[k] not in OPEN)
 
     def settle(self) -> tuple[str, str]:
-        """Revise the verdict, or find the culprit: ("left", "right", "both" or "", the kind of evidence)."""
+        """Revise the verdict, or find the culprit: ("left", "right", "both", "formula" or "", the kind of evidence)."""
         context, out, k = self.engine.context, self.engine.out, self.k
         if not context.has_finite_inputs(self.ends[0]):
             # No derivative at an infinite or undefined argument has been agreed upon by anybody.
@@ -66,34 +70,138 @@ class _Case:
                 out.verdict[k], out.relation[k] = VERDICT["unsupported"], RELATION["none"]
                 out.note[k] = "an input is not finite, there is nothing to compare with"
             return "", ""
+        hessian = self.group.quantity == "hessian"
         if self.group.quantity == "raw":
-            own = [_raw_facts(self.engine, self.index, end, self.group.form, self.group.kind) for end in self.ends]
+            own = [raw_facts(self.engine, self.index, end, self.group.form, self.group.kind) for end in self.ends]
             if self._raw_is_free():
                 return "", ""
-            form, kind = self.group.form, self.group.kind
-            noises = [_raw_noise(self.engine, self.index, end, form, kind, self.tol) for end in self.ends]
         else:
-            hessian = self.group.quantity == "hessian"
+            if hessian and self._kink_below():
+                return "", ""
             own = [self.index.of(end, self.group.form, hessian) for end in self.ends]
             own = self._within_domain(own)
-            self._explain(own[0] or own[1])
-            if out.verdict[k] not in OPEN:
-                return "", ""
-            noises = [noise(context, end, self.group.form, self.tol) for end in self.ends]
-            noises += [moving(f) for f in own[0] + own[1] if f.stability is not None]
-        allowed = np.maximum.reduce(noises)
-        truth = next((f.truth for f in own[0] + own[1] if f.truth is not None), None)
+            if not self.agrees:
+                self._explain(own[0] or own[1])
+                if out.verdict[k] not in OPEN:
+                    return "", ""
+        facts = next((f for f in own[0] + own[1] if f.truth is not None), None)
+        truth = None if facts is None else facts.truth
+        steps = [self._steps(end) for end in self.ends]
+        allowed = self._allowed(own, steps, truth)
         constant = np.zeros(allowed.shape)
         if truth is not None and self.group.quantity == "differential":
             constant = _structural_zeros(self.left, self.right, truth, self.tol)
             allowed = np.maximum(allowed, constant)
-        left, right, word = accuse(self.left, self.right, (own[0], own[1]), self.tol, self.floor, allowed)
-        right &= not self.against_reference
+        left, right, word = self._accused(own, allowed, (None, None))
+        if left or right:
+            excused = tuple(None if s is None else s.explains(x) for s, x in zip(
+                steps, (self.left, self.right), strict=True))
+            if excused[0] is not None or excused[1] is not None:
+                accused = self._accused(own, allowed, (excused[0], excused[1]))
+                if not (accused[0] or accused[1]):
+                    return self._formula(truth, steps, left, right, word)
+                left, right, word = accused
+            if self.agrees:
+                out.verdict[k], out.note[k] = VERDICT["nonfinite"], "not finite on both sides, where the derivative is"
+            elif facts is not None and (facts.kind == KINK).any() and np.isfinite(self.left).all():
+                self._outside(facts)
+        elif self.agrees:
+            pass
+        elif not self._rounds_alike(steps, truth) and truth is not None and out.verdict[k] in OPEN:
+            self._within_rounding(truth, np.where(np.isfinite(allowed), allowed, 0) if hessian else constant)
         if not (left or right):
-            if truth is not None and out.verdict[k] in OPEN:
-                self._within_rounding(truth, constant)
             return "", ""
         return "both" if left and right else "left" if left else "right", word
+
+    def _accused(
+        self, own: list[list[Facts]], allowed: Array, excused: tuple[Array | None, Array | None]
+    ) -> tuple[bool, bool, str]:
+        left, right, word = accuse(
+            self.left, self.right, (own[0], own[1]), self.tol, self.floor, allowed, excused)
+        right &= not self.against_reference
+        return bool(left), bool(right), word if left or right else ""
+
+    def _steps(self, end: int) -> Steps | None:
+        """What correctly rounded operations make of the text of one side."""
+        target = self.engine.context.targets[int(self.engine.context.joiner.target[end])]
+        if target.backend == REFERENCE or self.group.quantity == "hessian":
+            return None
+        if self.group.quantity == "raw":
+            return raw_steps(self.engine, end, self.group.form, self.group.kind)
+        return steps_of(self.engine.context, end, self.group.form)
+
+    def _allowed(self, own: list[list[Facts]], steps: list[Steps | None], truth: Array | None) -> Array:
+        """(m, n): an error of this size proves nothing, whatever it comes from."""
+        context, form, tol = self.engine.context, self.group.form, self.tol
+        if any(s is not None for s in steps):
+            return np.zeros((form.m, form.n))
+        if self.group.quantity == "raw":
+            return np.maximum.reduce([
+                raw_noise(self.engine, self.index, end, form, self.group.kind, tol) for end in self.ends])
+        noises = [noise(context, end, form, tol) for end in self.ends]
+        if truth is not None and _elementwise(truth, context, self.ends[0]):
+            noises = [np.where(np.isinf(n), n, 0.0) for n in noises]
+        noises += [moving(f) for f in own[0] + own[1] if f.stability is not None]
+        return np.asarray(np.maximum.reduce(noises))
+
+    def _formula(
+        self, truth: Array | None, steps: list[Steps | None], left: bool, right: bool, word: str
+    ) -> tuple[str, str]:
+        """Every operation is right to its own rounding: nobody's framework is at fault."""
+        told = next(s.told for s in steps if s is not None)
+        accused = [side for side, wrong in ((self.left, left), (self.right, right)) if wrong]
+        if any(not np.isfinite(side).all() for side in accused):
+            out, k = self.engine.out, self.k
+            out.verdict[k] = VERDICT["nonfinite"]
+            out.note[k] = f"{out.note[k]}; {told}" if out.note[k] else f"not finite where the derivative is; {told}"
+            return "formula", word
+        if truth is not None and all(_noise_of_zero(side, truth, self.tol) for side in accused):
+            self._say("agree", f"rounding around zero, of size {_largest_error(accused, truth):.2g}")
+            return "", ""
+        self._say("precision", told)
+        return "formula", word
+
+    def _rounds_alike(self, steps: list[Steps | None], truth: Array | None) -> bool:
+        """Whether both sides are what correctly rounded operations give; the reference is what it is."""
+        sides = [(s, x) for s, x in zip(steps, (self.left, self.right), strict=True) if s is not None]
+        if not sides or not all((s.explains(x) & np.isfinite(x)).all() for s, x in sides):
+            return False
+        if len(sides) < 2 and not self.engine.pairs.predicted[self.k] and not self.against_reference:
+            return False
+        size = max(float(np.max(differences(self.left, self.right), initial=0.0)), 0.0)
+        zero = truth is not None and all(_noise_of_zero(x, truth, self.tol) for _, x in sides)
+        self._say("agree" if zero else "precision",
+                  f"rounding around zero, of size {size:.2g}" if zero else sides[0][0].told)
+        return True
+
+    def _outside(self, facts: Facts) -> None:
+        """A number that no generalised derivative holds."""
+        out, k = self.engine.out, self.k
+        if self.against_reference and out.verdict[k] == VERDICT["nonfinite"]:
+            out.verdict[k] = VERDICT["mismatch"]
+        out.note[k] = f"a kink, outside of the generalised derivative; {out.note[k]}"
+
+    def _kink_below(self) -> bool:
+        """A Hessian along an input at a kink of which the first derivative jumps: finite numbers are choices there."""
+        context = self.engine.context
+        names = context.seen.text("input", self.ends[0]).split(",")
+        form = self.group.form
+        masks = []
+        for name, count in ((names[0], form.m), (names[-1], form.n)):
+            j = context.row_of("differential", self.ends[0], name)
+            j_form = context.j_form(j) if j >= 0 else None
+            facts = [] if j_form is None else self.index.of(j, j_form)
+            kinks = [(f.kind == KINK).any(axis=(0, 2)) for f in facts if f.evidence == REFERENCE]
+            masks.append(kinks[0] if kinks and kinks[0].size == count else np.zeros(count, bool))
+        free = (masks[0][:, None] | masks[1][None, :])[..., None]
+        if not free.any():
+            return False
+        same = close(self.left[None], self.right[None], self.tol.coarse, self.tol.tiny, self.floor[None])[0]
+        finite = np.isfinite(self.left) & (np.isfinite(self.right) | self.against_reference)
+        if not (same | (free & finite)).all():
+            return False
+        self._say("agree" if self.against_reference else "choice", "a kink of the function, there is no second derivative")
+        return True
 
     def _within_rounding(self, truth: Array, allowed: Array) -> None:
         """Outputs that depend on nothing do not differ by what rounding leaves there."""
@@ -176,8 +284,29 @@ class _Case:
 def _projected(blocks: Array, form: Form, domain: Array) -> Array:
     """(m, n, c) of J P.  An entry that is not finite spreads along its row, as it ought to."""
     with np.errstate(all="ignore"):
-        matrix = _matrix(blocks, form)[0] @ domain
+        matrix = as_matrix(blocks, form)[0] @ domain
     return np.asarray(form.blocks(matrix.reshape(1, -1))[0])
+
+
+def _elementwise(truth: Array, context: Context, row: int) -> bool:
+    """Whether each output number is a function of one input number alone: then a derivative is judged by itself."""
+    if len(context.inputs_of(row)) > 1 or truth.shape[0] != truth.shape[1]:
+        return False
+    return not truth[~np.eye(truth.shape[0], dtype=bool)].any()
+
+
+def _noise_of_zero(side: Array, truth: Array, tol: Tolerances) -> bool:
+    """Whether all that differs is small against the other entries of its row or column, or the truth is zero."""
+    size = np.abs(np.where(np.isfinite(truth), truth, 0.0)).max(axis=-1, initial=0.0)
+    if not size.size:
+        return True
+    largest = np.maximum(size.max(axis=1, keepdims=True), size.max(axis=0, keepdims=True))[..., None]
+    off = differences(side, truth)
+    return bool(((off <= tol.coarse * largest) | (np.broadcast_to(largest, off.shape) == 0)).all())
+
+
+def _largest_error(sides: list[Array], truth: Array) -> float:
+    return max(float(np.max(differences(side, truth), initial=0.0)) for side in sides)
 
 
 def _structural_zeros(left: Array, right: Array, truth: Array, tol: Tolerances) -> Array:
@@ -188,81 +317,6 @@ def _structural_zeros(left: Array, right: Array, truth: Array, tol: Tolerances) 
     columns = np.where(np.isfinite(sizes), sizes, 0.0).max(axis=0, initial=0.0)
     constant = (truth == 0).all(axis=(1, 2))
     return np.asarray(np.where(constant[:, None], 64 * tol.eps * columns[None, :], 0.0))
-
-
-def _raw_noise(engine: Engine, index: FactIndex, row: int, form: Form, kind: str, tol: Tolerances) -> Array:
-    """(m, n): the noise of the differential, summed as the API sums."""
-    context = engine.context
-    j = int(context.j_row[row])
-    key = ("raw noise", j, form, kind)
-    if key not in context.memo:
-        context.memo[key] = _sum_noise(engine, index, j, form, kind, tol)
-    return np.asarray(context.memo[key])
-
-
-def _sum_noise(engine: Engine, index: FactIndex, j: int, form: Form, kind: str, tol: Tolerances) -> Array:
-    context = engine.context
-    j_form = context.j_form(j) if j >= 0 and kind in VECTOR_OF else None
-    if j_form is None:
-        return np.zeros((form.m, form.n))
-    shape = engine.seen.shapes[engine.seen.shape[j]]
-    side = VECTOR_OF[kind]
-    vectors = [engine.vector(j, kind, side, shape)] if side else None
-    own = noise(context, j, j_form, tol)
-    own = np.maximum.reduce([own, *(moving(f) for f in index.of(j, j_form) if f.stability is not None)])
-    each = np.repeat(own[..., None], len(j_form.places), axis=-1)
-    total, is_complex = predicted(
-        kind, _matrix(each, j_form), j_form.out_complex, j_form.in_complex, vectors, absolute=True
-    )
-    if total.shape[1] != form.m * form.n * (1 + is_complex):
-        return np.zeros((form.m, form.n))
-    return np.asarray(form.blocks(form.widen(total, is_complex, False))[0].max(axis=-1))
-
-
-def _raw_facts(engine: Engine, index: FactIndex, row: int, form: Form, kind: str) -> list[Facts]:
-    """Facts about what a native API ought to return, made from the facts about the differential.
-
-    Only where every entry of the differential that it sums is regular.
-    """
-    context = engine.context
-    j = int(context.j_row[row])
-    if j < 0 or kind not in VECTOR_OF:
-        return []
-    own = int(context.place[j])  # the row's own differences may be among its facts
-    key = ("raw facts", own, form, kind)
-    if key not in context.memo:
-        context.memo[key] = _sum_facts(engine, index, j, form, kind)
-    found: list[Facts] = context.memo[key]
-    return found
-
-
-def _sum_facts(engine: Engine, index: FactIndex, j: int, form: Form, kind: str) -> list[Facts]:
-    context = engine.context
-    j_form = context.j_form(j)
-    if j_form is None:
-        return []
-    shape = engine.seen.shapes[engine.seen.shape[j]]
-    side = VECTOR_OF[kind]
-    vectors = [engine.vector(j, kind, side, shape)] if side else None
-    parts = j_form.out_complex, j_form.in_complex
-    found = []
-    for facts in index.of(j, j_form):
-        if facts.truth is None or not facts.regular.all():
-            continue
-        truth, is_complex = predicted(kind, _matrix(facts.truth, j_form), *parts, vectors)
-        bound, _ = predicted(kind, _matrix(facts.bound, j_form), *parts, vectors, absolute=True)
-        if truth.shape[1] != form.m * form.n * (1 + is_complex):
-            continue
-        blocks = [form.blocks(form.widen(x, is_complex, False))[0] for x in (truth, bound)]
-        found.append(Facts(facts.evidence, blocks[0], blocks[1], np.zeros(blocks[0].shape, np.int64)))
-    return found
-
-
-def _matrix(blocks: Array, form: Form) -> Array:
-    """(m, n, c) blocks back to J as (1, 2m, 2n)."""
-    a, b = 1 + form.out_complex, 1 + form.in_complex
-    cube = blocks.reshape(form.m, form.n, a, b).transpose(2, 0, 3, 1)
-    return np.ascontiguousarray(cube).reshape(1, a * form.m, b * form.n)
 
 
 def inherit(engine: Engine) -> None:
@@ -285,109 +339,3 @@ def inherit(engine: Engine) -> None:
     out.verdict[heirs] = out.verdict[sources]
     out.factor[heirs] = np.nan
     out.note[heirs] = out.note[sources]
-
-
-def settle_values(engine: Engine) -> None:
-    """Where values differ, derivatives are not judged; on a branch cut or with a free phase values may differ."""
-    pairs, out, context = engine.pairs, engine.out, engine.context
-    differing = np.flatnonzero(out.verdict == VERDICT["value"])
-    if differing.size == 0:
-        return
-    index = FactIndex(context)
-    place = _pair_place(engine)
-    if index.any:
-        for k in differing:
-            if context.targets[int(pairs.right_target[k])].backend == REFERENCE:
-                told = _left_open(engine, int(k))
-                if told:
-                    out.verdict[k], out.relation[k], out.note[k] = VERDICT["unsupported"], RELATION["none"], told
-                    continue
-            for kind, word, told in (
-                (CUT, "branch", "on a branch cut, the values follow different limits"),
-                (GAUGE, "gauge", "depends on a free phase, sign or basis"),
-                (POLE, "nonfinite", "a pole or essential singularity, where the values are a matter of taste"),
-            ):
-                if _of_kind(engine, index, int(k), kind):
-                    out.verdict[k] = VERDICT[word]
-                    out.note[k] = f"{told}; {out.note[k]}"
-                    break
-    blocked = place[out.verdict == VERDICT["value"]]
-    derivatives = np.flatnonzero(out.verdict > VERDICT["value"])
-    hit = derivatives[np.isin(place[derivatives], blocked)]
-    hit = hit[~context.joiner.value[np.maximum(pairs.left[hit], 0)]]
-    out.verdict[hit] = VERDICT["value"]
-    out.factor[hit] = np.nan
-    out.note[hit] = "the function values differ; the derivatives are not judged"
-
-
-def _pair_place(engine: Engine) -> Array:
-    """One code for the two targets, case, point, dtype and output of every pair."""
-    pairs, joiner = engine.pairs, engine.context.joiner
-    row = np.where(pairs.left >= 0, pairs.left, pairs.right)
-    size = len(engine.context.targets)
-    return combine([
-        (pairs.left_target, size), (pairs.right_target, size),
-        (joiner.where[row], int(joiner.where.max(initial=0)) + 1),
-    ])
-
-
-def _left_open(engine: Engine, k: int) -> str:
-    """Why the reference has no value where the left side differs from it; "" where it has."""
-    left, right = int(engine.pairs.left[k]), int(engine.pairs.right[k])
-    if not engine.context.has_finite_inputs(left):
-        return "an input is not finite, there is nothing to compare with"
-    if not _same_numbers(engine, left, right):
-        return ""
-    _, sides = _as_values(engine, left, right)
-    tol = engine.context.tolerances[int(engine.context.tolerance_id[left])]
-    differs = ~close(sides[0], sides[1], tol.coarse, tol.tiny).all(axis=-1)
-    undefined = np.isnan(sides[1]).any(axis=-1)
-    return "" if (differs & ~undefined).any() else "the mathematics leaves the value open here"
-
-
-def _of_kind(engine: Engine, index: FactIndex, k: int, kind: int) -> bool:
-    """Whether every number in which the values differ has an entry of its differential of this kind.
-
-    On a branch cut each side also has to be one of the two values of the function, where those are known.
-    """
-    context, seen, left = engine.context, engine.seen, int(engine.pairs.left[k])
-    right = int(engine.pairs.right[k])
-    if not _same_numbers(engine, left, right):
-        return False
-    tol = context.tolerances[int(context.tolerance_id[left])]
-    form, sides = _as_values(engine, left, right)
-    differs = ~close(sides[0], sides[1], tol.coarse, tol.tiny)[0, :, 0].all(axis=-1)
-    there = np.zeros(form.m, bool)
-    case = context.cases.get(seen.text("case", left))
-    for site in () if case is None else case.inputs:
-        j = context.row_of("differential", left, site.name)
-        j_form = context.j_form(j) if j >= 0 else None
-        if j_form is None or j_form.m != form.m:
-            continue
-        for facts in index.of(j, j_form):
-            there |= (facts.kind == kind).any(axis=(1, 2))
-    cut = index.sides_of_cut(left)
-    if kind == CUT and cut is not None and cut[0].size == sides[0].size == cut[1].size:
-        limits = [form.blocks(c) for c in cut]
-        for side in sides:
-            near = [close(side, limit, tol.coarse, tol.tiny)[0, :, 0].all(axis=-1) for limit in limits]
-            there &= near[0] | near[1]
-    return bool((there | ~differs).all() and differs.any())
-
-
-def _same_numbers(engine: Engine, left: int, right: int) -> bool:
-    """Whether two values have as many numbers (one of them may be real, or of another shape)."""
-    seen = engine.seen
-    sizes = [int(np.prod(seen.shapes[seen.shape[r]], dtype=np.int64)) for r in (left, right)]
-    return sizes[0] == sizes[1]
-
-
-def _as_values(engine: Engine, *rows: int) -> tuple[Form, list[Array]]:
-    """The form of values and their blocks (1, m, 1, c), complex where any of them is."""
-    seen = engine.seen
-    kinds = [seen.kinds[seen.codes["kind"][r]] for r in rows]
-    complexes = [k is not None and k.kind == "c" for k in kinds]
-    size = int(np.prod(seen.shapes[seen.shape[rows[0]]], dtype=np.int64))
-    form = Form(False, size, 1, any(complexes))
-    parts = [seen.components(np.array([r])) for r in rows]
-    return form, [form.blocks(form.widen(p, c, False)) for p, c in zip(parts, complexes, strict=True)]

@@ -43,6 +43,7 @@ class Facts:
     "finite-differences".  low, high: the smallest box around the limits of the derivative (along one real direction
     that is the Clarke set itself).  domain: (columns, columns), or None where every direction is allowed.
     stability: how far the truth moves with the point's rounding, or None where that is not worth saying.
+    samples: (k, m, n, c) limits of the derivative from several directions, or None.
     """
 
     evidence: str
@@ -55,6 +56,7 @@ class Facts:
     high: Array | None = None
     domain: Array | None = None
     stability: Array | None = None
+    samples: Array | None = None
 
     @property
     def regular(self) -> Array:
@@ -117,10 +119,11 @@ class FactIndex:
                 if evidence == "finite-differences":
                     # An estimate that converged from both sides has met a derivative.
                     kind = np.where(np.isfinite(bound), SMOOTH, UNKNOWN)
-            low, high = self._box(name, row, form, plus, minus)
+            samples = self._samples(name, row, form)
+            low, high = _box([x for x in (plus, minus) if x is not None], samples)
             domain = self._row_array("reference", "domain", row)
             moves = None if hessian else self._array("reference", "stability", row, form)
-            yield Facts(evidence, truth, bound, kind, plus, minus, low, high, domain, moves)
+            yield Facts(evidence, truth, bound, kind, plus, minus, low, high, domain, moves, samples)
 
     def _array(self, api: str, quantity: str, row: int, form: Form) -> Array | None:
         at = self._row(api, quantity, row)
@@ -130,19 +133,14 @@ class FactIndex:
         shape = self.seen.shapes[self.seen.shape[at]]
         return _blocks(components, shape, form)
 
-    def _box(
-        self, api: str, row: int, form: Form, plus: Array | None, minus: Array | None
-    ) -> tuple[Array | None, Array | None]:
-        limits = [x for x in (plus, minus) if x is not None]
+    def _samples(self, api: str, row: int, form: Form) -> Array | None:
         at = self._row(api, "clarke", row)
-        if at is not None:
-            samples = self.seen.array(at).astype(np.float64)
-            found = [_blocks(s.reshape(1, -1), s.shape, form) for s in samples] if samples.ndim > 1 else []
-            limits += [x for x in found if x is not None]
-        if len(limits) < 2:
-            return None, None
-        stack = np.stack(limits)
-        return np.fmin.reduce(stack), np.fmax.reduce(stack)
+        samples = None if at is None else self.seen.array(at).astype(np.float64)
+        if samples is None or samples.ndim < 2:
+            return None
+        found = [_blocks(s.reshape(1, -1), s.shape, form) for s in samples]
+        kept = [x for x in found if x is not None]
+        return np.stack(kept) if kept else None
 
     def _row_array(self, api: str, quantity: str, row: int) -> Array | None:
         at = self._row(api, quantity, row)
@@ -158,6 +156,15 @@ class FactIndex:
     def _kind(self, api: str, row: int, form: Form) -> Array | None:
         found = self._array(api, "class", row, form)
         return None if found is None else found.astype(np.int64)
+
+
+def _box(limits: list[Array], samples: Array | None) -> tuple[Array | None, Array | None]:
+    """The smallest box around limits of a derivative; None where fewer than two are known."""
+    every = [*limits, *([] if samples is None else samples)]
+    if len(every) < 2:
+        return None, None
+    stack = np.stack(every)
+    return np.fmin.reduce(stack), np.fmax.reduce(stack)
 
 
 def _blocks(components: Array, shape: tuple[int, ...], form: Form) -> Array | None:

@@ -8,17 +8,23 @@ from harness.comparison.engine import Engine
 from harness.comparison.evidence import Evidence
 from harness.comparison.observations import combine
 from harness.comparison.pairs import Pairs
+from harness.comparison.rounding import portable, told, values_of
 from harness.comparison.targets import REFERENCE
 from harness.comparison.value_kinds import Array
-from harness.verdicts import VERDICT
+from harness.verdicts import RELATION, VERDICT
 
 
 def weigh_values(engine: Engine, found: Evidence) -> None:
-    """Name the side whose value differs from that of the reference, in pairs of frameworks whose values differ."""
+    """Name the side whose value differs from that of the reference, where values differ or agree on NaN.
+
+    One portable text is one function, and a value of it that is wrong is wrong; two native texts may be two functions.
+    """
     pairs, joiner, context = engine.pairs, engine.context.joiner, engine.context
-    referees = np.array([t.backend == REFERENCE for t in context.targets] or [False])
-    chosen = np.flatnonzero((engine.out.verdict == VERDICT["value"]) & (pairs.left >= 0) & (pairs.right >= 0))
-    chosen = chosen[joiner.value[pairs.left[chosen]] & ~referees[pairs.right_target[chosen]]]
+    found.culprit[engine.out.formula], found.evidence[engine.out.formula] = "formula", REFERENCE
+    lost = engine.out.lost & (engine.out.verdict == VERDICT["agree"]) & ~pairs.predicted
+    differ = (engine.out.verdict == VERDICT["value"]) & ~engine.out.formula
+    chosen = np.flatnonzero((differ | lost) & (pairs.left >= 0) & (pairs.right >= 0))
+    chosen = chosen[joiner.value[pairs.left[chosen]]]
     truth = context.truth_row[pairs.left[chosen]]
     chosen, truth = chosen[truth >= 0], truth[truth >= 0]
     # Where the reference leaves the value open, or an argument is infinite or NaN, it speaks for nobody.
@@ -36,9 +42,29 @@ def weigh_values(engine: Engine, found: Evidence) -> None:
         against = Pairs(side[chosen], truth, where[chosen], referee, none, none, np.zeros(chosen.size, bool))
         wrong.append(Engine(context, against).run().verdict == VERDICT["value"])
         wrong[-1] &= ~_another_branch(engine, side[chosen], truth)
-    same = ~_two_functions(engine, chosen)
+    one_text = np.array([bool(portable(context, int(row))) for row in pairs.left[chosen]])
+    same = one_text | ~_two_functions(engine, chosen)
+    _agreed_on_nothing(engine, found, chosen, wrong[0] & wrong[1])
     for word, mask in (("left", wrong[0] & ~wrong[1]), ("right", wrong[1] & ~wrong[0]), ("both", wrong[0] & wrong[1])):
+        mask = mask & (engine.out.verdict[chosen] != VERDICT["agree"]) & ~engine.out.formula[chosen]
         found.culprit[chosen[mask & same]], found.evidence[chosen[mask & same]] = word, "reference"
+
+
+def _agreed_on_nothing(engine: Engine, found: Evidence, chosen: Array, wrong: Array) -> None:
+    """Sides that agree on NaN or infinity where the function has a value differ from it together."""
+    out, pairs = engine.out, engine.pairs
+    for k in chosen[wrong & (out.verdict[chosen] == VERDICT["agree"])]:
+        out.verdict[k], out.relation[k] = VERDICT["nonfinite"], RELATION["none"]
+        out.note[k] = "not finite on both sides, where the function is"
+        both = [values_of(engine.context, int(side[k])) for side in (pairs.left, pairs.right)]
+        held = [engine.seen.components(np.array([side[k]]))[0] for side in (pairs.left, pairs.right)]
+        if all(v is not None and v[0].size == h.size and (np.isfinite(h) | np.isinf(v[1]) | (h == v[0])).all()
+               for v, h in zip(both, held, strict=True)):
+            out.formula[k] = True
+            first = both[0]
+            assert first is not None
+            out.note[k] += f"; {told(first[2].blame, first[2].advice)}"
+            found.culprit[k], found.evidence[k] = "formula", REFERENCE
 
 
 def _two_functions(engine: Engine, chosen: Array) -> Array:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from harness.comparison.context import Context
 from harness.comparison.engine import Engine
-from harness.comparison.evidence import inherit, settle_values, weigh
+from harness.comparison.evidence import inherit, weigh
 from harness.comparison.observations import Observations, combine, lookup
 from harness.comparison.pairs import Joiner, Pairs
 from harness.comparison.targets import REFERENCE, Target, match_targets

@@ -1,0 +1,164 @@
+"""Where function values differ: on a cut, in a gauge, by the rounding of the text, or because they are two functions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.comparison.batch import RELATION, VERDICT
+from harness.comparison.engine import Engine
+from harness.comparison.facts import CUT, GAUGE, POLE, FactIndex
+from harness.comparison.observations import combine
+from harness.comparison.rounding import portable, told, values_of
+from harness.comparison.targets import REFERENCE
+from harness.comparison.value_kinds import Array, Form, close
+
+
+def settle_values(engine: Engine) -> None:
+    """Where values differ, derivatives are not judged; on a branch cut or with a free phase values may differ."""
+    pairs, out, context = engine.pairs, engine.out, engine.context
+    differing = np.flatnonzero(out.verdict == VERDICT["value"])
+    if differing.size == 0:
+        return
+    index = FactIndex(context)
+    place = _pair_place(engine)
+    if index.any:
+        for k in differing:
+            if _of_rounding(engine, int(k)):
+                continue
+            if context.targets[int(pairs.right_target[k])].backend == REFERENCE:
+                open_ = _left_open(engine, int(k))
+                if open_:
+                    out.verdict[k], out.relation[k], out.note[k] = VERDICT["unsupported"], RELATION["none"], open_
+                    continue
+            for kind, word, sentence in (
+                (CUT, "branch", "on a branch cut, the values follow different limits"),
+                (GAUGE, "gauge", "depends on a free phase, sign or basis"),
+                (POLE, "nonfinite", "a pole or essential singularity, where the values are a matter of taste"),
+            ):
+                if _of_kind(engine, index, int(k), kind):
+                    out.verdict[k] = VERDICT[word]
+                    out.note[k] = f"{sentence}; {out.note[k]}"
+                    break
+    stands = np.flatnonzero(out.verdict == VERDICT["value"])
+    blocked = place[stands[[not _judged_by_truth(engine, int(k)) for k in stands]]]
+    derivatives = np.flatnonzero(out.verdict > VERDICT["value"])
+    hit = derivatives[np.isin(place[derivatives], blocked)]
+    hit = hit[~context.joiner.value[np.maximum(pairs.left[hit], 0)]]
+    out.verdict[hit] = VERDICT["value"]
+    out.factor[hit] = np.nan
+    out.note[hit] = "the function values differ; the derivatives are not judged"
+
+
+def _of_rounding(engine: Engine, k: int) -> bool:
+    """Values that operations give which are all right to their own rounding: finite ones do not count as different.
+
+    `out.formula` is set where they are.
+    """
+    context, out = engine.context, engine.out
+    finite, sentence = True, ""
+    for row, where in ((engine.pairs.left[k], engine.pairs.left_target), (engine.pairs.right[k],
+                                                                         engine.pairs.right_target)):
+        if context.targets[int(where[k])].backend == REFERENCE:
+            continue
+        found = values_of(context, int(row))
+        held = engine.seen.components(np.array([row]))[0]
+        if found is None or held.size != found[0].size:
+            return False
+        here = np.isfinite(held)
+        with np.errstate(all="ignore"):
+            near = np.abs(held - found[0]) <= found[1]
+        if not np.where(here, near, np.isinf(found[1]) | (held == found[0])).all():
+            return False
+        finite &= bool(here.all())
+        sentence = told(found[2].blame, found[2].advice)
+    out.formula[k] = bool(sentence)
+    if finite and sentence:
+        out.verdict[k], out.relation[k], out.note[k] = VERDICT["precision"], RELATION["equal"], sentence
+    elif sentence:
+        out.note[k] = f"{out.note[k]}; {sentence}"
+    return finite and bool(sentence)
+
+
+def _judged_by_truth(engine: Engine, k: int) -> bool:
+    """Whether both sides evaluated one portable text whose value is known: then each is judged against the truth."""
+    context, left = engine.context, int(engine.pairs.left[k])
+    right = int(engine.pairs.right[k])
+    if left < 0 or right < 0 or not context.joiner.value[left] or not portable(context, left):
+        return False
+    if context.targets[int(engine.pairs.right_target[k])].backend != REFERENCE and not portable(context, right):
+        return False
+    truth = int(context.truth_row[left])
+    return truth >= 0 and bool(np.isfinite(engine.seen.components(np.array([truth]))).all())
+
+
+def _pair_place(engine: Engine) -> Array:
+    """One code for the two targets, case, point, dtype and output of every pair."""
+    pairs, joiner = engine.pairs, engine.context.joiner
+    row = np.where(pairs.left >= 0, pairs.left, pairs.right)
+    size = len(engine.context.targets)
+    return combine([
+        (pairs.left_target, size), (pairs.right_target, size),
+        (joiner.where[row], int(joiner.where.max(initial=0)) + 1),
+    ])
+
+
+def _left_open(engine: Engine, k: int) -> str:
+    """Why the reference has no value where the left side differs from it; "" where it has."""
+    left, right = int(engine.pairs.left[k]), int(engine.pairs.right[k])
+    if not engine.context.has_finite_inputs(left):
+        return "an input is not finite, there is nothing to compare with"
+    if not _same_numbers(engine, left, right):
+        return ""
+    _, sides = _as_values(engine, left, right)
+    tol = engine.context.tolerances[int(engine.context.tolerance_id[left])]
+    differs = ~close(sides[0], sides[1], tol.coarse, tol.tiny).all(axis=-1)
+    undefined = np.isnan(sides[1]).any(axis=-1)
+    return "" if (differs & ~undefined).any() else "the mathematics leaves the value open here"
+
+
+def _of_kind(engine: Engine, index: FactIndex, k: int, kind: int) -> bool:
+    """Whether every number in which the values differ has an entry of its differential of this kind.
+
+    On a branch cut each side also has to be one of the two values of the function, where those are known.
+    """
+    context, seen, left = engine.context, engine.seen, int(engine.pairs.left[k])
+    right = int(engine.pairs.right[k])
+    if not _same_numbers(engine, left, right):
+        return False
+    tol = context.tolerances[int(context.tolerance_id[left])]
+    form, sides = _as_values(engine, left, right)
+    differs = ~close(sides[0], sides[1], tol.coarse, tol.tiny)[0, :, 0].all(axis=-1)
+    there = np.zeros(form.m, bool)
+    case = context.cases.get(seen.text("case", left))
+    for site in () if case is None else case.inputs:
+        j = context.row_of("differential", left, site.name)
+        j_form = context.j_form(j) if j >= 0 else None
+        if j_form is None or j_form.m != form.m:
+            continue
+        for facts in index.of(j, j_form):
+            there |= (facts.kind == kind).any(axis=(1, 2))
+    cut = index.sides_of_cut(left)
+    if kind == CUT and cut is not None and cut[0].size == sides[0].size == cut[1].size:
+        limits = [form.blocks(c) for c in cut]
+        for side in sides:
+            near = [close(side, limit, tol.coarse, tol.tiny)[0, :, 0].all(axis=-1) for limit in limits]
+            there &= near[0] | near[1]
+    return bool((there | ~differs).all() and differs.any())
+
+
+def _same_numbers(engine: Engine, left: int, right: int) -> bool:
+    """Whether two values have as many numbers (one of them may be real, or of another shape)."""
+    seen = engine.seen
+    sizes = [int(np.prod(seen.shapes[seen.shape[r]], dtype=np.int64)) for r in (left, right)]
+    return sizes[0] == sizes[1]
+
+
+def _as_values(engine: Engine, *rows: int) -> tuple[Form, list[Array]]:
+    """The form of values and their blocks (1, m, 1, c), complex where any of them is."""
+    seen = engine.seen
+    kinds = [seen.kinds[seen.codes["kind"][r]] for r in rows]
+    complexes = [k is not None and k.kind == "c" for k in kinds]
+    size = int(np.prod(seen.shapes[seen.shape[rows[0]]], dtype=np.int64))
+    form = Form(False, size, 1, any(complexes))
+    parts = [seen.components(np.array([r])) for r in rows]
+    return form, [form.blocks(form.widen(p, c, False)) for p, c in zip(parts, complexes, strict=True)]
