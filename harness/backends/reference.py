@@ -11,6 +11,8 @@ Rows of api "reference", in double precision whatever the precision of the case 
     clarke                      limiting derivatives at generic points nearby, (K, 2m, 2n)
     domain                      projection on the directions that stay among Hermitian matrices, over this input's
                                 columns, (2n, 2n)
+    invariant                   derivative of |f|**2 / 2 of numbers that are free in their sign or phase, in the rows of
+                                their real parts, shape of J
     stability                   how far entries of J move when the inputs move by their rounding, shape of J; where that
                                 is worth saying
     hessian                     the real Hessian of the sum of a real output; its bound, class, plus and minus have
@@ -171,6 +173,8 @@ def _facts(s: Solution, mine: slice, own: slice) -> Iterator[tuple[str, Array]]:
             yield "clarke", s.samples[:, mine, own]
     if s.domain is not None:
         yield "domain", s.domain[own, own]
+    if s.invariant is not None:
+        yield "invariant", s.invariant[mine, own]
     if s.stability is not None and s.stability[mine, own].any():
         yield "stability", s.stability[mine, own]
 

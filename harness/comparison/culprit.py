@@ -66,6 +66,7 @@ def explain_reference(
     inside = differs & (cut | kink)
     nothing = differs & (np.isin(facts.kind, (POLE, UNKNOWN, DOMAIN)) | _spread(left, facts)) & ~inside
     unsure = differs & facts.regular & ~sure(facts, right, tol)
+    unsure &= np.isfinite(left) | ~np.isfinite(right) | ~np.isfinite(facts.bound)  # NaN is not a number nearby
     notes = [note for mask, note in (
         (inside & cut, "on a branch cut, one of its limits"),
         (inside & kink, "a kink, between the one-sided derivatives"),
@@ -104,7 +105,7 @@ def _admissible(side: Array, facts: Facts, tol: Tolerances) -> tuple[Array, Arra
     if facts.plus is not None and facts.minus is not None:
         cut = (facts.kind == CUT) & _is_limit(side, facts, tol)[..., None]
     if facts.low is not None and facts.high is not None:
-        kink = (facts.kind == KINK) & _between(side, facts.low, facts.high, tol) & in_hull(side, facts, tol)
+        kink = (facts.kind == KINK) & between(side, facts.low, facts.high, tol) & in_hull(side, facts, tol)
     return np.asarray(cut), np.asarray(kink)
 
 
@@ -124,7 +125,7 @@ def _is_limit(side: Array, facts: Facts, tol: Tolerances) -> Array:
     return out
 
 
-def _between(side: Array, low: Array, high: Array, tol: Tolerances) -> Array:
+def between(side: Array, low: Array, high: Array, tol: Tolerances) -> Array:
     """(m, n, c): within the box of the limiting derivatives."""
     with np.errstate(all="ignore"):
         room = tol.coarse * np.maximum(np.abs(low), np.abs(high))
@@ -198,7 +199,7 @@ def _beyond(left: Array, right: Array, facts: Facts | None, tol: Tolerances, exc
     known = (facts.kind == KINK) & np.isfinite(facts.low) & np.isfinite(facts.high)
     out = []
     for side, free in zip((left, right), excused, strict=True):
-        inside = _between(side, facts.low, facts.high, tol) & in_hull(side, facts, tol)
+        inside = between(side, facts.low, facts.high, tol) & in_hull(side, facts, tol)
         wrong = known & ~inside & ~_spoilt(side, facts)
         out.append(bool((wrong if free is None else wrong & ~free).any()))
     return out[0], out[1]
@@ -243,6 +244,23 @@ def _by_truth(
         bad &= ~close(side[None], truth[None], tol.coarse, tol.tiny, _one(floor))[0]
         wrong.append(bool((bad if free is None else bad & ~free).any()))
     return wrong[0], wrong[1]
+
+
+def both_refuted(
+    left: Array, right: Array, facts: Sequence[Facts | None], tol: Tolerances, floor: Array | None
+) -> bool:
+    """Whether finite differences of either side's values are one, and sure, and far from what both sides returned."""
+    if facts[0] is None or facts[1] is None or facts[0].truth is None or facts[1].truth is None:
+        return False
+    first, second = facts[0], facts[1]
+    assert first.truth is not None and second.truth is not None
+    bound = first.bound + second.bound
+    usable = first.regular & second.regular & np.isfinite(first.truth) & np.isfinite(second.truth) & np.isfinite(bound)
+    usable &= differences(first.truth, second.truth) <= bound
+    size = scale(first.truth[None], left[None], _one(floor))[0][..., None]
+    room = 100 * bound + 100 * tol.coarse * size
+    far = np.minimum(differences(left, first.truth), differences(right, second.truth)) > room
+    return bool((usable & far & np.isfinite(left) & np.isfinite(right)).any())
 
 
 def _by_differences(

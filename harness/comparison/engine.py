@@ -43,7 +43,8 @@ class Results:
     def empty(cls, count: int) -> Results:
         sizes = [np.full(count, np.nan) for _ in range(4)]
         texts = [np.full(count, "", dtype=object) for _ in range(2)]
-        return cls(np.full(count, -1, np.int8), np.zeros(count, np.int8), *sizes, *texts, *(np.zeros(count, bool) for _ in range(2)))
+        flags = [np.zeros(count, bool) for _ in range(2)]
+        return cls(np.full(count, -1, np.int8), np.zeros(count, np.int8), *sizes, *texts, *flags)
 
     def put(self, at: Array, judged: Judged) -> None:
         self.verdict[at], self.relation[at] = judged.verdict, judged.relation

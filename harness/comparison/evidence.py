@@ -8,9 +8,10 @@ import numpy as np
 
 from harness.comparison.batch import judge_batch
 from harness.comparison.context import Context
-from harness.comparison.culprit import accuse, explain, explain_reference, is_pole
+from harness.comparison.culprit import accuse, between, both_refuted, explain, explain_reference, is_pole
 from harness.comparison.engine import Engine, Group
 from harness.comparison.facts import DOMAIN, GAUGE, KINK, SMOOTH, FactIndex, Facts
+from harness.comparison.gauge import invalid
 from harness.comparison.magnitudes import moving, noise
 from harness.comparison.observations import combine, lookup
 from harness.comparison.raw_facts import raw_facts, raw_noise
@@ -45,7 +46,27 @@ def weigh(engine: Engine) -> Evidence:
         if group.quantity in ("differential", "hessian", "raw"):
             for k, sides in zip(group.pairs, engine.each(group), strict=True):
                 found.culprit[k], found.evidence[k] = _Case(engine, index, group, int(k), *sides).settle()
+    _shared_mistakes(engine, index, found)
     return found
+
+
+def _shared_mistakes(engine: Engine, index: FactIndex, found: Evidence) -> None:
+    """Sides that agree with each other, and not with the finite differences of their own values, where there is no
+    reference: both are wrong where both estimates are sure and are one."""
+    pairs, out, seen = engine.pairs, engine.out, engine.seen
+    agree = (out.verdict >= 0) & (out.verdict <= VERDICT["precision"]) & ~pairs.predicted
+    chosen = np.flatnonzero(agree & (pairs.left >= 0) & (pairs.right >= 0) & (pairs.left_target != pairs.right_target))
+    chosen = chosen[seen.is_word("quantity", "differential")[pairs.left[chosen]]]
+    chosen = chosen[[not index.judged(int(row)) for row in pairs.left[chosen]]]
+    for group in engine.groups(chosen):
+        for k, (left, right, floor) in zip(group.pairs, engine.each(group), strict=True):
+            own = [index.of(int(side[k]), group.form) for side in (pairs.left, pairs.right)]
+            facts = [next((f for f in each if f.evidence == "finite-differences"), None) for each in own]
+            tol = engine.context.tolerances[group.tolerance]
+            if both_refuted(left, right, facts, tol, floor):
+                out.verdict[k], out.relation[k] = VERDICT["mismatch"], RELATION["none"]
+                out.note[k] = "equal, but not to the finite differences of their own values"
+                found.culprit[k], found.evidence[k] = "both", "finite-differences"
 
 
 class _Case:
@@ -73,6 +94,9 @@ class _Case:
         hessian = self.group.quantity == "hessian"
         if self.group.quantity == "raw":
             own = [raw_facts(self.engine, self.index, end, self.group.form, self.group.kind) for end in self.ends]
+            gauge = [self._raw_no_gauge(end) for end in self.ends]
+            if any(gauge):
+                return self._accused_of_gauge(gauge)
             if self._raw_is_free():
                 return "", ""
         else:
@@ -80,6 +104,10 @@ class _Case:
                 return "", ""
             own = [self.index.of(end, self.group.form, hessian) for end in self.ends]
             own = self._within_domain(own)
+            sides = self.left, self.right
+            gauge = [self._no_gauge(end, side, own) for end, side in zip(self.ends, sides, strict=True)]
+            if any(gauge):
+                return self._accused_of_gauge(gauge)
             if not self.agrees:
                 self._explain(own[0] or own[1])
                 if out.verdict[k] not in OPEN:
@@ -112,6 +140,34 @@ class _Case:
         if not (left or right):
             return "", ""
         return "both" if left and right else "left" if left else "right", word
+
+    def _no_gauge(self, end: int, side: Array, own: list[list[Facts]]) -> bool:
+        """Whether a side differs by more than a free sign or phase explains."""
+        target = self.engine.context.targets[int(self.engine.context.joiner.target[end])]
+        facts = next((f for f in own[0] + own[1] if f.invariant is not None), None)
+        if facts is None or target.backend == REFERENCE or self.group.quantity == "hessian":
+            return False
+        return invalid(self.engine.context, end, side, facts, self.group.form, self.tol)
+
+    def _raw_no_gauge(self, end: int) -> bool:
+        """The same of the differential that a raw result belongs to."""
+        context = self.engine.context
+        j = int(context.j_row[end])
+        form = context.j_form(j) if j >= 0 else None
+        facts = None if form is None else next((f for f in self.index.of(j, form) if f.invariant is not None), None)
+        if form is None or facts is None:
+            return False
+        blocks = form.blocks(context.seen.components(np.array([j])))[0]
+        return invalid(context, j, blocks, facts, form, self.tol)
+
+    def _accused_of_gauge(self, wrong: list[bool]) -> tuple[str, str]:
+        out, k = self.engine.out, self.k
+        if self.against_reference:
+            out.verdict[k] = VERDICT["mismatch"]
+            out.note[k] = "no free sign or phase explains this derivative"
+        else:
+            out.note[k] = f"{out.note[k]}; no free sign or phase explains it"
+        return "both" if all(wrong) else "left" if wrong[0] else "right", REFERENCE
 
     def _accused(
         self, own: list[list[Facts]], allowed: Array, excused: tuple[Array | None, Array | None]
@@ -197,10 +253,14 @@ class _Case:
         if not free.any():
             return False
         same = close(self.left[None], self.right[None], self.tol.coarse, self.tol.tiny, self.floor[None])[0]
+        for facts in self.index.of(self.ends[0], form, True) if self.against_reference else ():
+            if facts.low is not None and facts.high is not None:  # what the two sides of the kink have in common
+                same |= np.isfinite(self.left) & between(self.left, facts.low, facts.high, self.tol)
         finite = np.isfinite(self.left) & (np.isfinite(self.right) | self.against_reference)
         if not (same | (free & finite)).all():
             return False
-        self._say("agree" if self.against_reference else "choice", "a kink of the function, there is no second derivative")
+        self._say("agree" if self.against_reference else "choice",
+                  "a kink of the function, there is no second derivative")
         return True
 
     def _within_rounding(self, truth: Array, allowed: Array) -> None:

@@ -10,6 +10,8 @@ dtype, input and output:
     quantity "domain"         projection of the input's components on the directions along which the function is
                               defined (Hermitian matrices stay Hermitian), (2n, 2n)
     quantity "stability"      how far each entry moves when the inputs move by their rounding, shape of J
+    quantity "invariant"      derivative of |f|**2 / 2 of numbers that a sign or a phase is free in, in the rows of
+                              their real parts, shape of J
     quantity "value-plus", "value-minus"   the function on either side of a branch cut
 
 `api` is that of the row they belong to: "reference" or "closed-form"; the same names with quantity "hessian" have
@@ -31,7 +33,9 @@ SMOOTH, KINK, CUT, POLE, REMOVABLE, UNKNOWN, GAUGE, DOMAIN = range(8)
 CLASSES = ("smooth", "kink", "branch cut", "pole", "removable", "unknown", "gauge", "edge of the domain")
 
 #: Quantities that are facts and not results.
-FACT_QUANTITIES = ("bound", "plus", "minus", "class", "clarke", "domain", "stability", "value-plus", "value-minus")
+FACT_QUANTITIES = (
+    "bound", "plus", "minus", "class", "clarke", "domain", "stability", "invariant", "value-plus", "value-minus",
+)
 _HESSIAN = "-hessian"
 
 
@@ -44,6 +48,7 @@ class Facts:
     that is the Clarke set itself).  domain: (columns, columns), or None where every direction is allowed.
     stability: how far the truth moves with the point's rounding, or None where that is not worth saying.
     samples: (k, m, n, c) limits of the derivative from several directions, or None.
+    invariant: what a change of gauge leaves alone, in the components of the real part; or None.
     """
 
     evidence: str
@@ -57,6 +62,7 @@ class Facts:
     domain: Array | None = None
     stability: Array | None = None
     samples: Array | None = None
+    invariant: Array | None = None
 
     @property
     def regular(self) -> Array:
@@ -87,6 +93,10 @@ class FactIndex:
     def _row(self, api: str, quantity: str, row: int) -> int | None:
         spots = self.context.place if api.startswith("finite-differences") else self.context.spot
         return self._found.get((api, quantity), {}).get(int(spots[row]))
+
+    def judged(self, row: int) -> bool:
+        """Whether the reference or a closed form speaks of a row."""
+        return any(self._row(api, "differential", row) is not None for api in ("closed-form", "reference"))
 
     def of(self, row: int, form: Form, hessian: bool = False) -> list[Facts]:
         """Facts that apply to a row of a derivative with this form, the strongest evidence first."""
@@ -123,7 +133,8 @@ class FactIndex:
             low, high = _box([x for x in (plus, minus) if x is not None], samples)
             domain = self._row_array("reference", "domain", row)
             moves = None if hessian else self._array("reference", "stability", row, form)
-            yield Facts(evidence, truth, bound, kind, plus, minus, low, high, domain, moves, samples)
+            fixed = None if hessian else self._array("reference", "invariant", row, form)
+            yield Facts(evidence, truth, bound, kind, plus, minus, low, high, domain, moves, samples, fixed)
 
     def _array(self, api: str, quantity: str, row: int, form: Form) -> Array | None:
         at = self._row(api, quantity, row)

@@ -1,4 +1,4 @@
-"""Where function values differ: on a cut, in a gauge, by the rounding of the text, or because they are two functions."""
+"""Where function values differ: on a cut, in a gauge, by the rounding of the text, or as two functions do."""
 
 from __future__ import annotations
 

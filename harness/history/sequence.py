@@ -15,6 +15,7 @@ from harness.comparison.evidence import inherit, weigh
 from harness.comparison.observations import Observations, combine, lookup
 from harness.comparison.pairs import Joiner, Pairs
 from harness.comparison.targets import REFERENCE, Target, match_targets
+from harness.comparison.value_points import settle_values
 from harness.comparison.values import weigh_values
 from harness.model import Case
 from harness.verdicts import RELATIONS, VERDICT

@@ -83,8 +83,8 @@ def _rewriting(o: Operation, tape: Tape) -> str:
         ("sigmoid", o.name == "exp" and bool(names & {"divide", "reciprocal"}) and "add" in names),
         ("expm1", o.name == "subtract" and "exp" in nearest),
         ("2 * sin(x / 2) ** 2", o.name in ("subtract", "add") and "cos" in nearest),
-        ("log1p", o.name in ("add", "subtract") and "log" in uses or o.name == "log" and bool(
-            {"add", "subtract"} & set(nearest))),
+        ("log1p", (o.name in ("add", "subtract") and "log" in uses) or (o.name == "log" and bool(
+            {"add", "subtract"} & set(nearest)))),
         ("hypot", "sqrt" in {o.name, *uses} and bool({"add", "sum", "square", "power"} & {o.name, *nearest})),
         ("sinc", o.name in ("divide", "sin") and "sin" in {o.name, *nearest}),
     ):

@@ -27,7 +27,7 @@ from harness.storage import cache_folder
 from harness.workers.frames import CorruptFrame, array_bytes, array_from, pack, unpack
 
 _KEEP_SECONDS = 30 * 24 * 3600.0  # results of other versions of the code
-_OPTIONAL = ("samples", "domain", "stability")
+_OPTIONAL = ("samples", "domain", "stability", "invariant")
 _MATRICES = ("j", "bound", "kind", "plus", "minus")
 
 
@@ -135,5 +135,6 @@ def _decoded(header: Mapping[str, Any], body: bytes) -> Solution:
         value_minus=[arrays.get(f"value_minus:{k}") for k in range(count)],
         j=arrays["j"], bound=arrays["bound"], kind=arrays["kind"], plus=arrays["plus"], minus=arrays["minus"],
         samples=arrays.get("samples"), domain=arrays.get("domain"), stability=arrays.get("stability"),
+        invariant=arrays.get("invariant"),
         hessians={o: tuple(parts) for o, parts in hessians.items()},
     )

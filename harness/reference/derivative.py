@@ -150,6 +150,10 @@ class Differences:
     def _settle(self, out: Differential, step_bits: int) -> None:
         """Which entries are evidence: by their own size, or against the block of one complex derivative."""
         columns, rows = self.problem.columns, self.structure.rows
+        widest: dict[int, Ball] = {}  # next to a singular point zero is zero against the rest of its row
+        for (r, _), e in out.entries.items():
+            if self.base and e.value.is_finite():
+                widest[r] = max(widest.get(r, _ZERO), abs(e.value))
         largest: dict[tuple[int, int, int], Ball] = {}
         for (r, k), e in out.entries.items():
             if e.value.is_finite():
@@ -165,6 +169,9 @@ class Differences:
                 continue
             size = largest[rows[r].output, rows[r].index, columns[k].element]
             scale = power_of_two(self.scales[columns[k].element])
+            if e.value == 0 and e.bound <= widest.get(r, _ZERO) * _NEGLIGIBLE:
+                e.settled = True
+                continue
             e.settled = bool(e.bound == 0 or (size > 0 and e.bound <= size * _NEGLIGIBLE) or (
                 step_bits >= 600 and e.bound <= _NOTHING * max(abs(out.values[r]).mid() / scale, arb(1))))
 

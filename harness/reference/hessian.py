@@ -118,6 +118,11 @@ class Hessians:
         columns = self.problem.columns
         for own in found.values():
             largest: dict[tuple[int, int], Ball] = {}
+            lines: dict[int, Ball] = {}  # by column: a mixed derivative that is zero is zero against these
+            for (k, m), e in own.items():
+                if e.value.is_finite():
+                    for line in (k, m):
+                        lines[line] = max(lines.get(line, arb(0)), abs(e.value).lower())
             for (k, m), e in own.items():
                 if e.value.is_finite():
                     block = columns[k].element, columns[m].element
@@ -128,6 +133,7 @@ class Hessians:
                 size = largest[columns[k].element, columns[m].element]
                 e.settled = bool(
                     e.bound <= abs(e.value).mid() * _FAR_BELOW or e.bound <= size * _NEGLIGIBLE
+                    or e.bound + abs(e.value) <= min(lines[k], lines[m]) * _NEGLIGIBLE
                     or (step_bits >= 500 and e.bound <= _NOTHING))
                 if e.settled:
                     e.kind = SMOOTH

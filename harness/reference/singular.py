@@ -206,6 +206,8 @@ class Neighbourhood:
                 out.value = _common_infinity(met)
             return out
         if any(m.kind == "none" for m in met.values()):
+            if self._open_side(out, r, met, slopes, at_point):
+                return out
             # Undefined on one side (the edge of a real domain), or values that oscillate.
             steep = any(_steep(seen[key][r], at_point) for key in met)
             out.kind = dict.fromkeys(columns, POLE if steep else UNKNOWN)
@@ -232,6 +234,33 @@ class Neighbourhood:
         if KINK in out.kind.values():
             out.samples = [_sample(s, r, columns) for s in slopes.values()]
         return out
+
+    def _open_side(
+        self, out: Found, r: int, met: Mapping[Key, Limit], slopes: Mapping[Key, Mapping[tuple[int, int], Limit]],
+        at_point: Ball,
+    ) -> bool:
+        """At the edge of a domain: value and derivative as limits along every direction that leads into it, where these
+        agree."""
+        inward = [key for key, m in met.items() if m.kind == "finite"]
+        along = [key for key in inward if key[0] == "random"]
+        if not along or not _agree([met[key] for key in inward]):
+            return False
+        if at_point.is_finite() and not _near(at_point, [met[key] for key in inward]):
+            return False
+        columns = self._by_row[r]
+        limits = {k: [slopes[key][r, k] for key in along] for k in columns}
+        if any(s.kind != "finite" for own in limits.values() for s in own):
+            return False
+        if not all(_agree(own) for own in limits.values()):
+            return False
+        for k in columns:
+            value, bound = _best(limits[k])
+            zero = bool(abs(value).mid() <= bound)  # as far as anybody can tell
+            out.kind[k], out.entries[k] = REMOVABLE, (arb(0) if zero else value, bound + abs(value).mid() * zero)
+        if not at_point.is_finite():
+            best = min((met[key] for key in inward), key=lambda m: m.error)
+            out.value = arb(0) if abs(best.value).mid() <= best.error else best.value
+        return True
 
     def _partial(self, out: Found, r: int, met: Mapping[Key, Limit]) -> None:
         """Where the function is undefined everywhere off a coordinate axis (a power of a negative real base), the

@@ -13,6 +13,7 @@ from flint import acb, arb
 from harness.reference.ball_arrays import Array
 from harness.reference.derivative import Differences, Differential, value_settled
 from harness.reference.function import Compiled, Problem, Structure, flattened
+from harness.reference.gauge import invariants
 from harness.reference.hessian import Hessians
 from harness.reference.precision import Ball, Undecided, power_of_two, rounded, rounded_up, state, working
 from harness.reference.singular import DOMAIN, GAUGE, KINK, POLE, SMOOTH, UNKNOWN, Found, Neighbourhood
@@ -33,6 +34,8 @@ class Solution:
     `samples` (K, rows, columns) of limiting derivatives or None; `domain` (columns, columns), the projection on the
     directions along which arguments of functions of Hermitian matrices stay Hermitian, or None.
     stability: how far entries of j move with the point's rounding (see `harness.reference.stability`), or None.
+    invariant: derivative of |f|**2 / 2 of every number that is free in its sign or phase alone, in the row of its real
+    part (rows, columns); NaN elsewhere; None where no number is.
     hessians: output -> (matrix, bound, kind, plus, minus) over columns.
     note: why there is no differential (too large for the time allowed), or empty. complete: worth keeping.
     """
@@ -50,6 +53,7 @@ class Solution:
     samples: Floats | None = None
     domain: Floats | None = None
     stability: Floats | None = None
+    invariant: Floats | None = None
     hessians: dict[int, tuple[Floats, ...]] = field(default_factory=dict)
     note: str = ""
 
@@ -106,6 +110,8 @@ def _solve(function: Compiled, arrays: Mapping[str, Floats], order: int, seconds
         signed = any(word in function.text for word in _SIGNED)
         closer = Neighbourhood(problem, found, _whole(problem, found.suspects), signed).look()
     out = _assembled(problem, outputs, found, closer, {GAUGE: gauge, DOMAIN if outside else UNKNOWN: hopeless})
+    if gauge:
+        out.invariant = invariants(problem, gauge)
     if skew is not None:
         out.domain = skew
         sees = np.array([[mask >> c.element & 1 for c in problem.columns] for mask in structure.seen], bool)
@@ -193,6 +199,13 @@ def _largest() -> float:
     return float(np.finfo(np.float32 if state.single else np.float64).max)
 
 
+def _narrowed(x: Floats) -> tuple[Floats, Floats]:
+    """Numbers that round to infinity in the precision of the case as infinities, and which those are."""
+    with np.errstate(over="ignore"):
+        beyond = np.isinf(x.astype(np.float32) if state.single else x)
+    return np.where(beyond, np.copysign(np.inf, x), x), beyond
+
+
 def _whole(problem: Problem, rows: set[int]) -> set[int]:
     """With a part of a complex number the other part as well."""
     own = problem.structure.rows
@@ -272,8 +285,8 @@ def _assembled(
         for into, side in zip(sides, (f.value_plus, f.value_minus), strict=True):
             if side is not None:
                 into[r] = side
-    beyond = np.abs(j) > _largest()  # too large for the precision of the case: what a framework answers is its affair
-    kind[beyond & (kind == SMOOTH)], bound[beyond] = UNKNOWN, np.inf
+    j, beyond = _narrowed(j)  # too large for the precision of the case: correctly rounded, that is an infinity
+    bound[beyond] = 0.0
     for code, rows in left_out.items():
         for r in rows:
             touched = [k for k, c in enumerate(columns) if structure.seen[r] >> c.element & 1]
@@ -312,7 +325,7 @@ def _packed(outputs: tuple[Array, ...], rows: Sequence[Ball], instead: Mapping[i
             packed[(np.abs(packed.real) > _largest()) | (np.abs(packed.imag) > _largest())] = complex(np.nan, np.nan)
             out.append(packed.reshape(o.shape))
         else:
-            out.append(parts[0].reshape(o.shape))
+            out.append(_narrowed(parts[0])[0].reshape(o.shape))
     return out
 
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.expr import compile_portable
 from harness.backends.rows import result_sequence
+from harness.expr import compile_portable
 from harness.expr.calling import group_leaves
 from harness.model import Input
 from harness.reference import ball_arrays as A
@@ -35,9 +35,9 @@ _BITS = 300
 class Track:
     """What is known of one array: how its real components (real parts, then imaginary parts) depend on the inputs'.
 
-    All but `wild` (columns,) have shape (components, columns): the derivative, the sum of the sizes of the products that
-    it is summed from, how far kinks and underflow on the way may move it, and whether there is a way from the input at
-    all. wild: columns that reach an operation which has no finite derivative at its numbers.
+    All but `wild` (columns,) have shape (components, columns): the derivative, the sum of the sizes of the products
+    that it is summed from, how far kinks and underflow on the way may move it, and whether there is a way from the
+    input at all. wild: columns that reach an operation which has no finite derivative at its numbers.
     """
 
     slope: Floats
@@ -282,6 +282,8 @@ def _chained(local: Local, inputs: Sequence[Value], tape: Tape) -> Track:
         reach |= seen
         open_ = local.infinite[:, own].any(axis=0).astype(np.float64) @ t.reach.astype(np.float64) > 0
         wild |= t.wild | open_
+    # A product on the way that is too large for the precision: infinity, and what becomes of it.
+    wild |= (size > np.finfo(np.float32 if tape.single else np.float64).max).any(axis=0)
     return Track(slope, size, loose, reach, wild)
 
 
@@ -396,7 +398,7 @@ def rounding(text: str, inputs: Sequence[Input], arrays: Mapping[str, Floats], *
 def _judged(out: Value, drawn: Sequence[Value], eps: float, columns: int) -> dict[str, Floats]:
     if out.array.kind not in "rc":
         empty = np.zeros(0)
-        return {k: empty for k in ("values", "value_room", "slope", "size", "room", "wild")}
+        return dict.fromkeys(("values", "value_room", "slope", "size", "room", "wild"), empty)
     held = components(out.array)
     with np.errstate(all="ignore"):
         apart = np.max([np.abs(components(d.array) - held) for d in drawn], axis=0)
@@ -412,6 +414,6 @@ def _judged(out: Value, drawn: Sequence[Value], eps: float, columns: int) -> dic
         off = _BEYOND * spread + _STABLE * eps * size + 2 * loose
         off = np.where(np.isfinite(off) & np.isfinite(track.slope), off, np.inf)
     wild = np.logical_or.reduce([track.wild, *(t.wild for t in tracks)])
-    wild = track.reach & wild[None, :]
+    wild = np.broadcast_to(wild[None, :], track.slope.shape)  # a cotangent of zero meets infinity as well
     narrow = [x.astype(np.float64) for x in (track.slope, size, off)]
     return {"values": held, "value_room": room, "slope": narrow[0], "size": narrow[1], "room": narrow[2], "wild": wild}
