@@ -167,12 +167,12 @@ def _spanned(points: Array, row: Array, tol: Tolerances) -> bool:
 
 def accuse(
     left: Array, right: Array, own: tuple[Sequence[Facts], Sequence[Facts]], tol: Tolerances,
-    floor: Array | None = None, noise: Array | None = None, excused: Excused = (None, None),
+    floor: Array | None = None, noise: Array | None = None, excused: Excused = (None, None), *, kinks: bool = True,
 ) -> tuple[bool, bool, str]:
     """(left is wrong, right is wrong, evidence); (False, False, "") where nothing decides.
 
     noise: (m, n), an error below which nobody is accused. excused: (m, n, c) entries of either side that are nobody's
-    fault.
+    fault. kinks: whether the limits at a kink are all there are (those of a second derivative are not).
 
     own: facts for the left and for the right side, strongest first, with equal kinds of evidence in equal places
     (they differ only for finite differences, where each side answers for its own function).
@@ -185,7 +185,7 @@ def accuse(
             wrong = _by_differences(left, right, facts, tol, floor)
         else:
             wrong = _by_truth(left, right, facts[0] or facts[1], tol, floor, noise, excused)
-            beyond = _beyond(left, right, facts[0] or facts[1], tol, excused)
+            beyond = _beyond(left, right, (facts[0] or facts[1]) if kinks else None, tol, excused)
             wrong = wrong[0] or beyond[0], wrong[1] or beyond[1]
         if wrong[0] or wrong[1]:
             return wrong[0], wrong[1], evidence

@@ -57,7 +57,7 @@ def _shared_mistakes(engine: Engine, index: FactIndex, found: Evidence) -> None:
     agree = (out.verdict >= 0) & (out.verdict <= VERDICT["precision"]) & ~pairs.predicted
     chosen = np.flatnonzero(agree & (pairs.left >= 0) & (pairs.right >= 0) & (pairs.left_target != pairs.right_target))
     chosen = chosen[seen.is_word("quantity", "differential")[pairs.left[chosen]]]
-    chosen = chosen[[not index.judged(int(row)) for row in pairs.left[chosen]]]
+    chosen = chosen[index.only_differences(pairs.left[chosen]) & index.only_differences(pairs.right[chosen])]
     for group in engine.groups(chosen):
         for k, (left, right, floor) in zip(group.pairs, engine.each(group), strict=True):
             own = [index.of(int(side[k]), group.form) for side in (pairs.left, pairs.right)]
@@ -173,7 +173,8 @@ class _Case:
         self, own: list[list[Facts]], allowed: Array, excused: tuple[Array | None, Array | None]
     ) -> tuple[bool, bool, str]:
         left, right, word = accuse(
-            self.left, self.right, (own[0], own[1]), self.tol, self.floor, allowed, excused)
+            self.left, self.right, (own[0], own[1]), self.tol, self.floor, allowed, excused,
+            kinks=self.group.quantity != "hessian")
         right &= not self.against_reference
         return bool(left), bool(right), word if left or right else ""
 

@@ -94,9 +94,12 @@ class FactIndex:
         spots = self.context.place if api.startswith("finite-differences") else self.context.spot
         return self._found.get((api, quantity), {}).get(int(spots[row]))
 
-    def judged(self, row: int) -> bool:
-        """Whether the reference or a closed form speaks of a row."""
-        return any(self._row(api, "differential", row) is not None for api in ("closed-form", "reference"))
+    def only_differences(self, rows: Array) -> Array:
+        """Which rows have finite differences of their own to answer to, and neither a reference nor a closed form."""
+        known = np.concatenate([
+            np.fromiter(self._found.get((api, "differential"), {}), np.int64) for api in ("closed-form", "reference")])
+        own = np.fromiter(self._found.get(("finite-differences", "differential"), {}), np.int64)
+        return np.asarray(np.isin(self.context.place[rows], own) & ~np.isin(self.context.spot[rows], known))
 
     def of(self, row: int, form: Form, hessian: bool = False) -> list[Facts]:
         """Facts that apply to a row of a derivative with this form, the strongest evidence first."""

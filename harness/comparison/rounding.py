@@ -6,7 +6,9 @@ is done by `harness.reference.steps` and for those places alone at which sides d
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,7 +70,28 @@ def rounding_of(context: Context, row: int) -> Rounding | None:
     return found
 
 
+@lru_cache(maxsize=4096)
+def _single_call(text: str) -> bool:
+    """Whether a text is one operation on its inputs: then that operation is what is judged."""
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except SyntaxError:  # several lines
+        return False
+    plain = (ast.Name, ast.Constant)
+    if isinstance(tree, ast.Attribute):
+        return isinstance(tree.value, ast.Name)
+    if isinstance(tree, ast.BinOp):
+        return isinstance(tree.left, plain) and isinstance(tree.right, plain)
+    if not isinstance(tree, ast.Call):
+        return False
+    given = [*tree.args, *(k.value for k in tree.keywords)]
+    return all(not any(isinstance(n, (ast.Call, ast.BinOp, ast.Attribute, ast.Subscript)) for n in ast.walk(a))
+               for a in given)
+
+
 def _evaluated(context: Context, row: int, text: str) -> Rounding | None:
+    if _single_call(text):
+        return None
     try:
         from harness.reference.steps import rounding
     except ImportError:  # the reference is not installed

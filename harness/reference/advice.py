@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from harness.reference.steps import Operation, Tape, Value
+    from harness.reference.tape import Operation, Tape, Value
 
 _LOST = 64.0
 
@@ -26,13 +26,13 @@ def advise(tape: Tape) -> tuple[str, str]:
 
 
 def _finite(value: Value) -> bool:
-    from harness.reference.steps import components
+    from harness.reference.tape import components
 
     return bool(np.isfinite(components(value.array)).all())
 
 
 def _undefined(value: Value) -> bool:
-    from harness.reference.steps import components
+    from harness.reference.tape import components
 
     return bool(np.isnan(components(value.array)).any())
 

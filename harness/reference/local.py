@@ -11,7 +11,7 @@ import numpy as np
 from harness.reference.ball_arrays import Array
 from harness.reference.derivative import Differences
 from harness.reference.function import Problem, Structure
-from harness.reference.precision import Ball, Undecided, power_of_two, rounded, working
+from harness.reference.precision import Ball, Undecided, power_of_two, working
 
 Floats = np.ndarray[Any, np.dtype[Any]]
 
@@ -116,6 +116,7 @@ def local_derivative(
     if name == "where":  # a cotangent of zero is sent to what was not chosen
         reach |= _everywhere(problem, m, n, place, structure)
     near = Differences(problem)
+    sides = _Sides(near)
     found = near.differential(_ATTEMPTS, directions=0)
     largest = np.finfo(np.float32 if single else np.float64).max
     for (r, k), e in found.entries.items():
@@ -124,7 +125,7 @@ def local_derivative(
         if e.settled:
             slope[r, place[k]] = _long(e.value)
         else:
-            _unsettled(near, r, k, (r, place[k]), slope, loose, infinite)
+            _unsettled(sides.of(k), r, (r, place[k]), slope, loose, infinite)
         infinite[r, place[k]] |= bool(abs(slope[r, place[k]]) > largest)
     return Local(slope, loose, infinite, reach, _mixes(structure, problem), name in STRUCTURAL)
 
@@ -167,18 +168,37 @@ def _long(x: Ball) -> np.longdouble:
         return np.ldexp(np.longdouble(int(short)), int(np.clip(int(power) + over, -40000, 40000)))
 
 
+class _Sides:
+    """Quotients of every row from either side of a coordinate, evaluated once a coordinate."""
+
+    def __init__(self, near: Differences) -> None:
+        self.near, self.kept = near, {}  # type: ignore[var-annotated]
+        self.centre: list[Ball] | None = None
+
+    def of(self, k: int) -> list[tuple[Ball, Ball]] | None:
+        """(from above, from below) of every row; None where a comparison stays undecided."""
+        if k not in self.kept:
+            self.kept[k] = self._quotients(k)
+        found: list[tuple[Ball, Ball]] | None = self.kept[k]
+        return found
+
+    def _quotients(self, k: int) -> list[tuple[Ball, Ball]] | None:
+        at, h = self.near.problem.rows_at, self.near.step(self.near.problem.columns[k], 400)
+        with working(2000, ties=True):
+            try:
+                self.centre = self.centre or at({})
+                above, below = at({k: h}), at({k: -h})
+            except Undecided:
+                return None
+            return [((a - c) / h, (c - b) / h) for a, b, c in zip(above, below, self.centre, strict=True)]
+
+
 def _unsettled(
-    near: Differences, r: int, k: int, at: tuple[int, int], slope: Floats, loose: Floats, infinite: Floats
+    quotients: list[tuple[Ball, Ball]] | None, r: int, at: tuple[int, int], slope: Floats, loose: Floats,
+    infinite: Floats,
 ) -> None:
     """A kink has its two slopes; an infinite slope, or one that is defined on neither side, has none."""
-    h = near.step(near.problem.columns[k], 400)
-    with working(2000, ties=True):
-        try:
-            centre, above, below = (near.problem.rows_at(x)[r] for x in ({}, {k: h}, {k: -h}))
-        except Undecided:
-            infinite[at] = True
-            return
-        sides = [q for q in ((above - centre) / h, (centre - below) / h) if q.is_finite()]
+    sides = [] if quotients is None else [q for q in quotients[r] if q.is_finite()]
     steep = power_of_two(150)
     if not sides or any(abs(q).mid() > steep for q in sides):
         infinite[at] = True
@@ -186,6 +206,3 @@ def _unsettled(
     ends = [_long(q) for q in sides]
     slope[at] = sum(ends) / len(ends)
     loose[at] = max(abs(x) for x in ends) + abs(max(ends) - min(ends)) / 2
-
-
-__all__ = ["STRUCTURAL", "Local", "TooLarge", "local_derivative", "rounded"]

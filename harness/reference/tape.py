@@ -1,0 +1,283 @@
+"""The operations of a text as they are met, each evaluated exactly at the numbers it is given, and rounded.
+
+Every operation of a portable text is evaluated exactly at the numbers that it was really given, and its results are
+rounded to the case's precision; its local derivative is taken at those same numbers, and the chain rule is applied to
+the local derivatives. This is the forward error analysis of Higham, Accuracy and Stability of Numerical Algorithms,
+section 3, with the errors put in one by one. Next to each entry of the derivative goes what may separate two faithful
+evaluations of the same text from each other: the sizes of the terms it is summed from, and how far it moves when the
+result of each operation moves by its rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from harness.reference import ball_arrays as A
+from harness.reference.ball_arrays import Array
+from harness.reference.local import Local, local_derivative
+from harness.reference.precision import working
+
+Floats = np.ndarray[Any, np.dtype[Any]]
+_BITS = 300
+
+
+@dataclass
+class Track:
+    """What is known of one array: how its real components (real parts, then imaginary parts) depend on the inputs'.
+
+    All but `wild` (columns,) have shape (components, columns): the derivative, the sum of the sizes of the products
+    that it is summed from, how far kinks and underflow on the way may move it, and whether there is a way from the
+    input at all. wild: columns that reach an operation which has no finite derivative at its numbers.
+    """
+
+    slope: Floats
+    size: Floats
+    loose: Floats
+    reach: Floats
+    wild: Floats
+
+
+@dataclass
+class Operation:
+    """One operation as it was met: its name, its arguments, its result, and what it left of the digits."""
+
+    name: str
+    inputs: tuple[Value, ...]
+    output: Value
+    cancelled: float = 1.0  # sum of the sizes of the terms of the result over its size
+    singular: bool = False
+
+
+class Value:
+    """An array of a text under way. It has the operators of an array; each of them is an operation."""
+
+    __array_ufunc__ = None
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, tape: Tape, array: Array, track: Track | None = None, source: Operation | None = None) -> None:
+        self.tape, self.array, self.track, self.source = tape, array, track, source
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape
+
+    @property
+    def ndim(self) -> int:
+        return self.array.ndim
+
+    @property
+    def size(self) -> int:
+        return self.array.size
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[k] for k in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(self.array)
+
+    def __index__(self) -> int:
+        return self.array.__index__()
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.tape.apply("getitem", lambda x: x[_plain(key)], (self,), {})
+
+
+def _operator(method: str, name: str, swapped: bool = False) -> Callable[..., Any]:
+    def apply(self: Value, *others: Any) -> Any:
+        return self.tape.apply(name, lambda *xs: _call(method, *xs), (self, *others), {})
+
+    return apply
+
+
+def _call(method: str, x: Any, *others: Any) -> Any:
+    return getattr(A.lift(x), method)(*others)
+
+
+for _name, _word in (
+    ("add", "add"), ("sub", "subtract"), ("mul", "multiply"), ("truediv", "divide"), ("floordiv", "floor_divide"),
+    ("mod", "remainder"), ("pow", "power"), ("matmul", "matmul"), ("and", "logical_and"), ("or", "logical_or"),
+    ("xor", "logical_xor"),
+):
+    for _prefix in ("", "r"):
+        setattr(Value, f"__{_prefix}{_name}__", _operator(f"__{_prefix}{_name}__", _word))
+for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
+    setattr(Value, f"__{_name}__", _operator(f"__{_name}__", _name))
+for _name, _word in (("neg", "negative"), ("pos", "positive"), ("abs", "abs"), ("invert", "logical_not")):
+    setattr(Value, f"__{_name}__", _operator(f"__{_name}__", _word))
+
+
+def _plain(x: Any) -> Any:
+    """Values as the arrays that they hold, also inside of lists, tuples and slices."""
+    if isinstance(x, Value):
+        return x.array
+    if isinstance(x, (list, tuple)):
+        return type(x)(_plain(v) for v in x) if type(x) in (list, tuple) else x
+    return x
+
+
+def _values_in(x: Any) -> list[Value]:
+    if isinstance(x, Value):
+        return [x]
+    if isinstance(x, (list, tuple)):
+        return [v for each in x for v in _values_in(each)]
+    return []
+
+
+def _replaced(x: Any, arrays: Iterator[Array]) -> Any:
+    if isinstance(x, Value):
+        return next(arrays)
+    if type(x) in (list, tuple):
+        return type(x)(_replaced(v, arrays) for v in x)
+    return x
+
+
+@dataclass
+class Tape:
+    """One evaluation. draw: None, or the source of random roundings."""
+
+    single: bool
+    columns: int
+    draw: Random | None = None
+    operations: list[Operation] = field(default_factory=list)
+
+    def apply(self, name: str, function: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+        """An operation on values: its results, rounded, with the chain rule applied."""
+        inputs = _values_in(list(args) + list(keywords.values()))
+        if not inputs:
+            return function(*args, **keywords)
+
+        def call(arrays: Sequence[Array]) -> list[Any]:
+            given = iter(arrays)
+            plain = [_replaced(a, given) for a in args]
+            return _listed(function(*plain, **{k: _replaced(v, given) for k, v in keywords.items()}))
+
+        with working(_BITS, ties=True):
+            raw = function(*[_plain(a) for a in args], **{k: _plain(v) for k, v in keywords.items()})
+        outputs = _listed(raw)
+        if not any(isinstance(o, Array) for o in outputs):
+            return raw
+        local = local_derivative(call, [v.array for v in inputs], name, self.single)
+        made = []
+        at = 0
+        for out in outputs:
+            rows = out.size * (2 if out.kind == "c" else 1) if out.kind in "rc" else 0
+            made.append(self._made(name, inputs, out, local.rows(at, rows)))
+            at += rows
+        return _like(raw, made)
+
+    def _made(self, name: str, inputs: Sequence[Value], out: Array, local: Local) -> Value:
+        if out.kind not in "rc":
+            return Value(self, out)
+        held, cancelled = _rounded(out, local, inputs, self, name)
+        value = Value(self, _array(held, out.shape, out.kind))
+        operation = Operation(name, tuple(inputs), value, cancelled, bool(local.infinite.any()))
+        value.source = operation
+        self.operations.append(operation)
+        value.track = _chained(local, inputs, self)
+        return value
+
+
+def _listed(raw: Any) -> list[Any]:
+    return list(raw) if isinstance(raw, (list, tuple)) else [raw]
+
+
+def _like(raw: Any, made: list[Value]) -> Any:
+    if not isinstance(raw, (list, tuple)):
+        return made[0]
+    return type(raw)(*made) if hasattr(raw, "_fields") else type(raw)(made)
+
+
+def components(x: Array) -> Floats:
+    """Real components of an array of balls, to the nearest double; infinities are kept."""
+    return np.array([_nearest(b) for b in _parts(x)], np.float64)
+
+
+def _parts(x: Array) -> list[Any]:
+    flat = x.balls().data.ravel().tolist()
+    return [z.real for z in flat] + [z.imag for z in flat] if x.kind == "c" else flat
+
+
+def _nearest(b: Any) -> float:
+    if b.is_finite():
+        return float(b.mid())
+    return float("nan") if b.is_nan() or b.contains(0) else float("inf") if b > 0 else float("-inf")
+
+
+def _array(held: Floats, shape: tuple[int, ...], kind: str) -> Array:
+    if kind == "c":
+        half = held.size // 2
+        both = np.empty(half, np.complex128)
+        both.real, both.imag = held[:half], held[half:]
+        return A.from_numpy(both.reshape(shape))
+    return A.from_numpy(held.reshape(shape))
+
+
+def _rounded(out: Array, local: Local, inputs: Sequence[Value], tape: Tape, name: str) -> tuple[Floats, float]:
+    """The result as the machine holds it; and the sizes of its terms over its own, at worst.
+
+    Where a draw is set the result moves by up to two units in the last place, of itself, or for an operation that
+    combines elements of one array (a sum, a product of matrices) of the terms that it combines.
+    """
+    real = np.float32 if tape.single else np.float64
+    exact = components(out)
+    with np.errstate(all="ignore"):
+        held = exact.astype(real).astype(np.float64)
+        given = np.concatenate([np.abs(components(v.array)) for v in inputs])
+        terms = np.nan_to_num((np.abs(local.slope) @ np.where(np.isfinite(given), given, 0.0)).astype(np.float64))
+        ratio = np.where((exact != 0) & np.isfinite(exact), terms / np.abs(exact), 1.0)
+    cancelled = float(np.max(ratio, initial=1.0)) if local.mixes or name in ("add", "subtract") else 1.0
+    if tape.draw is None or local.structural:
+        return held, cancelled
+    whole = np.abs(held)
+    if out.kind == "c":
+        half = whole.size // 2
+        with np.errstate(over="ignore"):
+            whole = np.tile(np.hypot(whole[:half], whole[half:]), 2)
+    if local.mixes:
+        whole = np.maximum(whole, terms)
+    else:  # a result that is a number of the machine is not rounded
+        finite = np.isfinite(held)
+        still = [ok and p.is_finite() and p.mid() == h for p, h, ok in zip(_parts(out), held, finite, strict=True)]
+        whole = np.where(still, 0.0, whole)
+    moves = np.array([tape.draw.uniform(-2, 2) for _ in range(held.size)])
+    with np.errstate(all="ignore"):
+        moved = (held + moves * float(np.finfo(real).eps) * whole).astype(real).astype(np.float64)
+    return np.where(np.isfinite(moved), moved, held), cancelled
+
+
+def _chained(local: Local, inputs: Sequence[Value], tape: Tape) -> Track:
+    n = tape.columns
+    slope, size, loose, reach, wild = (
+        np.zeros((local.slope.shape[0], n), t) for t in (np.longdouble, np.longdouble, np.longdouble, bool, bool))
+    wild = np.zeros(n, bool)
+    tiny = np.longdouble(np.finfo(np.float32 if tape.single else np.float64).tiny)
+    at = 0
+    for v in inputs:
+        width = v.array.size * (2 if v.array.kind == "c" else 1)
+        own = slice(at, at + width)
+        at += width
+        if v.track is None:
+            continue
+        t = v.track
+        L = np.where(local.infinite[:, own], 0, local.slope[:, own])
+        moves = local.loose[:, own] + np.where((np.abs(L) < tiny) & (L != 0), tiny, 0)
+        ways = local.reach[:, own].astype(np.float64)
+        with np.errstate(all="ignore"):
+            slope += L @ t.slope
+            size += np.abs(L) @ t.size
+            loose += np.abs(L) @ t.loose + moves @ (t.size + t.loose)
+        seen = (ways @ t.reach.astype(np.float64)) > 0
+        reach |= seen
+        open_ = local.infinite[:, own].any(axis=0).astype(np.float64) @ t.reach.astype(np.float64) > 0
+        wild |= t.wild | open_
+    # A product on the way that is too large for the precision: infinity, and what becomes of it.
+    wild |= (size > np.finfo(np.float32 if tape.single else np.float64).max).any(axis=0)
+    return Track(slope, size, loose, reach, wild)
