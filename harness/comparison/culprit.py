@@ -199,10 +199,20 @@ def _beyond(left: Array, right: Array, facts: Facts | None, tol: Tolerances, exc
     known = (facts.kind == KINK) & np.isfinite(facts.low) & np.isfinite(facts.high)
     out = []
     for side, free in zip((left, right), excused, strict=True):
-        inside = between(side, facts.low, facts.high, tol) & in_hull(side, facts, tol)
-        wrong = known & ~inside & ~_spoilt(side, facts)
+        outside = ~np.isfinite(side) | (_two_slopes(facts, tol) & ~between(side, facts.low, facts.high, tol))
+        wrong = known & (outside | ~in_hull(side, facts, tol)) & ~_spoilt(side, facts)
         out.append(bool((wrong if free is None else wrong & ~free).any()))
     return out[0], out[1]
+
+
+def _two_slopes(facts: Facts, tol: Tolerances) -> Array:
+    """(m, n, c): entries of which every direction showed one of two limits: then there is nothing beyond these. Of a
+    set that is curved (eigenvalues that meet) no number of directions shows all."""
+    if facts.samples is None or len(facts.samples) < 6 or facts.low is None or facts.high is None:
+        return np.zeros(facts.kind.shape, bool)
+    room = tol.coarse * np.maximum(np.abs(facts.low), np.abs(facts.high))
+    ends = (np.abs(facts.samples - facts.low) <= room) | (np.abs(facts.samples - facts.high) <= room)
+    return np.asarray((ends | ~np.isfinite(facts.samples)).all(axis=0))
 
 
 def _spoilt(side: Array, facts: Facts) -> Array:

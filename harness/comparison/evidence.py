@@ -23,6 +23,9 @@ from harness.verdicts import RELATION, VERDICT
 
 #: Verdicts that leave open who is wrong.
 OPEN = tuple(VERDICT[v] for v in ("nonfinite", "conjugate", "sign", "factor", "part", "zero", "mismatch"))
+#: Verdicts of sides that are equal.
+EQUAL = VERDICT["agree"], VERDICT["precision"]
+
 
 @dataclass
 class Evidence:
@@ -40,7 +43,7 @@ def weigh(engine: Engine) -> Evidence:
     pairs, out = engine.pairs, engine.out
     known = (pairs.left >= 0) & (pairs.right >= 0)
     # Agreement on NaN is looked at as well; what is predicted from the same NaN says nothing new.
-    lost = out.lost & (out.verdict >= 0) & (out.verdict <= VERDICT["precision"]) & ~pairs.predicted
+    lost = out.lost & np.isin(out.verdict, EQUAL) & ~pairs.predicted
     open_pairs = np.flatnonzero((np.isin(out.verdict, OPEN) | lost) & known)
     for group in engine.groups(open_pairs):
         if group.quantity in ("differential", "hessian", "raw"):
@@ -54,7 +57,7 @@ def _shared_mistakes(engine: Engine, index: FactIndex, found: Evidence) -> None:
     """Sides that agree with each other, and not with the finite differences of their own values, where there is no
     reference: both are wrong where both estimates are sure and are one."""
     pairs, out, seen = engine.pairs, engine.out, engine.seen
-    agree = (out.verdict >= 0) & (out.verdict <= VERDICT["precision"]) & ~pairs.predicted
+    agree = np.isin(out.verdict, EQUAL) & ~pairs.predicted
     chosen = np.flatnonzero(agree & (pairs.left >= 0) & (pairs.right >= 0) & (pairs.left_target != pairs.right_target))
     chosen = chosen[seen.is_word("quantity", "differential")[pairs.left[chosen]]]
     chosen = chosen[index.only_differences(pairs.left[chosen]) & index.only_differences(pairs.right[chosen])]

@@ -197,10 +197,11 @@ def _unsettled(
     quotients: list[tuple[Ball, Ball]] | None, r: int, at: tuple[int, int], slope: Floats, loose: Floats,
     infinite: Floats,
 ) -> None:
-    """A kink has its two slopes; an infinite slope, or one that is defined on neither side, has none."""
-    sides = [] if quotients is None else [q for q in quotients[r] if q.is_finite()]
+    """A kink has its two slopes, a jump that of the side on which the point lies; where all slopes are infinite or
+    undefined there is none."""
     steep = power_of_two(150)
-    if not sides or any(abs(q).mid() > steep for q in sides):
+    sides = [] if quotients is None else [q for q in quotients[r] if q.is_finite() and abs(q).mid() <= steep]
+    if not sides:
         infinite[at] = True
         return
     ends = [_long(q) for q in sides]

@@ -249,7 +249,10 @@ def _rounded(out: Array, local: Local, inputs: Sequence[Value], tape: Tape, name
         whole = np.where(still, 0.0, whole)
     moves = np.array([tape.draw.uniform(-2, 2) for _ in range(held.size)])
     with np.errstate(all="ignore"):
-        moved = (held + moves * float(np.finfo(real).eps) * whole).astype(real).astype(np.float64)
+        # Below the normal numbers the last place is a fixed one.
+        unit = np.where(whole > 0, np.maximum(float(np.finfo(real).eps) * whole, float(np.finfo(real).tiny) * float(
+            np.finfo(real).eps)), 0.0)
+        moved = (held + moves * unit).astype(real).astype(np.float64)
     return np.where(np.isfinite(moved), moved, held), cancelled
 
 
