@@ -141,11 +141,13 @@ def in_hull(side: Array, facts: Facts, tol: Tolerances) -> Array:
     out = np.ones(side.shape, bool)
     if facts.samples is None:
         return out
+    plain = _two_slopes(facts, tol)
     for i in range(side.shape[0]):
         for parts in ([0, 1], [2, 3]) if side.shape[2] == 4 else [[k] for k in range(side.shape[2])]:
             points = facts.samples[:, i][..., parts].reshape(len(facts.samples), -1)
             row = side[i][:, parts].reshape(-1)
-            if np.isfinite(points).all() and np.isfinite(row).all() and not _spanned(points, row, tol):
+            known = plain[i][:, parts].all() and np.isfinite(points).all() and np.isfinite(row).all()
+            if known and not _spanned(points, row, tol):
                 out[i][:, parts] = False
     return out
 
@@ -199,8 +201,8 @@ def _beyond(left: Array, right: Array, facts: Facts | None, tol: Tolerances, exc
     known = (facts.kind == KINK) & np.isfinite(facts.low) & np.isfinite(facts.high)
     out = []
     for side, free in zip((left, right), excused, strict=True):
-        outside = ~np.isfinite(side) | (_two_slopes(facts, tol) & ~between(side, facts.low, facts.high, tol))
-        wrong = known & (outside | ~in_hull(side, facts, tol)) & ~_spoilt(side, facts)
+        inside = between(side, facts.low, facts.high, tol) & in_hull(side, facts, tol)
+        wrong = known & (~np.isfinite(side) | (_two_slopes(facts, tol) & ~inside)) & ~_spoilt(side, facts)
         out.append(bool((wrong if free is None else wrong & ~free).any()))
     return out[0], out[1]
 

@@ -42,8 +42,8 @@ def weigh(engine: Engine) -> Evidence:
     index = FactIndex(engine.context)
     pairs, out = engine.pairs, engine.out
     known = (pairs.left >= 0) & (pairs.right >= 0)
-    # Agreement on NaN is looked at as well; what is predicted from the same NaN says nothing new.
-    lost = out.lost & np.isin(out.verdict, EQUAL) & ~pairs.predicted
+    # Agreement on NaN is looked at as well, but not of one backend with itself: that is told against the reference.
+    lost = out.lost & np.isin(out.verdict, EQUAL) & (pairs.left_target != pairs.right_target)
     open_pairs = np.flatnonzero((np.isin(out.verdict, OPEN) | lost) & known)
     for group in engine.groups(open_pairs):
         if group.quantity in ("differential", "hessian", "raw"):
@@ -100,7 +100,7 @@ class _Case:
             gauge = [self._raw_no_gauge(end) for end in self.ends]
             if any(gauge):
                 return self._accused_of_gauge(gauge)
-            if self._raw_is_free():
+            if not self.agrees and self._raw_is_free():
                 return "", ""
         else:
             if hessian and self._kink_below():
@@ -134,7 +134,7 @@ class _Case:
                 left, right, word = accused
             if self.agrees:
                 out.verdict[k], out.note[k] = VERDICT["nonfinite"], "not finite on both sides, where the derivative is"
-            elif facts is not None and (facts.kind == KINK).any() and np.isfinite(self.left).all():
+            elif not hessian and facts is not None and (facts.kind == KINK).any() and np.isfinite(self.left).all():
                 self._outside(facts)
         elif self.agrees:
             pass

@@ -21,7 +21,7 @@ def weigh_values(engine: Engine, found: Evidence) -> None:
     """
     pairs, joiner, context = engine.pairs, engine.context.joiner, engine.context
     found.culprit[engine.out.formula], found.evidence[engine.out.formula] = "formula", REFERENCE
-    lost = engine.out.lost & (engine.out.verdict == VERDICT["agree"]) & ~pairs.predicted
+    lost = engine.out.lost & (engine.out.verdict == VERDICT["agree"]) & (pairs.left_target != pairs.right_target)
     differ = (engine.out.verdict == VERDICT["value"]) & ~engine.out.formula
     chosen = np.flatnonzero((differ | lost) & (pairs.left >= 0) & (pairs.right >= 0))
     chosen = chosen[joiner.value[pairs.left[chosen]]]

@@ -177,5 +177,6 @@ def _judged(out: Value, drawn: Sequence[Value], eps: float, columns: int) -> dic
         off = np.where(np.isfinite(off) & np.isfinite(track.slope), off, np.inf)
     wild = np.logical_or.reduce([track.wild, *(t.wild for t in tracks)])
     wild = np.broadcast_to(wild[None, :], track.slope.shape)  # a cotangent of zero meets infinity as well
-    narrow = [x.astype(np.float64) for x in (track.slope, size, off)]
+    with np.errstate(over="ignore"):
+        narrow = [x.astype(np.float64) for x in (track.slope, size, off)]
     return {"values": held, "value_room": room, "slope": narrow[0], "size": narrow[1], "room": narrow[2], "wild": wild}

@@ -270,7 +270,7 @@ def _chained(local: Local, inputs: Sequence[Value], tape: Tape) -> Track:
         if v.track is None:
             continue
         t = v.track
-        L = np.where(local.infinite[:, own], 0, local.slope[:, own])
+        L = local.slope[:, own]
         moves = local.loose[:, own] + np.where((np.abs(L) < tiny) & (L != 0), tiny, 0)
         ways = local.reach[:, own].astype(np.float64)
         with np.errstate(all="ignore"):
