@@ -130,7 +130,12 @@ class Expectation:
     strict: bool = True
     place: Place = Place("")
     cause: str = ""  # id of the known difference that several cases share, empty where the case says it alone
-    defect: bool = True  # false: a side may be named wrong here, but the formula of the case is to blame
+    kind: str = "defect"  # or "documented", "taste", "formula": what is stated is nobody's mistake
+
+    @property
+    def defect(self) -> bool:
+        """Whether a side that is named wrong here is counted as wrong."""
+        return self.kind == "defect"
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ KEYS: Mapping[str, str] = {
     "versions": "package -> version specifier: only where the observed versions match",
     "link": "an address that documents the difference",
     "strict": "false: it does not matter when the difference stops happening",
-    "defect": "false: no finding, whoever is named wrong: the formula of the case loses the digits, not the framework",
+    "kind": "defect (without it), documented, taste (there is no derivative to be right about) or formula: the others "
+    "are no finding, whoever is named wrong",
 }
 
 
@@ -81,9 +82,23 @@ def _one(
         versions=_versions(table),
         link=_link(table),
         strict=document.flag(table.get("strict"), "strict", table.place) if "strict" in table else True,
-        defect=document.flag(table.get("defect"), "defect", table.place) if "defect" in table else True,
+        kind=_kind(table),
         place=table.place,
     )
+
+
+#: What an expected difference is: only a defect counts as wrong.
+KINDS = ("defect", "documented", "taste", "formula")
+
+
+def _kind(table: Table) -> str:
+    node = table.get("kind")
+    if node is None:
+        return "defect"
+    word = document.text(node, "kind", table.place)
+    if word not in KINDS:
+        raise CaseError(f"{word!r} is no kind of difference", table.place, ", ".join(KINDS))
+    return word
 
 
 def _list(table: Table, key: str, choices: Sequence[str] | None = None) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from harness.model import Case, CaseError, Place
 FILE_NAME = "known.yaml"
 
 #: Keys of an expectation that may stand on the cause, for all its entries.
-SHARED = ("because", "link", "versions", "strict", "defect")
+SHARED = ("because", "link", "versions", "strict", "kind")
 CAUSE_KEYS: Mapping[str, str] = {
     "id": "the name of the cause: letters, digits, - _ .",
     **{key: expectations.KEYS[key] for key in SHARED},

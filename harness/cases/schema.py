@@ -388,7 +388,7 @@ def _expectation() -> Schema:
             },
             "link": {"type": "string", "pattern": "^https?://"},
             "strict": {"type": "boolean"},
-            "defect": {"type": "boolean"},
+            "kind": {"enum": ["defect", "documented", "taste", "formula"]},
         },
         ["verdict", "because"],
     )

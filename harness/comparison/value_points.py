@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.comparison.batch import RELATION, VERDICT
 from harness.comparison.engine import Engine
 from harness.comparison.facts import CUT, GAUGE, POLE, FactIndex
 from harness.comparison.observations import combine
 from harness.comparison.rounding import portable, told, values_of
 from harness.comparison.targets import REFERENCE
 from harness.comparison.value_kinds import Array, Form, close
+from harness.verdicts import RELATION, VERDICT
 
 
 def settle_values(engine: Engine) -> None:
