@@ -147,4 +147,6 @@ def _fields(value: Any) -> dict[str, Any]:
 def _expectation(data: Mapping[str, Any]) -> Expectation:
     values: dict[str, Any] = {key: tuple(item) if isinstance(item, list) else item for key, item in data.items()}
     values["place"] = Place(**data["place"])
+    if "defect" in values:  # runs of earlier releases say no more than that
+        values["kind"] = "defect" if values.pop("defect") else "formula"
     return Expectation(**values)

@@ -200,7 +200,8 @@ class _Case:
                 raw_noise(self.engine, self.index, end, form, self.group.kind, tol) for end in self.ends])
         noises = [noise(context, end, form, tol) for end in self.ends]
         if truth is not None and _elementwise(truth, context, self.ends[0]):
-            noises = [np.where(np.isinf(n), n, 0.0) for n in noises]
+            exact = (truth != 0).any(axis=-1)  # a zero has no digits of its own
+            noises = [np.where(np.isinf(n) | ~exact, n, 0.0) for n in noises]
         noises += [moving(f) for f in own[0] + own[1] if f.stability is not None]
         return np.asarray(np.maximum.reduce(noises))
 

@@ -17,9 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends.rows import result_sequence
 from harness.expr import compile_portable
-from harness.expr.calling import group_leaves
+from harness.expr.calling import group_leaves, result_sequence
 from harness.model import Input
 from harness.reference import ball_arrays as A
 from harness.reference.local import TooLarge

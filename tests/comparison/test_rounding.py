@@ -1,0 +1,113 @@
+"""Blame by operation: emulated results of correctly rounded operations, and of planted mistakes among them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.model import Input
+from harness.reference.steps import Rounding, rounding
+
+#: (text, point): formulas that cancel and derivatives that are exactly zero; written with NumPy's names.
+FORMULAS = (
+    ("(1 - cos(x)) / x**2", 1e-4), ("(exp(x) - 1) / x", 1e-7), ("log(1 + x) / x", 1e-8), ("sqrt(1 + x) - 1", 1e-9),
+    ("tanh(x) - tanh(x)", 0.7), ("sin(x)**2 + cos(x)**2", 0.4), ("(x + 1e8) - 1e8", 0.3), ("sin(x) / x", 1e-5),
+    ("exp(x) * exp(-x)", 1.3), ("1 / (x + 1e-9) - 1 / x", 0.3), ("sqrt(x * x + 1) - x", 3e5),
+    ("log(x + 1) - log(x)", 4e6),
+)
+
+
+def taken_apart(text: str, x: float, *, single: bool = False) -> Rounding:
+    found = rounding(text, [Input("x", "real", ())], {"x": np.float64(x)}, single=single)
+    assert found is not None
+    return found
+
+
+class Dual:
+    """Forward mode in NumPy's own arithmetic; `wrong` names a function whose derivative is doubled."""
+
+    def __init__(self, value: np.floating, slope: np.floating) -> None:
+        self.value, self.slope = value, slope
+
+    def __add__(self, other: object) -> Dual:
+        a, b = self, lifted(other, self)
+        return Dual(a.value + b.value, a.slope + b.slope)
+
+    def __mul__(self, other: object) -> Dual:
+        a, b = self, lifted(other, self)
+        return Dual(a.value * b.value, a.slope * b.value + a.value * b.slope)
+
+    def __truediv__(self, other: object) -> Dual:
+        a, b = self, lifted(other, self)
+        return Dual(a.value / b.value, a.slope / b.value - a.value / b.value / b.value * b.slope)
+
+    def __pow__(self, power: int) -> Dual:
+        return Dual(self.value**power, power * self.value ** (power - 1) * self.slope)
+
+    def __neg__(self) -> Dual:
+        return Dual(-self.value, -self.slope)
+
+    def __sub__(self, other: object) -> Dual:
+        return self + -lifted(other, self)
+
+    def __rsub__(self, other: object) -> Dual:
+        return lifted(other, self) - self
+
+    def __rtruediv__(self, other: object) -> Dual:
+        return lifted(other, self) / self
+
+    __radd__, __rmul__ = __add__, __mul__
+
+
+def lifted(x: object, like: Dual) -> Dual:
+    if isinstance(x, Dual):
+        return x
+    kind = type(like.value)
+    return Dual(kind(x), kind(0))
+
+
+def forward(text: str, x: float, real: type, wrong: str = "") -> float:
+    rules = {
+        "sin": (np.sin, np.cos), "cos": (np.cos, lambda v: -np.sin(v)), "exp": (np.exp, np.exp),
+        "log": (np.log, lambda v: 1 / v), "sqrt": (np.sqrt, lambda v: real(0.5) / np.sqrt(v)),
+        "tanh": (np.tanh, lambda v: 1 - np.tanh(v) ** 2),
+    }
+
+    def make(name: str):
+        value, slope = rules[name]
+        return lambda d: Dual(value(d.value), slope(d.value) * d.slope * real(2 if name == wrong else 1))
+
+    out = eval(text, {name: make(name) for name in rules} | {"x": Dual(real(x), real(1))})
+    return float(out.slope)
+
+
+@pytest.mark.parametrize("real", [np.float64, np.float32])
+@pytest.mark.parametrize(("text", "x"), FORMULAS)
+def test_faithful_operations_are_within_the_room(text: str, x: float, real: type) -> None:
+    x = x if real is np.float64 or abs(x) > 1e-4 else 1e-3
+    found = taken_apart(text, float(real(x)), single=real is np.float32)
+    assert abs(forward(text, x, real) - found.slope[0][0, 0]) <= found.room[0][0, 0]
+
+
+@pytest.mark.parametrize(("text", "x"), [f for f in FORMULAS if "(x)" in f[0] and f[0] not in (
+    "tanh(x) - tanh(x)", "exp(x) * exp(-x)")])  # where a doubled rule cancels with itself
+def test_a_doubled_derivative_inside_is_beyond_the_room(text: str, x: float) -> None:
+    found = taken_apart(text, x)
+    for name in ("sin", "cos", "exp", "log", "sqrt"):
+        if f"{name}(x)" in text:
+            got = forward(text, x, np.float64, name)
+            assert abs(got - found.slope[0][0, 0]) > found.room[0][0, 0], name
+
+
+@pytest.mark.parametrize(("text", "x", "blame"), [
+    ("1 / (1 + exp(-x))", -750.0, "exp"), ("x * x * log(x)", 0.0, "log"), ("sqrt(maximum(x, 0)) * x", 0.0, "sqrt"),
+])
+def test_infinity_inside_explains_nan_and_names_its_operation(text: str, x: float, blame: str) -> None:
+    found = taken_apart(text, x)
+    assert found.wild[0].all() and found.blame == blame
+
+
+def test_a_rewriting_is_named_where_one_is_known() -> None:
+    assert taken_apart("exp(x) - 1", 1e-9).advice == "expm1"
+    assert taken_apart("sin(x) / x", 1e-5).advice == "sinc"
+    assert taken_apart("1 / (1 + exp(-x))", -750.0).advice == "sigmoid"
