@@ -26,7 +26,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("harness.audit", "harness.runs", "harness.atlas", "harness.sweep", "harness.findings", "harness.site"),
     ("harness.report", "harness.pointwise", "harness.cases", "harness.convention"),
     ("harness.backends", "harness.repro", "harness.history"),
-    ("harness.reference", "harness.comparison"),
+    ("harness.comparison",),
+    ("harness.reference",),
     ("harness.recorded",),
 )
 GROUND = (
