@@ -13,9 +13,10 @@ import pyarrow as pa
 from harness.comparison.annotate import annotate
 from harness.comparison.context import Context
 from harness.comparison.engine import Engine
-from harness.comparison.evidence import inherit, weigh
+from harness.comparison.evidence import weigh
 from harness.comparison.expect import apply_expectations
 from harness.comparison.frame import Comparison, build, labels
+from harness.comparison.inheritance import inherit
 from harness.comparison.kept import load, store
 from harness.comparison.observations import Observations, combine
 from harness.comparison.pairs import ALIASES, Joiner
@@ -105,7 +106,7 @@ def compare_tables(
     settle_values(engine)
     evidence = weigh(engine)
     weigh_values(engine, evidence)
-    inherit(engine)
+    inherit(engine, evidence)
     frame = build(engine, axis, sides, statuses, evidence, list(merged.values()))
     observed = {targets[k].backend for k in np.unique(joiner.target)}
     known = merged if expect is None else {case.id: case for case in expect}

@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.comparison.batch import judge_batch
-from harness.comparison.context import Context
 from harness.comparison.culprit import accuse, between, both_refuted, explain, explain_reference, is_pole
+from harness.comparison.documented import two_functions
 from harness.comparison.engine import Engine, Group
 from harness.comparison.facts import DOMAIN, GAUGE, KINK, SMOOTH, FactIndex, Facts
 from harness.comparison.gauge import invalid
-from harness.comparison.magnitudes import moving, noise
-from harness.comparison.observations import combine, lookup
-from harness.comparison.raw_facts import raw_facts, raw_noise
+from harness.comparison.magnitudes import moving
+from harness.comparison.raw_facts import elementwise, noise_of, raw_facts, raw_noise
 from harness.comparison.rounding import Steps, as_matrix, raw_steps, steps_of
 from harness.comparison.targets import REFERENCE
 from harness.comparison.tolerance import Tolerances
@@ -124,6 +123,8 @@ class _Case:
             constant = _structural_zeros(self.left, self.right, truth, self.tol)
             allowed = np.maximum(allowed, constant)
         left, right, word = self._accused(own, allowed, (None, None))
+        if (left or right) and self._documented_apart():
+            return "", ""
         if left or right:
             excused = tuple(None if s is None else s.explains(x) for s, x in zip(
                 steps, (self.left, self.right), strict=True))
@@ -136,13 +137,21 @@ class _Case:
                 out.verdict[k], out.note[k] = VERDICT["nonfinite"], "not finite on both sides, where the derivative is"
             elif not hessian and facts is not None and (facts.kind == KINK).any() and np.isfinite(self.left).all():
                 self._outside(facts)
-        elif self.agrees:
+        elif self.agrees or (truth is None and self._noise_alone(allowed)):
             pass
         elif not self._rounds_alike(steps, truth) and truth is not None and out.verdict[k] in OPEN:
             self._within_rounding(truth, np.where(np.isfinite(allowed), allowed, 0) if hessian else constant)
         if not (left or right):
             return "", ""
         return "both" if left and right else "left" if left else "right", word
+
+    def _documented_apart(self) -> bool:
+        """Whether the text of both sides is documented as two functions, which meet at this point."""
+        sentence = two_functions(self.engine.context, *self.ends)
+        out, k = self.engine.out, self.k
+        if sentence:
+            out.note[k] = f"{sentence}; {out.note[k]}"
+        return bool(sentence)
 
     def _no_gauge(self, end: int, side: Array, own: list[list[Facts]]) -> bool:
         """Whether a side differs by more than a free sign or phase explains."""
@@ -188,7 +197,8 @@ class _Case:
             return None
         if self.group.quantity == "raw":
             return raw_steps(self.engine, end, self.group.form, self.group.kind)
-        return steps_of(self.engine.context, end, self.group.form)
+        forward = self.engine.seen.text("api", end) == "pushforward"
+        return steps_of(self.engine.context, end, self.group.form, forward)
 
     def _allowed(self, own: list[list[Facts]], steps: list[Steps | None], truth: Array | None) -> Array:
         """(m, n): an error of this size proves nothing, whatever it comes from."""
@@ -198,10 +208,7 @@ class _Case:
         if self.group.quantity == "raw":
             return np.maximum.reduce([
                 raw_noise(self.engine, self.index, end, form, self.group.kind, tol) for end in self.ends])
-        noises = [noise(context, end, form, tol) for end in self.ends]
-        if truth is not None and _elementwise(truth, context, self.ends[0]):
-            exact = (truth != 0).any(axis=-1)  # a zero has no digits of its own
-            noises = [np.where(np.isinf(n) | ~exact, n, 0.0) for n in noises]
+        noises = [noise_of(context, end, form, tol, truth) for end in self.ends]
         noises += [moving(f) for f in own[0] + own[1] if f.stability is not None]
         return np.asarray(np.maximum.reduce(noises))
 
@@ -219,13 +226,16 @@ class _Case:
         if truth is not None and all(_noise_of_zero(side, truth, self.tol) for side in accused):
             self._say("agree", f"rounding around zero, of size {_largest_error(accused, truth):.2g}")
             return "", ""
-        self._say("precision", told)
+        if all(s.rounds(x) for s, x in zip(steps, (self.left, self.right), strict=True) if s is not None):
+            self._say("precision", told)
+        else:
+            self._say("choice", "a kink inside of the text, of which each operation takes a slope; its own has none")
         return "formula", word
 
     def _rounds_alike(self, steps: list[Steps | None], truth: Array | None) -> bool:
         """Whether both sides are what correctly rounded operations give; the reference is what it is."""
         sides = [(s, x) for s, x in zip(steps, (self.left, self.right), strict=True) if s is not None]
-        if not sides or not all((s.explains(x) & np.isfinite(x)).all() for s, x in sides):
+        if not sides or not all(s.rounds(x) for s, x in sides):
             return False
         if len(sides) < 2 and not self.engine.pairs.predicted[self.k] and not self.against_reference:
             return False
@@ -266,6 +276,19 @@ class _Case:
             return False
         self._say("agree" if self.against_reference else "choice",
                   "a kink of the function, there is no second derivative")
+        return True
+
+    def _noise_alone(self, allowed: Array) -> bool:
+        """Whether sides of which nothing is known differ by no more than what eight roundings of the values leave."""
+        larger = np.fmax(np.abs(self.left), np.abs(self.right))
+        context, end = self.engine.context, self.ends[0]
+        if self.group.quantity == "hessian" or not np.isfinite(larger).all() or elementwise(larger, context, end):
+            return False
+        size = differences(self.left, self.right)
+        same = close(self.left[None], self.right[None], self.tol.coarse, self.tol.tiny, self.floor[None])[0]
+        if not (same | ((size <= allowed[..., None]) & np.isfinite(allowed)[..., None])).all():
+            return False
+        self._say("agree", f"rounding around zero, of size {size[~same].max(initial=0.0):.2g}")
         return True
 
     def _within_rounding(self, truth: Array, allowed: Array) -> None:
@@ -353,13 +376,6 @@ def _projected(blocks: Array, form: Form, domain: Array) -> Array:
     return np.asarray(form.blocks(matrix.reshape(1, -1))[0])
 
 
-def _elementwise(truth: Array, context: Context, row: int) -> bool:
-    """Whether each output number is a function of one input number alone: then a derivative is judged by itself."""
-    if len(context.inputs_of(row)) > 1 or truth.shape[0] != truth.shape[1]:
-        return False
-    return not truth[~np.eye(truth.shape[0], dtype=bool)].any()
-
-
 def _noise_of_zero(side: Array, truth: Array, tol: Tolerances) -> bool:
     """Whether all that differs is small against the other entries of its row or column, or the truth is zero."""
     size = np.abs(np.where(np.isfinite(truth), truth, 0.0)).max(axis=-1, initial=0.0)
@@ -382,25 +398,3 @@ def _structural_zeros(left: Array, right: Array, truth: Array, tol: Tolerances) 
     columns = np.where(np.isfinite(sizes), sizes, 0.0).max(axis=0, initial=0.0)
     constant = (truth == 0).all(axis=(1, 2))
     return np.asarray(np.where(constant[:, None], 64 * tol.eps * columns[None, :], 0.0))
-
-
-def inherit(engine: Engine) -> None:
-    """Raw results that differ because their differentials do, at a branch cut, a kink or in a gauge, say so too."""
-    pairs, out, context = engine.pairs, engine.out, engine.context
-    if pairs.count == 0:
-        return
-    row = np.where(pairs.left >= 0, pairs.left, pairs.right)
-    raw = context.joiner.raw[row]
-    forward = np.array([k in ("pushforward", "jacobian-forward") for k in engine.kinds] + [False])[engine.kind]
-    pushed = np.where(raw, forward[row], engine.seen.is_word("api", "pushforward")[row])
-    size = len(context.targets)
-    key = combine([(pairs.left_target, size), (pairs.right_target, size), (pushed.astype(np.int64), 2),
-                   (context.spot[row], int(context.spot.max(initial=0)) + 1)])
-    explained = np.isin(out.verdict, [VERDICT[v] for v in ("branch", "choice", "gauge")])
-    sources = np.flatnonzero(explained & engine.seen.is_word("quantity", "differential")[row])
-    heirs = np.flatnonzero(raw & np.isin(out.verdict, OPEN) & ~pairs.predicted)
-    at = lookup(key[sources], key[heirs])
-    heirs, sources = heirs[at >= 0], sources[at[at >= 0]]
-    out.verdict[heirs] = out.verdict[sources]
-    out.factor[heirs] = np.nan
-    out.note[heirs] = out.note[sources]

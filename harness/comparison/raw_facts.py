@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.comparison.context import Context
 from harness.comparison.engine import Engine
 from harness.comparison.facts import FactIndex, Facts
 from harness.comparison.magnitudes import moving, noise
@@ -11,6 +12,22 @@ from harness.comparison.predict import VECTOR_OF, predicted
 from harness.comparison.rounding import as_matrix
 from harness.comparison.tolerance import Tolerances
 from harness.comparison.value_kinds import Array, Form
+
+
+def noise_of(context: Context, row: int, form: Form, tol: Tolerances, truth: Array | None) -> Array:
+    """(m, n): the noise of a differential; none where each output number is a function of one input number alone."""
+    found = noise(context, row, form, tol)
+    if truth is None or not elementwise(truth, context, row):
+        return found
+    exact = (truth != 0).any(axis=-1)  # a zero has no digits of its own
+    return np.where(np.isinf(found) | ~exact, found, 0.0)
+
+
+def elementwise(truth: Array, context: Context, row: int) -> bool:
+    """Whether each output number is a function of one input number alone: then a derivative is judged by itself."""
+    if len(context.inputs_of(row)) > 1 or truth.shape[0] != truth.shape[1]:
+        return False
+    return not truth[~np.eye(truth.shape[0], dtype=bool)].any()
 
 
 def raw_noise(engine: Engine, index: FactIndex, row: int, form: Form, kind: str, tol: Tolerances) -> Array:
@@ -31,8 +48,9 @@ def _sum_noise(engine: Engine, index: FactIndex, j: int, form: Form, kind: str, 
     shape = engine.seen.shapes[engine.seen.shape[j]]
     side = VECTOR_OF[kind]
     vectors = [engine.vector(j, kind, side, shape)] if side else None
-    own = noise(context, j, j_form, tol)
-    own = np.maximum.reduce([own, *(moving(f) for f in index.of(j, j_form) if f.stability is not None)])
+    facts = index.of(j, j_form)
+    own = noise_of(context, j, j_form, tol, next((f.truth for f in facts if f.truth is not None), None))
+    own = np.maximum.reduce([own, *(moving(f) for f in facts if f.stability is not None)])
     each = np.repeat(own[..., None], len(j_form.places), axis=-1)
     total, is_complex = predicted(
         kind, as_matrix(each, j_form), j_form.out_complex, j_form.in_complex, vectors, absolute=True

@@ -20,25 +20,33 @@ from harness.comparison.value_kinds import Array, Form, differences
 
 if TYPE_CHECKING:
     from harness.comparison.engine import Engine
+    from harness.model import Point
     from harness.reference.steps import Rounding
 
 
 @dataclass(frozen=True)
 class Steps:
-    """(m, n, c): a derivative of correctly rounded operations, how far faithful ones may be from it, and entries that a
-    product of zero and infinity takes part in. blame, advice: the operation that loses the digits, what to write."""
+    """(m, n, c): a derivative of correctly rounded operations, how far faithful ones may be from it by rounding (room)
+    and by kinks on the way (loose), and entries that a product of zero and infinity takes part in (wild).
+
+    blame, advice: the operation that loses the digits, what to write."""
 
     centre: Array
     room: Array
+    loose: Array
     wild: Array
     blame: str
     advice: str
 
     def explains(self, side: Array) -> Array:
         """(m, n, c): entries that operations give which are all right to their own rounding."""
-        near = np.isfinite(side) & (differences(side, self.centre) <= self.room)
+        near = np.isfinite(side) & (differences(side, self.centre) <= self.room + self.loose)
         lost = ~np.isfinite(side) & (self.wild | ~np.isfinite(self.room))
         return np.asarray(near | lost)
+
+    def rounds(self, side: Array) -> bool:
+        """Whether rounding alone explains a side, without the choice of a slope at a kink inside of the text."""
+        return bool((np.isfinite(side) & (differences(side, self.centre) <= self.room)).all())
 
     @property
     def told(self) -> str:
@@ -97,8 +105,7 @@ def _evaluated(context: Context, row: int, text: str) -> Rounding | None:
         return None
     from harness.reference.steps import rounding
 
-    case = context.cases[context.seen.text("case", row)]
-    point = next((p for p in case.points if p.name == context.seen.text("point", row)), None)
+    case, point = context.cases[context.seen.text("case", row)], point_of(context, row)
     if point is None:
         return None
     single = context.seen.text("dtype", row) in ("float32", "complex64")
@@ -106,40 +113,51 @@ def _evaluated(context: Context, row: int, text: str) -> Rounding | None:
     return None if found is None or len(found.operations) < 2 else found
 
 
+def point_of(context: Context, row: int) -> Point | None:
+    """The point of a row; None where its case has it no longer."""
+    case = context.cases[context.seen.text("case", row)]
+    return next((p for p in case.points if p.name == context.seen.text("point", row)), None)
+
+
+#: Kinds of raw results that are made of pushforwards.
+FORWARD = ("pushforward", "jacobian-forward")
+
+
 def values_of(context: Context, row: int) -> tuple[Array, Array, Rounding] | None:
     """Components of a value of correctly rounded operations, and how far they may be off."""
     found = rounding_of(context, row)
-    k = -1 if found is None else _output(context, row)
+    k = -1 if found is None else output_position(context, row)
     if found is None or not 0 <= k < len(found.kinds) or found.kinds[k] not in "rc":
         return None
     return found.values[k], found.value_room[k], found
 
 
-def steps_of(context: Context, row: int, form: Form) -> Steps | None:
-    """`Steps` of a row of a differential."""
+def steps_of(context: Context, row: int, form: Form, forward: bool) -> Steps | None:
+    """`Steps` of a row of a differential, by pushforwards or by pullbacks."""
     found = rounding_of(context, row)
     if found is None:
         return None
-    key = ("steps", int(context.spot[row]), form)
+    key = ("steps", int(context.spot[row]), form, forward)
     if key not in context.memo:
-        context.memo[key] = _steps(context, row, form, found)
+        context.memo[key] = _steps(context, row, form, found, forward)
     steps: Steps | None = context.memo[key]
     return steps
 
 
-def _steps(context: Context, row: int, form: Form, found: Rounding) -> Steps | None:
-    k, own = _output(context, row), _columns(context, row)
+def _steps(context: Context, row: int, form: Form, found: Rounding, forward: bool) -> Steps | None:
+    k, own = output_position(context, row), _columns(context, row)
     if own is None or not 0 <= k < len(found.kinds) or found.kinds[k] not in "rc":
         return None
     parts: list[Array] = []
-    for matrix in (found.slope[k], found.room[k], found.wild[k].astype(np.float64)):
+    open_ = (found.spoilt if forward else found.wild)[k].astype(np.float64)
+    for matrix in (found.slope[k], found.room[k], found.loose[k], open_):
         mine = matrix[:, own]
         if found.kinds[k] == "r" and form.out_complex:
             mine = np.concatenate([mine, np.zeros_like(mine)])
         if mine.shape != (form.m * (1 + form.out_complex), form.n * (1 + form.in_complex)):
             return None
         parts.append(np.asarray(form.blocks(mine.reshape(1, -1))[0]))
-    return Steps(parts[0], parts[1], parts[2] > 0, found.blame, found.advice)
+    return Steps(parts[0], parts[1], parts[2], parts[3] > 0, found.blame, found.advice)
 
 
 def raw_steps(engine: Engine, row: int, form: Form, kind: str) -> Steps | None:
@@ -147,7 +165,7 @@ def raw_steps(engine: Engine, row: int, form: Form, kind: str) -> Steps | None:
     context = engine.context
     j = int(context.j_row[row])
     j_form = context.j_form(j) if j >= 0 and kind in VECTOR_OF else None
-    own = None if j_form is None else steps_of(context, j, j_form)
+    own = None if j_form is None else steps_of(context, j, j_form, kind in FORWARD)
     if j_form is None or own is None:
         return None
     shape = engine.seen.shapes[engine.seen.shape[j]]
@@ -155,7 +173,7 @@ def raw_steps(engine: Engine, row: int, form: Form, kind: str) -> Steps | None:
     vectors = [engine.vector(j, kind, side, shape)] if side else None
     parts = []
     for blocks, absolute in ((own.centre, False), (np.where(np.isfinite(own.room), own.room, 1e300), True),
-                             (own.wild.astype(np.float64), True)):
+                             (own.loose, True), (own.wild.astype(np.float64), True)):
         with np.errstate(all="ignore"):
             total, is_complex = predicted(
                 kind, as_matrix(blocks, j_form), j_form.out_complex, j_form.in_complex, vectors, absolute=absolute)
@@ -163,7 +181,7 @@ def raw_steps(engine: Engine, row: int, form: Form, kind: str) -> Steps | None:
             return None
         parts.append(form.blocks(form.widen(total, is_complex, False))[0])
     room = np.where(parts[1] > 1e299, np.inf, parts[1])
-    return Steps(parts[0], room, parts[2] > 0, own.blame, own.advice)
+    return Steps(parts[0], room, parts[2], parts[3] > 0, own.blame, own.advice)
 
 
 def as_matrix(blocks: Array, form: Form) -> Array:
@@ -173,7 +191,7 @@ def as_matrix(blocks: Array, form: Form) -> Array:
     return np.ascontiguousarray(cube).reshape(1, a * form.m, b * form.n)
 
 
-def _output(context: Context, row: int) -> int:
+def output_position(context: Context, row: int) -> int:
     """The position of a row's output among those of its case; -1 where it is not known."""
     case, name = context.cases[context.seen.text("case", row)], context.seen.text("output", row)
     if name in case.outputs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.comparison.documented import two_functions
 from harness.comparison.engine import Engine
 from harness.comparison.facts import CUT, GAUGE, POLE, FactIndex
 from harness.comparison.observations import combine
@@ -86,6 +87,8 @@ def _judged_by_truth(engine: Engine, k: int) -> bool:
     if left < 0 or right < 0 or not context.joiner.value[left] or not portable(context, left):
         return False
     if context.targets[int(engine.pairs.right_target[k])].backend != REFERENCE and not portable(context, right):
+        return False
+    if two_functions(context, left, right):
         return False
     truth = int(context.truth_row[left])
     return truth >= 0 and bool(np.isfinite(engine.seen.components(np.array([truth]))).all())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.comparison.documented import own_value, two_functions
 from harness.comparison.engine import Engine
 from harness.comparison.evidence import Evidence
 from harness.comparison.observations import combine
 from harness.comparison.pairs import Pairs
 from harness.comparison.rounding import portable, told, values_of
 from harness.comparison.targets import REFERENCE
-from harness.comparison.value_kinds import Array
+from harness.comparison.value_kinds import Array, close
 from harness.verdicts import RELATION, VERDICT
 
 
@@ -42,12 +43,34 @@ def weigh_values(engine: Engine, found: Evidence) -> None:
         against = Pairs(side[chosen], truth, where[chosen], referee, none, none, np.zeros(chosen.size, bool))
         wrong.append(Engine(context, against).run().verdict == VERDICT["value"])
         wrong[-1] &= ~_another_branch(engine, side[chosen], truth)
+    _by_own_documents(engine, chosen, wrong)
     one_text = np.array([bool(portable(context, int(row))) for row in pairs.left[chosen]])
     same = one_text | ~_two_functions(engine, chosen)
     _agreed_on_nothing(engine, found, chosen, wrong[0] & wrong[1])
     for word, mask in (("left", wrong[0] & ~wrong[1]), ("right", wrong[1] & ~wrong[0]), ("both", wrong[0] & wrong[1])):
         mask = mask & (engine.out.verdict[chosen] != VERDICT["agree"]) & ~engine.out.formula[chosen]
         found.culprit[chosen[mask & same]], found.evidence[chosen[mask & same]] = word, "reference"
+
+
+def _by_own_documents(engine: Engine, chosen: Array, wrong: list[Array]) -> None:
+    """Where frameworks document different functions under one name, each side is wrong against its own alone."""
+    context, pairs, out = engine.context, engine.pairs, engine.out
+    for n, k in enumerate(chosen):
+        sentence = two_functions(context, int(pairs.left[k]), int(pairs.right[k]))
+        if not sentence:
+            continue
+        for mask, rows in zip(wrong, (pairs.left, pairs.right), strict=True):
+            mask[n] &= not _as_documented(engine, int(rows[k]))
+        if not any(mask[n] for mask in wrong):
+            out.note[k] = sentence
+
+
+def _as_documented(engine: Engine, row: int) -> bool:
+    own, held = own_value(engine.context, row), engine.seen.components(np.array([row]))[0]
+    if own is None or own.size != held.size:
+        return own is None
+    tol = engine.context.tolerances[int(engine.context.tolerance_id[row])]
+    return bool(close(held[None, :, None, None], own[None, :, None, None], tol.coarse, tol.tiny).all())
 
 
 def _agreed_on_nothing(engine: Engine, found: Evidence, chosen: Array, wrong: Array) -> None:

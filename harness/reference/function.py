@@ -44,9 +44,10 @@ class Row:
 class Compiled:
     """A text as a function of flat leaves; the leaves are those of the case's inputs, in their order."""
 
-    def __init__(self, text: str, inputs: Sequence[Input]) -> None:
+    def __init__(self, text: str, inputs: Sequence[Input], family: str = "") -> None:
+        """family: whose documented defaults the names stand for (`harness.reference.dialects`)."""
         self.text, self.inputs = text, tuple(inputs)
-        self._call = compile_portable(text, tuple(dict.fromkeys(i.group for i in inputs)), namespace())
+        self._call = compile_portable(text, tuple(dict.fromkeys(i.group for i in inputs)), namespace(family))
         self._pickers = group_leaves(self.inputs)
         self.structures: dict[Any, Structure] = {}
 

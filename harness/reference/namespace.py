@@ -12,6 +12,7 @@ from flint import acb
 from harness.expr.portable import SCALAR
 from harness.reference import elementary, fourier, linalg, networks, products, reductions, shaping, special, spectral
 from harness.reference.ball_arrays import Array
+from harness.reference.dialects import dialect
 from harness.reference.precision import working
 from harness.reference.registry import functions
 
@@ -53,9 +54,8 @@ def _unrounded(number: Any) -> Any:
     return Array(boxed(acb(number.real, number.imag)), "c")
 
 
-@lru_cache(maxsize=1)
-def namespace() -> Mapping[str, Callable[..., Any]]:
-    """Canonical portable name -> function."""
-    return MappingProxyType({
-        name: _of_numbers(function) if name in SCALAR else function for name, function in functions().items()
-    })
+@lru_cache(maxsize=8)
+def namespace(family: str = "") -> Mapping[str, Callable[..., Any]]:
+    """Canonical portable name -> function; with what a family documents of its own in place of it."""
+    plain = {name: _of_numbers(function) if name in SCALAR else function for name, function in functions().items()}
+    return MappingProxyType({**plain, **dialect(family)})

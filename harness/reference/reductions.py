@@ -90,12 +90,16 @@ def _kinded(x: Any, kind: str) -> Any:
     return acb(x) if kind == "c" else x
 
 
-def _reduction(name: str, rule: Callable[[list[Ball]], Ball]) -> Callable[..., Array]:
+def _reduced(rule: Callable[[list[Ball]], Ball]) -> Callable[..., Array]:
     def function(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
         a = _number(x)
         return along(a, axis, keepdims, lambda terms: _kinded(rule(terms), a.kind), a.kind)
 
-    return portable(name)(function)
+    return function
+
+
+def _reduction(name: str, rule: Callable[[list[Ball]], Ball]) -> Callable[..., Array]:
+    return portable(name)(_reduced(rule))
 
 
 def _mean(terms: list[Ball]) -> Ball:
@@ -141,6 +145,12 @@ def _median(terms: list[Ball]) -> Ball:
     return s[half] if len(s) % 2 else (s[half - 1] + s[half]) / 2
 
 
+def _lower_median(terms: list[Ball]) -> Ball:
+    if any(undefined(t) for t in terms):
+        return arb("nan")
+    return terms[ordered(terms)[(len(terms) - 1) // 2]]
+
+
 sum_ = _reduction("sum", _total)
 prod = _reduction("prod", _product)
 mean = _reduction("mean", _mean)
@@ -150,6 +160,7 @@ _reduction("median", _median)
 _reduction("nansum", _without_nan(_total, arb(0)))
 _reduction("nanmean", _without_nan(_mean))
 _reduction("nanmedian", _without_nan(_median))
+lower_median, lower_nanmedian = _reduced(_lower_median), _reduced(_without_nan(_lower_median))
 _reduction("nanprod", _without_nan(_product, arb(1)))
 _reduction("nanmax", _without_nan(_extreme(larger)))
 _reduction("nanmin", _without_nan(_extreme(smaller)))

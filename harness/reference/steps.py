@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -32,7 +33,8 @@ class Rounding:
     """What correctly rounded operations make of a text at a point.
 
     One entry an output: values (components,) and how far they may be off; over all differentiated columns the
-    derivative (components, columns), how far that may be off, and columns (columns,) along which 0 * inf is met.
+    derivative (components, columns), how far rounding (room) and kinks inside (loose) may put that off, and the
+    entries in which a pullback (wild) or a pushforward (spoilt) meets 0 * inf.
     blame: the operation that loses the digits, or meets a number without a derivative; advice: how to write it.
     """
 
@@ -42,7 +44,9 @@ class Rounding:
     slope: tuple[Floats, ...]
     size: tuple[Floats, ...]
     room: tuple[Floats, ...]
+    loose: tuple[Floats, ...]
     wild: tuple[Floats, ...]
+    spoilt: tuple[Floats, ...]
     blame: str
     advice: str
     operations: tuple[str, ...]
@@ -78,7 +82,8 @@ class Text:
             a.size * (2 if i.kind == "complex" else 1) if i.differentiate and i.kind in ("real", "complex") else 0
             for a, i in zip(leaves, self.inputs, strict=True)
         ]
-        tape = Tape(single, sum(widths), draw)
+        ends = np.cumsum([0, *widths])
+        tape = Tape(single, int(ends[-1]), [slice(a, b) for a, b in pairwise(ends)], draw)
         values, at = [], 0
         for a, i, width in zip(leaves, self.inputs, widths, strict=True):
             if i.kind in ("real", "complex"):
@@ -93,7 +98,8 @@ class Text:
             if width:
                 unit = np.zeros((width, tape.columns), np.longdouble)
                 unit[np.arange(width), at + np.arange(width)] = 1
-                track = Track(unit, unit.copy(), np.zeros_like(unit), unit != 0, np.zeros(tape.columns, bool))
+                track = Track(unit, unit.copy(), np.zeros_like(unit), np.zeros_like(unit), unit != 0,
+                              np.zeros(tape.columns, bool), np.zeros(unit.shape, bool))
             values.append(Value(tape, array, track))
             at += width
         self._tape.append(tape)
@@ -141,7 +147,7 @@ def _rounding(text: str, inputs: Sequence[Input], arrays: Mapping[str, Floats], 
         state.single = False
     blame, advice = advise(tape)
     eps = 2.0**-23 if single else 2.0**-52
-    found: dict[str, list[Floats]] = {k: [] for k in ("values", "value_room", "slope", "size", "room", "wild")}
+    found: dict[str, list[Floats]] = {k: [] for k in _PARTS}
     for k, out in enumerate(outputs):
         drawn = [each[k] for each in others]
         for name, x in _judged(out, drawn, eps, tape.columns).items():
@@ -150,32 +156,37 @@ def _rounding(text: str, inputs: Sequence[Input], arrays: Mapping[str, Floats], 
                     tuple(o.name for o in tape.operations))
 
 
+_PARTS = ("values", "value_room", "slope", "size", "room", "loose", "wild", "spoilt")
+
+
 def _lost(out: Value) -> bool:
     if out.array.kind not in "rc" or out.track is None:
         return False
-    return bool(out.track.wild.all()) and not np.isfinite(components(out.array)).any()
+    return bool(out.track.wild.all() and out.track.spoilt.all()) and not np.isfinite(components(out.array)).any()
 
 
 def _judged(out: Value, drawn: Sequence[Value], eps: float, columns: int) -> dict[str, Floats]:
     if out.array.kind not in "rc":
         empty = np.zeros(0)
-        return dict.fromkeys(("values", "value_room", "slope", "size", "room", "wild"), empty)
+        return dict.fromkeys(_PARTS, empty)
     held = components(out.array)
     with np.errstate(all="ignore"):
         apart = np.max([np.abs(components(d.array) - held) for d in (*drawn, out)], axis=0)
         apart = np.where(np.isfinite(apart), apart, np.inf)
         room = np.where(np.isfinite(held), _BEYOND * apart + _BEYOND * eps * np.abs(held), np.inf)
     nothing = np.zeros((held.size, columns), np.longdouble)
-    track = out.track or Track(nothing, nothing, nothing, nothing > 0, np.zeros(columns, bool))
+    track = out.track or Track(nothing, nothing, nothing, nothing, nothing > 0, np.zeros(columns, bool), nothing > 0)
     tracks = [d.track or track for d in drawn]
     with np.errstate(all="ignore"):
         spread = np.max([np.abs(t.slope - track.slope) for t in (*tracks, track)], axis=0)
         size = np.max([track.size, *(t.size for t in tracks)], axis=0)
-        loose = np.max([track.loose, *(t.loose for t in tracks)], axis=0)
-        off = _BEYOND * spread + _STABLE * eps * size + 2 * loose
+        loose = 2 * np.max([track.loose, *(t.loose for t in tracks)], axis=0)
+        faint = np.max([track.faint, *(t.faint for t in tracks)], axis=0)
+        off = _BEYOND * spread + _STABLE * eps * size + 2 * faint
         off = np.where(np.isfinite(off) & np.isfinite(track.slope), off, np.inf)
     wild = np.logical_or.reduce([track.wild, *(t.wild for t in tracks)])
     wild = np.broadcast_to(wild[None, :], track.slope.shape)  # a cotangent of zero meets infinity as well
     with np.errstate(over="ignore"):
-        narrow = [x.astype(np.float64) for x in (track.slope, size, off)]
-    return {"values": held, "value_room": room, "slope": narrow[0], "size": narrow[1], "room": narrow[2], "wild": wild}
+        narrow = [x.astype(np.float64) for x in (track.slope, size, off, loose)]
+    spoilt = np.logical_or.reduce([track.spoilt, *(t.spoilt for t in tracks)])
+    return dict(zip(_PARTS, (held, room, *narrow, wild, spoilt), strict=True))

@@ -31,15 +31,19 @@ class Track:
     """What is known of one array: how its real components (real parts, then imaginary parts) depend on the inputs'.
 
     All but `wild` (columns,) have shape (components, columns): the derivative, the sum of the sizes of the products
-    that it is summed from, how far kinks and underflow on the way may move it, and whether there is a way from the
-    input at all. wild: columns that reach an operation which has no finite derivative at its numbers.
+    that it is summed from, how far kinks (loose) and underflow (faint) on the way may move it, and whether there is a
+    way from the input at all. wild, spoilt: where an operation without a finite derivative at its numbers is met. A
+    pullback brings a cotangent, be it zero, to every element of an array, and so infinity to the columns that reach
+    such an element; a pushforward brings a tangent, be it zero, and so infinity to the components reached from it.
     """
 
     slope: Floats
     size: Floats
     loose: Floats
+    faint: Floats
     reach: Floats
     wild: Floats
+    spoilt: Floats
 
 
 @dataclass
@@ -145,6 +149,7 @@ class Tape:
 
     single: bool
     columns: int
+    leaves: Sequence[slice] = ()  # the columns of each input
     draw: Random | None = None
     operations: list[Operation] = field(default_factory=list)
 
@@ -172,6 +177,13 @@ class Tape:
             made.append(self._made(name, inputs, out, local.rows(at, rows)))
             at += rows
         return _like(raw, made)
+
+    def whole(self, columns: Floats) -> Floats:
+        """(columns,): with a column of an input all of that input's."""
+        out = columns.copy()
+        for own in self.leaves:
+            out[own] |= columns[own].any()
+        return out
 
     def _made(self, name: str, inputs: Sequence[Value], out: Array, local: Local) -> Value:
         if out.kind not in "rc":
@@ -258,8 +270,8 @@ def _rounded(out: Array, local: Local, inputs: Sequence[Value], tape: Tape, name
 
 def _chained(local: Local, inputs: Sequence[Value], tape: Tape) -> Track:
     n = tape.columns
-    slope, size, loose, reach, wild = (
-        np.zeros((local.slope.shape[0], n), t) for t in (np.longdouble, np.longdouble, np.longdouble, bool, bool))
+    slope, size, loose, faint = (np.zeros((local.slope.shape[0], n), np.longdouble) for _ in range(4))
+    reach, spoilt = np.zeros(slope.shape, bool), np.zeros(slope.shape, bool)
     wild = np.zeros(n, bool)
     tiny = np.longdouble(np.finfo(np.float32 if tape.single else np.float64).tiny)
     at = 0
@@ -271,16 +283,19 @@ def _chained(local: Local, inputs: Sequence[Value], tape: Tape) -> Track:
             continue
         t = v.track
         L = local.slope[:, own]
-        moves = local.loose[:, own] + np.where((np.abs(L) < tiny) & (L != 0), tiny, 0)
+        sunk = np.where((np.abs(L) < tiny) & (L != 0), tiny, 0)
         ways = local.reach[:, own].astype(np.float64)
         with np.errstate(all="ignore"):
             slope += L @ t.slope
             size += np.abs(L) @ t.size
-            loose += np.abs(L) @ t.loose + moves @ (t.size + t.loose)
+            loose += np.abs(L) @ t.loose + local.loose[:, own] @ (t.size + t.loose)
+            faint += np.abs(L) @ t.faint + sunk @ (t.size + t.faint)
         seen = (ways @ t.reach.astype(np.float64)) > 0
         reach |= seen
         open_ = local.infinite[:, own].any(axis=0).astype(np.float64) @ t.reach.astype(np.float64) > 0
         wild |= t.wild | open_
+        spoilt |= (ways @ t.spoilt.astype(np.float64)) > 0
+        spoilt |= local.infinite[:, own].any(axis=1)[:, None] & tape.whole(t.reach.any(axis=0))[None, :]
     # A product on the way that is too large for the precision: infinity, and what becomes of it.
-    wild |= (size > np.finfo(np.float32 if tape.single else np.float64).max).any(axis=0)
-    return Track(slope, size, loose, reach, wild)
+    beyond = size > np.finfo(np.float32 if tape.single else np.float64).max
+    return Track(slope, size, loose, faint, reach, wild | beyond.any(axis=0), spoilt | beyond)
