@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.comparison.batch import judge_batch
-from harness.comparison.culprit import accuse, between, both_refuted, explain, explain_reference, is_pole
+from harness.comparison.culprit import Excused, accuse, between, both_refuted, explain, explain_reference, is_pole
 from harness.comparison.documented import two_functions
 from harness.comparison.engine import Engine, Group
 from harness.comparison.facts import DOMAIN, GAUGE, KINK, SMOOTH, FactIndex, Facts
 from harness.comparison.gauge import invalid
-from harness.comparison.magnitudes import moving
+from harness.comparison.magnitudes import SHAKEN, moving, unsettled
 from harness.comparison.raw_facts import elementwise, noise_of, raw_facts, raw_noise
 from harness.comparison.rounding import Steps, as_matrix, raw_steps, steps_of
 from harness.comparison.targets import REFERENCE
@@ -126,10 +126,9 @@ class _Case:
         if (left or right) and self._documented_apart():
             return "", ""
         if left or right:
-            excused = tuple(None if s is None else s.explains(x) for s, x in zip(
-                steps, (self.left, self.right), strict=True))
+            excused = self._excused(own, steps)
             if excused[0] is not None or excused[1] is not None:
-                accused = self._accused(own, allowed, (excused[0], excused[1]))
+                accused = self._accused(own, allowed, excused)
                 if not (accused[0] or accused[1]):
                     return self._formula(truth, steps, left, right, word)
                 left, right, word = accused
@@ -212,11 +211,27 @@ class _Case:
         noises += [moving(f) for f in own[0] + own[1] if f.stability is not None]
         return np.asarray(np.maximum.reduce(noises))
 
+    def _excused(self, own: list[list[Facts]], steps: list[Steps | None]) -> Excused:
+        """Entries of either side that are nobody's fault: operations give them, or the rounding of the point does."""
+        shaken = [unsettled(f) for f in own[0] + own[1] if f.stability is not None and f.truth is not None]
+        found: list[Array | None] = []
+        for s, x in zip(steps, (self.left, self.right), strict=True):
+            mask = None if s is None else s.explains(x)
+            if shaken and shaken[0].any():
+                free = shaken[0] & ~np.isfinite(x)
+                mask = free if mask is None else mask | free
+            found.append(mask)
+        return found[0], found[1]
+
     def _formula(
         self, truth: Array | None, steps: list[Steps | None], left: bool, right: bool, word: str
     ) -> tuple[str, str]:
         """Every operation is right to its own rounding: nobody's framework is at fault."""
-        told = next(s.told for s in steps if s is not None)
+        told = next((s.told for s in steps if s is not None), "")
+        if not told:
+            if not self.agrees:
+                self._say("precision", SHAKEN)
+            return "", ""
         accused = [side for side, wrong in ((self.left, left), (self.right, right)) if wrong]
         if any(not np.isfinite(side).all() for side in accused):
             out, k = self.engine.out, self.k

@@ -19,6 +19,9 @@ from harness.comparison.value_kinds import Array, Form
 _STABLE = 64.0
 #: Units in the last place of its inputs by which a backward stable algorithm may be off.
 _BACKWARD = 64.0
+#: A unit in the last place that moves a result by more than its eighth leaves nothing of it.
+_SHAKEN = 8.0
+SHAKEN = "the rounding of the point moves this by as much as it is"
 
 
 def _extent(size: Array) -> Array:
@@ -156,10 +159,36 @@ def _lost(context: Context, row: int, value: int, size: Array, tol: Tolerances) 
     return np.asarray((off > tol.coarse * true) & (off <= floor[:, 0] * tol.fine))
 
 
+def shaken(context: Context, truth: int) -> bool:
+    """Whether a unit in the last place of a matrix may move a value of the reference by as much as it is: next to a
+    singular matrix, on which a backward stable algorithm may land."""
+    case = context.cases.get(context.seen.text("case", truth))
+    if case is None or not any(i.differentiate and len(i.shape) >= 2 for i in case.inputs):
+        return False
+    tol = context.tolerances[int(context.tolerance_id[truth])]
+    value = context.seen.components(np.array([truth]))[0]
+    floor = value_floor(context, truth, value.size, tol)
+    if floor is None or not np.isfinite(value).all():
+        return False
+    moves = floor[:, 0] * (tol.fine / _STABLE)  # eps times the condition
+    return bool((_SHAKEN * moves >= np.abs(value)).all() and value.any())
+
+
 def moving(facts: Facts) -> Array:
     """(m, n) below which an error proves nothing: the derivative moves by as much with its point's rounding."""
     assert facts.stability is not None
     return np.asarray(_BACKWARD * np.nan_to_num(facts.stability, posinf=np.inf).max(axis=-1))
+
+
+def unsettled(facts: Facts) -> Array:
+    """(m, n, c): entries that a unit in the last place of the point moves by as much as the largest of their row is:
+    there a backward stable algorithm may land on a singular point."""
+    if facts.stability is None or facts.truth is None:
+        return np.zeros(facts.kind.shape, bool)
+    with np.errstate(all="ignore"):
+        size = np.abs(np.where(np.isfinite(facts.truth), facts.truth, 0.0)).max(axis=(1, 2), keepdims=True, initial=0.0)
+        moves = np.nan_to_num(facts.stability, posinf=np.inf).max(axis=(1, 2), keepdims=True, initial=0.0)
+    return np.broadcast_to((size > 0) & (_SHAKEN * moves >= size), facts.kind.shape)
 
 
 def raw_floor(context: Context, row: int, form: Form, kind: str) -> Array | None:

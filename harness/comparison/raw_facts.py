@@ -94,6 +94,11 @@ def _sum_facts(engine: Engine, index: FactIndex, j: int, form: Form, kind: str) 
         bound, _ = predicted(kind, as_matrix(facts.bound, j_form), *parts, vectors, absolute=True)
         if truth.shape[1] != form.m * form.n * (1 + is_complex):
             continue
-        blocks = [form.blocks(form.widen(x, is_complex, False))[0] for x in (truth, bound)]
-        found.append(Facts(facts.evidence, blocks[0], blocks[1], np.zeros(blocks[0].shape, np.int64)))
+        parts_of = [truth, bound]
+        if facts.stability is not None:
+            parts_of.append(predicted(kind, as_matrix(facts.stability, j_form), *parts, vectors, absolute=True)[0])
+        blocks = [form.blocks(form.widen(x, is_complex, False))[0] for x in parts_of]
+        moves = blocks[2] if len(blocks) > 2 else None
+        found.append(Facts(
+            facts.evidence, blocks[0], blocks[1], np.zeros(blocks[0].shape, np.int64), stability=moves))
     return found

@@ -7,6 +7,7 @@ import numpy as np
 from harness.comparison.documented import two_functions
 from harness.comparison.engine import Engine
 from harness.comparison.facts import CUT, GAUGE, POLE, FactIndex
+from harness.comparison.magnitudes import SHAKEN, shaken
 from harness.comparison.observations import combine
 from harness.comparison.rounding import portable, told, values_of
 from harness.comparison.targets import REFERENCE
@@ -24,7 +25,7 @@ def settle_values(engine: Engine) -> None:
     place = _pair_place(engine)
     if index.any:
         for k in differing:
-            if _of_rounding(engine, int(k)):
+            if _of_rounding(engine, int(k)) or _of_shaking(engine, int(k)):
                 continue
             if context.targets[int(pairs.right_target[k])].backend == REFERENCE:
                 open_ = _left_open(engine, int(k))
@@ -80,6 +81,15 @@ def _of_rounding(engine: Engine, k: int) -> bool:
     return finite and bool(sentence)
 
 
+def _of_shaking(engine: Engine, k: int) -> bool:
+    """Values of a matrix that is singular as far as its precision tells: those do not count as different."""
+    truth, out = int(engine.context.truth_row[engine.pairs.left[k]]), engine.out
+    if truth < 0 or not shaken(engine.context, truth):
+        return False
+    out.verdict[k], out.relation[k], out.note[k] = VERDICT["precision"], RELATION["equal"], SHAKEN
+    return True
+
+
 def _judged_by_truth(engine: Engine, k: int) -> bool:
     """Whether both sides evaluated one portable text whose value is known: then each is judged against the truth."""
     context, left = engine.context, int(engine.pairs.left[k])
@@ -91,7 +101,7 @@ def _judged_by_truth(engine: Engine, k: int) -> bool:
     if two_functions(context, left, right):
         return False
     truth = int(context.truth_row[left])
-    return truth >= 0 and bool(np.isfinite(engine.seen.components(np.array([truth]))).all())
+    return truth >= 0 and not bool(np.isnan(engine.seen.components(np.array([truth]))).any())
 
 
 def _pair_place(engine: Engine) -> Array:

@@ -7,6 +7,7 @@ import numpy as np
 from harness.comparison.documented import own_value, two_functions
 from harness.comparison.engine import Engine
 from harness.comparison.evidence import Evidence
+from harness.comparison.magnitudes import shaken
 from harness.comparison.observations import combine
 from harness.comparison.pairs import Pairs
 from harness.comparison.rounding import portable, told, values_of
@@ -30,19 +31,21 @@ def weigh_values(engine: Engine, found: Evidence) -> None:
     chosen, truth = chosen[truth >= 0], truth[truth >= 0]
     # Where the reference leaves the value open, or an argument is infinite or NaN, it speaks for nobody.
     known = [
-        context.has_finite_inputs(int(t)) and bool(np.isfinite(engine.seen.components(np.array([t]))).all())
+        context.has_finite_inputs(int(t)) and not bool(np.isnan(engine.seen.components(np.array([t]))).any())
         for t in truth
     ]
     chosen, truth = chosen[known], truth[known]
     if not chosen.size:
         return
     none = np.full(chosen.size, -1)
+    shaky = np.array([shaken(context, int(t)) for t in truth])
     wrong = []
     for side, where in ((pairs.left, pairs.left_target), (pairs.right, pairs.right_target)):
         referee = joiner.target[truth].astype(np.int32)
         against = Pairs(side[chosen], truth, where[chosen], referee, none, none, np.zeros(chosen.size, bool))
         wrong.append(Engine(context, against).run().verdict == VERDICT["value"])
         wrong[-1] &= ~_another_branch(engine, side[chosen], truth)
+        wrong[-1] &= ~shaky
     _by_own_documents(engine, chosen, wrong)
     one_text = np.array([bool(portable(context, int(row))) for row in pairs.left[chosen]])
     same = one_text | ~_two_functions(engine, chosen)
