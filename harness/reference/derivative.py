@@ -30,6 +30,7 @@ ATTEMPTS = ((140, 200), (140, 700), (600, 1400), (1300, 3000), (1300, 6000))
 _FAR_BELOW = power_of_two(-64)  # relative bound of an entry that is evidence: 11 bits below a double's ulp
 _NEGLIGIBLE = power_of_two(-100)  # the same against the largest of the four entries of one complex derivative
 _NOTHING = power_of_two(-400)  # an entry whose whole block vanishes: absolute, in units of the scale
+_FLAT = power_of_two(-200)  # next to a singular point: absolute, in units of the scale of the point itself
 _ZERO = arb(0)
 _CLOSER = power_of_two(-9)  # h' / h
 
@@ -97,6 +98,7 @@ class Differences:
         self.base = dict(base or {})
         self.rows = set(range(len(self.structure.rows))) if rows is None else rows
         self.scales, self.span = scales(problem, self.structure)
+        self._around = list(self.scales)
         if scale is not None:
             self.scales = [min(s, 0) + scale for s in self.scales]
             self.span -= scale
@@ -172,6 +174,11 @@ class Differences:
             if e.value == 0 and e.bound <= widest.get(r, _ZERO) * _NEGLIGIBLE:
                 e.settled = True
                 continue
+            if self.base and e.value == 0:  # the slope of a constant, evaluated with its rounding
+                natural = abs(out.values[r]).mid() / power_of_two(self._around[columns[k].element])
+                if e.bound <= _FLAT * max(natural, arb(1)):
+                    e.settled = True
+                    continue
             e.settled = bool(e.bound == 0 or (size > 0 and e.bound <= size * _NEGLIGIBLE) or (
                 step_bits >= 600 and e.bound <= _NOTHING * max(abs(out.values[r]).mid() / scale, arb(1))))
 

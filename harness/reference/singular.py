@@ -247,6 +247,9 @@ class Neighbourhood:
             return False
         if at_point.is_finite() and not _near(at_point, [met[key] for key in inward]):
             return False
+        if not at_point.is_finite():
+            best = min((met[key] for key in inward), key=lambda m: m.error)
+            out.value = arb(0) if abs(best.value).mid() <= best.error else best.value
         columns = self._by_row[r]
         limits = {k: [slopes[key][r, k] for key in along] for k in columns}
         if any(s.kind != "finite" for own in limits.values() for s in own):
@@ -254,12 +257,7 @@ class Neighbourhood:
         if not all(_agree(own) for own in limits.values()):
             return False
         for k in columns:
-            value, bound = _best(limits[k])
-            zero = bool(abs(value).mid() <= bound)  # as far as anybody can tell
-            out.kind[k], out.entries[k] = REMOVABLE, (arb(0) if zero else value, bound + abs(value).mid() * zero)
-        if not at_point.is_finite():
-            best = min((met[key] for key in inward), key=lambda m: m.error)
-            out.value = arb(0) if abs(best.value).mid() <= best.error else best.value
+            out.kind[k], out.entries[k] = REMOVABLE, _best(limits[k])
         return True
 
     def _partial(self, out: Found, r: int, met: Mapping[Key, Limit]) -> None:
@@ -372,8 +370,10 @@ def _best(found: Sequence[Limit]) -> tuple[Ball, Ball]:
     """The limit with the smallest error; its bound also covers how far the directions are apart."""
     kept = [f for f in found if f.kind == "finite"]
     best = min(kept, key=lambda f: f.error)
-    spread = max(abs(f.value - best.value).upper() for f in kept)
-    return best.value, best.error + spread
+    bound = best.error + max(abs(f.value - best.value).upper() for f in kept)
+    if abs(best.value).mid() <= bound:  # zero as far as anybody can tell
+        return arb(0), bound + abs(best.value).mid()
+    return best.value, bound
 
 
 def _quotient(values: Sequence[Ball], at_point: Ball, steps: Sequence[Ball]) -> Ball:
@@ -383,6 +383,8 @@ def _quotient(values: Sequence[Ball], at_point: Ball, steps: Sequence[Ball]) -> 
     q = [(v - at_point) / h for v, h in zip(values, steps, strict=True)]
     if not all(x.is_finite() for x in q):
         return _NAN
+    if abs(q[2]).mid() <= q[2].rad() <= _CONVERGED:  # a constant, evaluated with its rounding
+        return arb(0)
     late, size = abs(q[1] - q[2]).mid(), max(abs(q[1]).mid(), abs(q[2]).mid())
     settled = late <= size * _CONVERGED or abs(q[2]).mid() <= abs(q[1]).mid() * _CONVERGED
     return q[2] if settled else _NAN
