@@ -26,6 +26,7 @@ class Context:
         self.joiner, self.seen, self.targets, self.cases = joiner, joiner.seen, joiner.targets, cases
         #: Results that are asked for again and again, by whoever asks.
         self.memo: dict[tuple[object, ...], Any] = {}
+        self._bytes: dict[int, bytes] = {}
         self._sizes: dict[tuple[int, int, int], dict[str, Array]] = {}
         self._index: dict[tuple[int, ...], int] | None = None
         self._read_inputs()
@@ -92,6 +93,12 @@ class Context:
         rows = np.flatnonzero(joiner.value & joiner.ok & referees[joiner.target])
         at = lookup(joiner.where[rows], joiner.where)
         return np.where(at >= 0, rows[np.maximum(at, 0)], -1) if rows.size else np.full(self.seen.count, -1)
+
+    def bytes_of(self, row: int) -> bytes:
+        """The components of a row as they lie in memory; nothing for row -1."""
+        if row not in self._bytes:
+            self._bytes[row] = b"" if row < 0 else self.seen.components(np.array([row])).tobytes()
+        return self._bytes[row]
 
     def out_shape(self, row: int) -> tuple[int, ...] | None:
         value = int(self.value_row[row])

@@ -101,6 +101,10 @@ class FactIndex:
         own = np.fromiter(self._found.get(("finite-differences", "differential"), {}), np.int64)
         return np.asarray(np.isin(self.context.place[rows], own) & ~np.isin(self.context.spot[rows], known))
 
+    def has_differences(self, row: int) -> bool:
+        """Whether a row has finite differences of its own target's values to answer to."""
+        return self._row("finite-differences", "differential", row) is not None
+
     def of(self, row: int, form: Form, hessian: bool = False) -> list[Facts]:
         """Facts that apply to a row of a derivative with this form, the strongest evidence first."""
         own = int(self.context.place[row]) if "finite-differences" in self._evidence else -1

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.comparison.differing_pair import OPEN
 from harness.comparison.engine import Engine
-from harness.comparison.evidence import OPEN, Evidence
+from harness.comparison.evidence import Evidence
 from harness.comparison.observations import combine, lookup
 from harness.comparison.predict import VECTOR_OF, predicted
 from harness.comparison.rounding import FORWARD

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from harness.comparison.context import Context
 from harness.comparison.engine import Engine
-from harness.comparison.evidence import inherit, weigh
+from harness.comparison.evidence import weigh
+from harness.comparison.inheritance import inherit
 from harness.comparison.observations import Observations, combine, lookup
 from harness.comparison.pairs import Joiner, Pairs
 from harness.comparison.targets import REFERENCE, Target, match_targets
@@ -143,7 +144,7 @@ class Sequences:
         settle_values(engine)
         found = weigh(engine)
         weigh_values(engine, found)
-        inherit(engine)
+        inherit(engine, found)
         verdict = engine.out.verdict
         same = np.isin(verdict, _SAME)
         # Equal only after a convention is removed that moved with it: the raw result changed.

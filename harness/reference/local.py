@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.reference.arithmetic import STRUCTURAL, Local, arithmetic, number
 from harness.reference.ball_arrays import Array
 from harness.reference.derivative import Differences
 from harness.reference.function import Problem, Structure
@@ -18,38 +19,10 @@ Floats = np.ndarray[Any, np.dtype[Any]]
 #: Entries of a local derivative beyond which a text is not taken apart.
 _LARGEST = 40_000
 _ATTEMPTS = ((140, 200), (140, 700))
-#: Rearrangements, and functions that return one of their arguments: nothing is rounded.
-STRUCTURAL = frozenset((
-    "getitem", "reshape", "transpose", "matrix_transpose", "swapaxes", "moveaxis", "permute_dims", "squeeze", "flatten",
-    "expand_dims", "broadcast_to", "concatenate", "concat", "stack", "flip", "roll", "real", "imag", "conj", "negative",
-    "positive", "abs", "maximum", "minimum", "max", "min", "clip", "where", "sort", "take", "diag", "diagonal", "tril",
-    "triu", "relu", "repeat", "tile", "ravel", "adjoint", "amax", "amin", "pad",
-))
 
 
 class TooLarge(Exception):
     """A text whose operations have more entries than are worth following."""
-
-
-@dataclass(frozen=True)
-class Local:
-    """(rows, columns) over the real components of all results and all arguments of one operation.
-
-    slope: the derivative; loose: how far a kink may move it; infinite: where there is none; reach: what depends on
-    what. mixes: whether a result combines several elements of one argument. structural: nothing is rounded.
-    """
-
-    slope: Floats
-    loose: Floats
-    infinite: Floats
-    reach: Floats
-    mixes: bool
-    structural: bool
-
-    def rows(self, first: int, count: int) -> Local:
-        mine = slice(first, first + count)
-        return Local(self.slope[mine], self.loose[mine], self.infinite[mine], self.reach[mine], self.mixes,
-                     self.structural)
 
 
 @dataclass(frozen=True)
@@ -80,22 +53,19 @@ class _At(Problem):
     """An operation at arrays of balls, which hold numbers of the machine."""
 
     def __init__(self, function: _Call, arrays: Sequence[Array]) -> None:
-        plain = {str(k): np.array([_number(x) for x in a.data.ravel().tolist()]).reshape(a.shape)
+        plain = {str(k): np.array([number(x) for x in a.data.ravel().tolist()]).reshape(a.shape)
                  if a.kind in "rc" else a.data for k, a in enumerate(arrays)}
         plain = {k: v.astype(np.complex128) if arrays[int(k)].kind == "c" else v for k, v in plain.items()}
         super().__init__(function, plain)  # type: ignore[arg-type]
-
-
-def _number(x: Ball) -> Any:
-    if hasattr(x, "imag") and type(x).__name__ == "acb":
-        return complex(_number(x.real), _number(x.imag))
-    return float(x.mid()) if x.is_finite() else float("nan") if x.is_nan() else float("inf") if x > 0 else -float("inf")
 
 
 def local_derivative(
     call: Callable[[Sequence[Array]], list[Any]], arrays: Sequence[Array], name: str, single: bool
 ) -> Local:
     """The derivative of an operation at its arguments; raises TooLarge."""
+    plain = arithmetic(name, arrays, single)
+    if plain is not None:
+        return plain
     problem = _At(_Call(call, arrays), arrays)
     with working(300, ties=True):
         structure = problem.structure

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from harness.reference import ball_arrays as A
+from harness.reference.arithmetic import ARITHMETIC
 from harness.reference.ball_arrays import Array
 from harness.reference.local import Local, local_derivative
 from harness.reference.precision import working
@@ -155,6 +156,8 @@ class Tape:
 
     def apply(self, name: str, function: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
         """An operation on values: its results, rounded, with the chain rule applied."""
+        if name in ARITHMETIC:
+            args = [Value(self, A.lift(a)) if isinstance(a, (int, float, complex)) else a for a in args]
         inputs = _values_in(list(args) + list(keywords.values()))
         if not inputs:
             return function(*args, **keywords)

@@ -1,0 +1,384 @@
+"""One pair of derivatives that differ, and what is known about it: the point explains it, or a side is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from harness.comparison.batch import judge_batch
+from harness.comparison.culprit import Excused, accuse, between, explain, explain_reference, is_pole
+from harness.comparison.documented import two_functions
+from harness.comparison.engine import Engine, Group
+from harness.comparison.facts import DOMAIN, GAUGE, KINK, SMOOTH, FactIndex, Facts
+from harness.comparison.gauge import invalid
+from harness.comparison.magnitudes import SHAKEN, moving, unsettled
+from harness.comparison.raw_facts import elementwise, noise_of, raw_facts, raw_noise
+from harness.comparison.rounding import Steps, as_matrix, raw_steps, steps_of
+from harness.comparison.targets import REFERENCE
+from harness.comparison.tolerance import Tolerances
+from harness.comparison.value_kinds import Array, Form, close, differences, scale
+from harness.verdicts import RELATION, VERDICT
+
+#: Verdicts that leave open who is wrong.
+OPEN = tuple(VERDICT[v] for v in ("nonfinite", "conjugate", "sign", "factor", "part", "zero", "mismatch"))
+class DifferingPair:
+    """One pair that differs, and what is known about it."""
+
+    def __init__(
+        self, engine: Engine, index: FactIndex, group: Group, k: int, left: Array, right: Array, floor: Array
+    ) -> None:
+        self.engine, self.index, self.group, self.k = engine, index, group, k
+        self.left, self.right, self.floor = left, right, floor
+        self.tol = engine.context.tolerances[group.tolerance]
+        self.ends = int(engine.pairs.left[k]), int(engine.pairs.right[k])
+        self.against_reference = engine.context.targets[int(engine.pairs.right_target[k])].backend == REFERENCE
+        self.agrees = bool(engine.out.verdict[k] not in OPEN)
+
+    def key(self) -> object:
+        """What the answer depends on; a pair with finite differences of its own values stands for itself."""
+        engine, k = self.engine, self.k
+        context, out, seen = engine.context, engine.out, engine.seen
+        own = self.index.has_differences(self.ends[0]) or self.index.has_differences(self.ends[1])
+        targets = [context.targets[int(context.joiner.target[end])] for end in self.ends]
+        rows = [int(context.value_row[end]) for end in self.ends]
+        rows += [int(context.j_row[end]) for end in self.ends if self.group.quantity == "raw"]
+        return (
+            k if own else -1, int(context.spot[self.ends[0]]), self.group.quantity, self.group.kind, self.group.form,
+            self.group.tolerance, seen.text("api", self.ends[0]) == "pushforward", bool(engine.pairs.predicted[k]),
+            *((t.family, t.backend == REFERENCE) for t in targets), int(out.verdict[k]), out.note[k],
+            *map(context.bytes_of, rows),
+            self.left.tobytes(), self.right.tobytes(), self.floor.tobytes())
+
+    def settle(self) -> tuple[str, str]:
+        """Revise the verdict, or find the culprit: ("left", "right", "both", "formula" or "", the kind of evidence)."""
+        out, k = self.engine.out, self.k
+        hessian = self.group.quantity == "hessian"
+        if self.group.quantity == "raw":
+            own = [raw_facts(self.engine, self.index, end, self.group.form, self.group.kind) for end in self.ends]
+            gauge = [self._raw_no_gauge(end) for end in self.ends]
+            if any(gauge):
+                return self._accused_of_gauge(gauge)
+            if not self.agrees and self._raw_is_free():
+                return "", ""
+        else:
+            if hessian and self._kink_below():
+                return "", ""
+            own = [self.index.of(end, self.group.form, hessian) for end in self.ends]
+            own = self._within_domain(own)
+            sides = self.left, self.right
+            gauge = [self._no_gauge(end, side, own) for end, side in zip(self.ends, sides, strict=True)]
+            if any(gauge):
+                return self._accused_of_gauge(gauge)
+            if not self.agrees:
+                self._explain(own[0] or own[1])
+                if out.verdict[k] not in OPEN:
+                    return "", ""
+        facts = next((f for f in own[0] + own[1] if f.truth is not None), None)
+        truth = None if facts is None else facts.truth
+        if self.agrees and not self._lost_alone(facts):
+            return "", ""
+        steps = [self._steps(end) for end in self.ends]
+        allowed = self._allowed(own, steps, truth)
+        constant = np.zeros(allowed.shape)
+        if truth is not None and self.group.quantity == "differential":
+            constant = _structural_zeros(self.left, self.right, truth, self.tol)
+            allowed = np.maximum(allowed, constant)
+        left, right, word = self._accused(own, allowed, (None, None))
+        if (left or right) and self._documented_apart():
+            return "", ""
+        if left or right:
+            excused = self._excused(own, steps)
+            if excused[0] is not None or excused[1] is not None:
+                accused = self._accused(own, allowed, excused)
+                if not (accused[0] or accused[1]):
+                    return self._formula(truth, steps, left, right, word)
+                left, right, word = accused
+            if self.agrees:
+                out.verdict[k], out.note[k] = VERDICT["nonfinite"], "not finite on both sides, where the derivative is"
+            elif not hessian and facts is not None and (facts.kind == KINK).any() and np.isfinite(self.left).all():
+                self._outside(facts)
+        elif self.agrees or (truth is None and self._noise_alone(allowed)):
+            pass
+        elif not self._rounds_alike(steps, truth) and truth is not None and out.verdict[k] in OPEN:
+            self._within_rounding(truth, np.where(np.isfinite(allowed), allowed, 0) if hessian else constant)
+        if not (left or right):
+            return "", ""
+        return "both" if left and right else "left" if left else "right", word
+
+    def _lost_alone(self, facts: Facts | None) -> bool:
+        """Whether there is a derivative, of some kind, somewhere where neither side has a number."""
+        if facts is None or facts.truth is None:
+            return False
+        lost = ~np.isfinite(self.left) & ~np.isfinite(self.right)
+        return bool((lost & (np.isfinite(facts.truth) | (facts.kind == KINK))).any())
+
+    def _documented_apart(self) -> bool:
+        """Whether the text of both sides is documented as two functions, which meet at this point."""
+        sentence = two_functions(self.engine.context, *self.ends)
+        out, k = self.engine.out, self.k
+        if sentence:
+            out.note[k] = f"{sentence}; {out.note[k]}"
+        return bool(sentence)
+
+    def _no_gauge(self, end: int, side: Array, own: list[list[Facts]]) -> bool:
+        """Whether a side differs by more than a free sign or phase explains."""
+        target = self.engine.context.targets[int(self.engine.context.joiner.target[end])]
+        facts = next((f for f in own[0] + own[1] if f.invariant is not None), None)
+        if facts is None or target.backend == REFERENCE or self.group.quantity == "hessian":
+            return False
+        return invalid(self.engine.context, end, side, facts, self.group.form, self.tol)
+
+    def _raw_no_gauge(self, end: int) -> bool:
+        """The same of the differential that a raw result belongs to."""
+        context = self.engine.context
+        j = int(context.j_row[end])
+        form = context.j_form(j) if j >= 0 else None
+        facts = None if form is None else next((f for f in self.index.of(j, form) if f.invariant is not None), None)
+        if form is None or facts is None:
+            return False
+        blocks = form.blocks(context.seen.components(np.array([j])))[0]
+        return invalid(context, j, blocks, facts, form, self.tol)
+
+    def _accused_of_gauge(self, wrong: list[bool]) -> tuple[str, str]:
+        out, k = self.engine.out, self.k
+        if self.against_reference:
+            out.verdict[k] = VERDICT["mismatch"]
+            out.note[k] = "no free sign or phase explains this derivative"
+        else:
+            out.note[k] = f"{out.note[k]}; no free sign or phase explains it"
+        return "both" if all(wrong) else "left" if wrong[0] else "right", REFERENCE
+
+    def _accused(
+        self, own: list[list[Facts]], allowed: Array, excused: tuple[Array | None, Array | None]
+    ) -> tuple[bool, bool, str]:
+        left, right, word = accuse(
+            self.left, self.right, (own[0], own[1]), self.tol, self.floor, allowed, excused,
+            kinks=self.group.quantity != "hessian")
+        right &= not self.against_reference
+        return bool(left), bool(right), word if left or right else ""
+
+    def _steps(self, end: int) -> Steps | None:
+        """What correctly rounded operations make of the text of one side."""
+        target = self.engine.context.targets[int(self.engine.context.joiner.target[end])]
+        if target.backend == REFERENCE or self.group.quantity == "hessian":
+            return None
+        if self.group.quantity == "raw":
+            return raw_steps(self.engine, end, self.group.form, self.group.kind)
+        forward = self.engine.seen.text("api", end) == "pushforward"
+        return steps_of(self.engine.context, end, self.group.form, forward)
+
+    def _allowed(self, own: list[list[Facts]], steps: list[Steps | None], truth: Array | None) -> Array:
+        """(m, n): an error of this size proves nothing, whatever it comes from."""
+        context, form, tol = self.engine.context, self.group.form, self.tol
+        if any(s is not None for s in steps):
+            return np.zeros((form.m, form.n))
+        if self.group.quantity == "raw":
+            return np.maximum.reduce([
+                raw_noise(self.engine, self.index, end, form, self.group.kind, tol) for end in self.ends])
+        noises = [noise_of(context, end, form, tol, truth) for end in self.ends]
+        noises += [moving(f) for f in own[0] + own[1] if f.stability is not None]
+        return np.asarray(np.maximum.reduce(noises))
+
+    def _excused(self, own: list[list[Facts]], steps: list[Steps | None]) -> Excused:
+        """Entries of either side that are nobody's fault: operations give them, or the rounding of the point does."""
+        shaken = [unsettled(f) for f in own[0] + own[1] if f.stability is not None and f.truth is not None]
+        found: list[Array | None] = []
+        for s, x in zip(steps, (self.left, self.right), strict=True):
+            mask = None if s is None else s.explains(x)
+            if shaken and shaken[0].any():
+                free = shaken[0] & ~np.isfinite(x)
+                mask = free if mask is None else mask | free
+            found.append(mask)
+        return found[0], found[1]
+
+    def _formula(
+        self, truth: Array | None, steps: list[Steps | None], left: bool, right: bool, word: str
+    ) -> tuple[str, str]:
+        """Every operation is right to its own rounding: nobody's framework is at fault."""
+        told = next((s.told for s in steps if s is not None), "")
+        if not told:
+            if not self.agrees:
+                self._say("precision", SHAKEN)
+            return "", ""
+        accused = [side for side, wrong in ((self.left, left), (self.right, right)) if wrong]
+        if any(not np.isfinite(side).all() for side in accused):
+            out, k = self.engine.out, self.k
+            out.verdict[k] = VERDICT["nonfinite"]
+            out.note[k] = f"{out.note[k]}; {told}" if out.note[k] else f"not finite where the derivative is; {told}"
+            return "formula", word
+        if truth is not None and all(_noise_of_zero(side, truth, self.tol) for side in accused):
+            self._say("agree", f"rounding around zero, of size {_largest_error(accused, truth):.2g}")
+            return "", ""
+        if all(s.rounds(x) for s, x in zip(steps, (self.left, self.right), strict=True) if s is not None):
+            self._say("precision", told)
+        else:
+            self._say("choice", "a kink inside of the text, of which each operation takes a slope; its own has none")
+        return "formula", word
+
+    def _rounds_alike(self, steps: list[Steps | None], truth: Array | None) -> bool:
+        """Whether both sides are what correctly rounded operations give; the reference is what it is."""
+        sides = [(s, x) for s, x in zip(steps, (self.left, self.right), strict=True) if s is not None]
+        if not sides or not all(s.rounds(x) for s, x in sides):
+            return False
+        if len(sides) < 2 and not self.engine.pairs.predicted[self.k] and not self.against_reference:
+            return False
+        size = max(float(np.max(differences(self.left, self.right), initial=0.0)), 0.0)
+        zero = truth is not None and all(_noise_of_zero(x, truth, self.tol) for _, x in sides)
+        self._say("agree" if zero else "precision",
+                  f"rounding around zero, of size {size:.2g}" if zero else sides[0][0].told)
+        return True
+
+    def _outside(self, facts: Facts) -> None:
+        """A number that no generalised derivative holds."""
+        out, k = self.engine.out, self.k
+        if self.against_reference and out.verdict[k] == VERDICT["nonfinite"]:
+            out.verdict[k] = VERDICT["mismatch"]
+        out.note[k] = f"a kink, outside of the generalised derivative; {out.note[k]}"
+
+    def _kink_below(self) -> bool:
+        """A Hessian along an input at a kink of which the first derivative jumps: finite numbers are choices there."""
+        context = self.engine.context
+        names = context.seen.text("input", self.ends[0]).split(",")
+        form = self.group.form
+        masks = []
+        for name, count in ((names[0], form.m), (names[-1], form.n)):
+            j = context.row_of("differential", self.ends[0], name)
+            j_form = context.j_form(j) if j >= 0 else None
+            facts = [] if j_form is None else self.index.of(j, j_form)
+            kinks = [(f.kind == KINK).any(axis=(0, 2)) for f in facts if f.evidence == REFERENCE]
+            masks.append(kinks[0] if kinks and kinks[0].size == count else np.zeros(count, bool))
+        free = (masks[0][:, None] | masks[1][None, :])[..., None]
+        if not free.any():
+            return False
+        same = close(self.left[None], self.right[None], self.tol.coarse, self.tol.tiny, self.floor[None])[0]
+        for facts in self.index.of(self.ends[0], form, True) if self.against_reference else ():
+            if facts.low is not None and facts.high is not None:  # what the two sides of the kink have in common
+                same |= np.isfinite(self.left) & between(self.left, facts.low, facts.high, self.tol)
+        finite = np.isfinite(self.left) & (np.isfinite(self.right) | self.against_reference)
+        if not (same | (free & finite)).all():
+            return False
+        self._say("agree" if self.against_reference else "choice",
+                  "a kink of the function, there is no second derivative")
+        return True
+
+    def _noise_alone(self, allowed: Array) -> bool:
+        """Whether sides of which nothing is known differ by no more than what eight roundings of the values leave."""
+        larger = np.fmax(np.abs(self.left), np.abs(self.right))
+        context, end = self.engine.context, self.ends[0]
+        if self.group.quantity == "hessian" or not np.isfinite(larger).all() or elementwise(larger, context, end):
+            return False
+        size = differences(self.left, self.right)
+        same = close(self.left[None], self.right[None], self.tol.coarse, self.tol.tiny, self.floor[None])[0]
+        if not (same | ((size <= allowed[..., None]) & np.isfinite(allowed)[..., None])).all():
+            return False
+        self._say("agree", f"rounding around zero, of size {size[~same].max(initial=0.0):.2g}")
+        return True
+
+    def _within_rounding(self, truth: Array, allowed: Array) -> None:
+        """Outputs that depend on nothing do not differ by what rounding leaves there."""
+        near = [
+            (differences(side, truth) <= allowed[..., None]) & np.isfinite(side) for side in (self.left, self.right)
+        ]
+        same = close(self.left[None], self.right[None], self.tol.coarse, self.tol.tiny, self.floor[None])[0]
+        if (same | (near[0] & near[1] & (allowed > 0)[..., None])).all():
+            self._say("precision", "within rounding of the reference")
+
+    def _raw_is_free(self) -> bool:
+        """A raw result whose differential is free to differ: in a gauge, or off the domain of the function."""
+        context = self.engine.context
+        j = int(context.j_row[self.ends[0]])
+        form = context.j_form(j) if j >= 0 else None
+        if form is None or self.engine.pairs.predicted[self.k]:
+            return False
+        for facts in self.index.of(j, form):
+            for kind, verdict, told in (
+                (GAUGE, "gauge", "depends on a free phase, sign or basis"),
+                (DOMAIN, "choice", "depends on how the function is continued where it is not defined"),
+            ):
+                if (facts.kind == kind).any():
+                    self._say(verdict, told)
+                    return True
+        return False
+
+    def _within_domain(self, own: list[list[Facts]]) -> list[list[Facts]]:
+        """Where a function is defined along some directions only, look along those: J P in place of J."""
+        domain = next((f.domain for f in own[0] + own[1] if f.domain is not None), None)
+        form = self.group.form
+        if domain is None or not all((f.kind == DOMAIN).any() for f in own[0] if f.evidence == "reference"):
+            return own
+        if domain.shape != (form.n * (1 + form.in_complex),) * 2:
+            return own
+        size = scale(self.left[None], self.right[None])[0]
+        self.floor = np.maximum(self.floor, size)
+        self.left, self.right = (_projected(x, form, domain) for x in (self.left, self.right))
+        return [
+            [
+                replace(
+                    f, kind=np.where(f.kind == DOMAIN, SMOOTH, f.kind), domain=None,
+                    truth=None if f.truth is None else _projected(f.truth, form, domain),
+                    bound=_projected(f.bound, form, np.abs(domain)),
+                )
+                for f in facts
+            ]
+            for facts in own
+        ]
+
+    def _explain(self, facts: list[Facts]) -> None:
+        """Revise the verdict where the kind of the point accounts for some or all of the difference."""
+        out, k, form, tol = self.engine.out, self.k, self.group.form, self.tol
+        known = next((f for word in ("reference", "closed-form") for f in facts if f.evidence == word), None)
+        if known is None:
+            return
+        floor = self.floor[None]
+        if close(self.left[None], self.right[None], tol.coarse, tol.tiny, floor).all():
+            self._say("agree" if self.against_reference else "choice",
+                      "equal along the directions in which the function is defined")
+            return
+        said = (explain_reference if self.against_reference else explain)(self.left, self.right, known, tol, self.floor)
+        if said.verdict:
+            again = judge_batch(form, self.left[None], np.where(said.mask, self.left, self.right)[None], tol, floor)
+            if again.verdict[0] <= VERDICT["precision"]:
+                self._say(said.verdict, said.note)
+            else:
+                out.verdict[k], out.relation[k] = again.verdict[0], again.relation[0]
+                out.factor[k] = again.factor[0]
+                out.note[k] = f"{again.note[0]}; elsewhere {said.note}"
+        elif is_pole(self.left, self.right, known, tol):
+            out.note[k] = f"a pole or essential singularity, there is no derivative here; {out.note[k]}"
+
+    def _say(self, verdict: str, note: str) -> None:
+        out, k = self.engine.out, self.k
+        out.verdict[k], out.note[k], out.factor[k] = VERDICT[verdict], note, np.nan
+        out.relation[k] = RELATION["equal" if verdict in ("agree", "precision") else "none"]
+
+
+def _projected(blocks: Array, form: Form, domain: Array) -> Array:
+    """(m, n, c) of J P.  An entry that is not finite spreads along its row, as it ought to."""
+    with np.errstate(all="ignore"):
+        matrix = as_matrix(blocks, form)[0] @ domain
+    return np.asarray(form.blocks(matrix.reshape(1, -1))[0])
+
+
+def _noise_of_zero(side: Array, truth: Array, tol: Tolerances) -> bool:
+    """Whether all that differs is small against the other entries of its row or column, or the truth is zero."""
+    size = np.abs(np.where(np.isfinite(truth), truth, 0.0)).max(axis=-1, initial=0.0)
+    if not size.size:
+        return True
+    largest = np.maximum(size.max(axis=1, keepdims=True), size.max(axis=0, keepdims=True))[..., None]
+    off = differences(side, truth)
+    return bool(((off <= tol.coarse * largest) | (np.broadcast_to(largest, off.shape) == 0)).all())
+
+
+def _largest_error(sides: list[Array], truth: Array) -> float:
+    return max(float(np.max(differences(side, truth), initial=0.0)) for side in sides)
+
+
+def _structural_zeros(left: Array, right: Array, truth: Array, tol: Tolerances) -> Array:
+    """(m, n): 64 eps of what else an input contributes, for outputs that do not depend on anything (R below its
+    diagonal): what a decomposition leaves there is its rounding."""
+    with np.errstate(all="ignore"):
+        sizes = np.fmax(np.abs(left), np.abs(right)).max(axis=-1)
+    columns = np.where(np.isfinite(sizes), sizes, 0.0).max(axis=0, initial=0.0)
+    constant = (truth == 0).all(axis=(1, 2))
+    return np.asarray(np.where(constant[:, None], 64 * tol.eps * columns[None, :], 0.0))
