@@ -19,6 +19,7 @@ from harness.comparison.frame import Comparison, build, labels
 from harness.comparison.inheritance import inherit
 from harness.comparison.kept import load, store
 from harness.comparison.observations import Observations, combine
+from harness.comparison.operation import name_functions
 from harness.comparison.pairs import ALIASES, Joiner
 from harness.comparison.statuses import settle
 from harness.comparison.targets import Target, match_targets, targets_of
@@ -107,7 +108,7 @@ def compare_tables(
     evidence = weigh(engine)
     weigh_values(engine, evidence)
     inherit(engine, evidence)
-    frame = build(engine, axis, sides, statuses, evidence, list(merged.values()))
+    frame = build(engine, axis, sides, statuses, evidence, name_functions(engine, evidence), list(merged.values()))
     observed = {targets[k].backend for k in np.unique(joiner.target)}
     known = merged if expect is None else {case.id: case for case in expect}
     annotate(frame, merged, apply_expectations(frame, known, targets, observed))

@@ -20,7 +20,7 @@ from harness.verdicts import AXES, QUANTITIES, RELATIONS, SEVERITY, VERDICTS
 #: The contract of design section 4.
 COLUMNS = (
     "case", "family", "point", "ordinary", "dtype", "api", "quantity", "input", "output", "axis", "left", "right",
-    "verdict", "relation", "culprit", "evidence", "cause", "since", "fixed", "link", "max_abs",
+    "verdict", "relation", "culprit", "function", "evidence", "cause", "since", "fixed", "link", "max_abs",
     "max_rel", "ulp", "blind", "expected", "surprising", "note",
 )
 #: What else is in a frame. factor: left / right, where that is the verdict. *_version: of the framework.
@@ -135,7 +135,7 @@ def _target_label(target: Target, used: Sequence[Target], axis: str) -> str:
 
 def build(
     engine: Engine, axis: str, names: tuple[Array, Array], statuses: tuple[Array, Array], evidence: Evidence,
-    cases: Sequence[Case],
+    functions: Array, cases: Sequence[Case],
 ) -> Comparison:
     """The frame, rows in catalogue order; expected, cause and surprising are still to be filled in."""
     pairs, out, seen = engine.pairs, engine.out, engine.seen
@@ -162,7 +162,7 @@ def build(
     columns["relation"] = _fixed("relation", out.relation[order])
     accused = np.where(evidence.culprit == "left", names[0], np.where(evidence.culprit == "right", names[1],
                                                                       evidence.culprit))
-    columns["culprit"] = accused[order]
+    columns["culprit"], columns["function"] = accused[order], functions[order]
     codes = {word: k for k, word in enumerate(EVIDENCE)}
     columns["evidence"] = _fixed("evidence", np.array([codes[e] for e in evidence.evidence[order]], np.int8))
     for name in ("max_abs", "max_rel", "ulp"):

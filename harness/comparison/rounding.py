@@ -80,7 +80,7 @@ def rounding_of(context: Context, row: int) -> Rounding | None:
 
 
 @lru_cache(maxsize=4096)
-def _single_call(text: str) -> bool:
+def single_call(text: str) -> bool:
     """Whether a text is one operation on its inputs: then that operation is what is judged."""
     try:
         tree = ast.parse(text.strip(), mode="eval").body
@@ -99,7 +99,7 @@ def _single_call(text: str) -> bool:
 
 
 def _evaluated(context: Context, row: int, text: str) -> Rounding | None:
-    if _single_call(text):
+    if single_call(text):
         return None
     if find_spec("flint") is None:  # the reference is not installed
         return None

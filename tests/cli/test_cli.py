@@ -87,7 +87,7 @@ def test_run_compare_and_show(good: Path, tmp_path: Path, capsys: pytest.Capture
     header = capsys.readouterr().out.splitlines()[0].split(",")
     contract = [
         "case", "point", "dtype", "api", "quantity", "input", "output", "axis", "left", "right", "verdict", "relation",
-        "culprit", "evidence", "max_abs", "max_rel", "ulp", "blind", "expected", "surprising", "note",
+        "culprit", "function", "evidence", "max_abs", "max_rel", "ulp", "blind", "expected", "surprising", "note",
     ]
     assert set(contract) <= set(header)
     assert main(["show", folder, "square@generic"]) == 0
