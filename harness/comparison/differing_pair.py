@@ -264,10 +264,13 @@ class DifferingPair:
 
     def _noise_alone(self, allowed: Array) -> bool:
         """Whether sides of which nothing is known differ by no more than what eight roundings of the values leave."""
-        larger = np.fmax(np.abs(self.left), np.abs(self.right))
-        context, end = self.engine.context, self.ends[0]
-        if self.group.quantity == "hessian" or not np.isfinite(larger).all() or elementwise(larger, context, end):
+        context = self.engine.context
+        if self.group.quantity == "hessian" or not (np.isfinite(self.left) & np.isfinite(self.right)).all():
             return False
+        for end in self.ends:
+            sizes = context.j_sizes(int(context.j_row[end])) if context.j_row[end] >= 0 else None
+            if sizes is None or elementwise(sizes[..., None], context, end):
+                return False
         size = differences(self.left, self.right)
         same = close(self.left[None], self.right[None], self.tol.coarse, self.tol.tiny, self.floor[None])[0]
         if not (same | ((size <= allowed[..., None]) & np.isfinite(allowed)[..., None])).all():
@@ -350,7 +353,8 @@ class DifferingPair:
     def _say(self, verdict: str, note: str) -> None:
         out, k = self.engine.out, self.k
         out.verdict[k], out.note[k], out.factor[k] = VERDICT[verdict], note, np.nan
-        out.relation[k] = RELATION["equal" if verdict in ("agree", "precision") else "none"]
+        same = "equal" if self.group.left_sign == self.group.right_sign else "conjugate"
+        out.relation[k] = RELATION[same if verdict in ("agree", "precision") else "none"]
 
 
 def _projected(blocks: Array, form: Form, domain: Array) -> Array:
