@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from harness.cases.expectations import KINDS as EXPECTED
 from harness.cases.words import LAYOUTS, MAX_NAME, NAME
 from harness.comparison.observations import combine
 from harness.expr.grammar import MAX_CHARACTERS
@@ -80,7 +81,7 @@ _EXPECTATION = record(
      "dtype": listing(_DTYPE, 4), "axis": listing(word(*AXES, "environment"), 20), "culprit": _WORDS, "inputs": _WORDS,
      "outputs": _WORDS, "versions": mapping(_NAME, text(200)),
      "link": _LINK, "strict": flag,
-     "cause": either(word(""), _NAME), "defect": flag},
+     "cause": either(word(""), _NAME), "defect": flag, "kind": word(*EXPECTED)},
     closed=True,
 )
 _TOLERANCE = optional(number(0, 1))
