@@ -89,12 +89,18 @@ def sure(facts: Facts, truth: Array, tol: Tolerances, floor: Array | None = None
 
 
 def _spread(side: Array, facts: Facts) -> Array:
-    """(m, n, c): not finite, in a row or column of blocks that holds an entry without a derivative.
+    """(m, n, c): not finite, in a row or column of blocks that holds an entry without a derivative, or another one of
+    which the derivative is too large for the precision.
 
-    0 * NaN is NaN: what propagates a cotangent through a singular element spoils its neighbours, whoever does it.
+    0 * inf is NaN: what propagates a cotangent through a singular element spoils its neighbours, whoever does it; and
+    the product of infinity with a complex number has no finite part.
     """
     singular: Array = np.asarray(~facts.regular.all(axis=-1))
     lines = np.asarray(singular.any(axis=0))[None, :] | np.asarray(singular.any(axis=1))[:, None]
+    if facts.truth is not None:
+        infinite: Array = np.asarray((facts.regular & np.isinf(facts.truth)).any(axis=-1))
+        others = infinite.sum(axis=0)[None, :] + infinite.sum(axis=1)[:, None] - 2 * infinite
+        lines = lines | (others > 0) | (infinite & (side.shape[-1] > 1))
     return np.asarray(~np.isfinite(side) & lines[..., None])
 
 

@@ -210,7 +210,7 @@ class DifferingPair:
         if truth is not None and all(_noise_of_zero(side, truth, self.tol) for side in accused):
             self._say("agree", f"rounding around zero, of size {_largest_error(accused, truth):.2g}")
             return "", ""
-        if all(s.rounds(x) for s, x in zip(steps, (self.left, self.right), strict=True) if s is not None):
+        if not any(s.kinked(x) for s, x in zip(steps, (self.left, self.right), strict=True) if s is not None):
             self._say("precision", told)
         else:
             self._say("choice", "a kink inside of the text, of which each operation takes a slope; its own has none")

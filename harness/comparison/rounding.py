@@ -44,6 +44,11 @@ class Steps:
         lost = ~np.isfinite(side) & (self.wild | ~np.isfinite(self.room))
         return np.asarray(near | lost)
 
+    def kinked(self, side: Array) -> bool:
+        """Whether it takes the choice of a slope at a kink inside of the text to explain a number of a side."""
+        off = differences(side, self.centre)
+        return bool((np.isfinite(side) & (off > self.room) & (off <= self.room + self.loose)).any())
+
     def rounds(self, side: Array) -> bool:
         """Whether rounding alone explains a side, without the choice of a slope at a kink inside of the text."""
         return bool((np.isfinite(side) & (differences(side, self.centre) <= self.room)).all())

@@ -7,6 +7,7 @@ import numpy as np
 from harness.comparison.documented import own_value, two_functions
 from harness.comparison.engine import Engine
 from harness.comparison.evidence import Evidence
+from harness.comparison.facts import FactIndex
 from harness.comparison.magnitudes import shaken
 from harness.comparison.observations import combine
 from harness.comparison.pairs import Pairs
@@ -30,10 +31,8 @@ def weigh_values(engine: Engine, found: Evidence) -> None:
     truth = context.truth_row[pairs.left[chosen]]
     chosen, truth = chosen[truth >= 0], truth[truth >= 0]
     # Where the reference leaves the value open, or an argument is infinite or NaN, it speaks for nobody.
-    known = [
-        context.has_finite_inputs(int(t)) and not bool(np.isnan(engine.seen.components(np.array([t]))).any())
-        for t in truth
-    ]
+    index = FactIndex(context)
+    known = [context.has_finite_inputs(int(t)) and _known(engine, index, int(t)) for t in truth]
     chosen, truth = chosen[known], truth[known]
     if not chosen.size:
         return
@@ -53,6 +52,21 @@ def weigh_values(engine: Engine, found: Evidence) -> None:
     for word, mask in (("left", wrong[0] & ~wrong[1]), ("right", wrong[1] & ~wrong[0]), ("both", wrong[0] & wrong[1])):
         mask = mask & (engine.out.verdict[chosen] != VERDICT["agree"]) & ~engine.out.formula[chosen]
         found.culprit[chosen[mask & same]], found.evidence[chosen[mask & same]] = word, "reference"
+
+
+def _known(engine: Engine, index: FactIndex, truth: int) -> bool:
+    """Whether the reference knows a value: a number, or one that is too large for the precision at a regular point."""
+    context, value = engine.context, engine.seen.components(np.array([truth]))[0]
+    if np.isnan(value).any():
+        return False
+    if np.isfinite(value).all():
+        return True
+    for name in context.inputs_of(truth):
+        j = context.row_of("differential", truth, name)
+        form = context.j_form(j) if j >= 0 else None
+        if form is not None and not all(f.regular.all() for f in index.of(j, form)):
+            return False
+    return True
 
 
 def _by_own_documents(engine: Engine, chosen: Array, wrong: list[Array]) -> None:

@@ -247,10 +247,12 @@ class Neighbourhood:
             return False
         if at_point.is_finite() and not _near(at_point, [met[key] for key in inward]):
             return False
-        if not at_point.is_finite():
+        columns = self._by_row[r]
+        if len(columns) > 1 and len({key[1] for key in along}) < 2:  # one direction shows a limit, not that there is one
+            return False
+        if not at_point.is_finite() and len(columns) == 1:
             best = min((met[key] for key in inward), key=lambda m: m.error)
             out.value = arb(0) if abs(best.value).mid() <= best.error else best.value
-        columns = self._by_row[r]
         limits = {k: [slopes[key][r, k] for key in along] for k in columns}
         if any(s.kind != "finite" for own in limits.values() for s in own):
             return False
@@ -258,6 +260,9 @@ class Neighbourhood:
             return False
         for k in columns:
             out.kind[k], out.entries[k] = REMOVABLE, _best(limits[k])
+        if not at_point.is_finite():
+            best = min((met[key] for key in inward), key=lambda m: m.error)
+            out.value = arb(0) if abs(best.value).mid() <= best.error else best.value
         return True
 
     def _partial(self, out: Found, r: int, met: Mapping[Key, Limit]) -> None:
