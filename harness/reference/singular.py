@@ -248,7 +248,7 @@ class Neighbourhood:
         if at_point.is_finite() and not _near(at_point, [met[key] for key in inward]):
             return False
         columns = self._by_row[r]
-        if len(columns) > 1 and len({key[1] for key in along}) < 2:  # one direction shows a limit, not that there is one
+        if len(columns) > 1 and len({key[1] for key in along}) < 2:  # one shows no common limit
             return False
         if not at_point.is_finite() and len(columns) == 1:
             best = min((met[key] for key in inward), key=lambda m: m.error)
