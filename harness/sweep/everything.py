@@ -95,16 +95,19 @@ def page(table: pd.DataFrame) -> str:
     """The table as a page: one line a function, dtype, backend and direction, in the order of everything.txt."""
     from harness.report.text import markdown_table
 
-    versions = "torch and JAX as the pinned set has them"
+    counts = table.groupby("dtype", sort=False)["function"].nunique()
+    names = table["function"].str.replace(r"\bz\b", "x", regex=True)  # of a complex variable it is the same function
+    told = ", ".join(f"{count} at {dtype}" for dtype, count in counts.items())
     lines = [
         "# Worst errors of derivatives, over the whole range of floating-point numbers", "",
-        f"{table['function'].nunique()} elementwise functions, {versions}, made by `harness sweep --all`. Errors in "
-        "ulp, worst / median; the worst were searched for (the next samples go where the last ones were worst) and "
-        "decided by the reference; medians are over samples spread evenly over binades and sectors. float16 and "
-        "bfloat16 are exhaustive: every number. What rounds to 0 or infinity is right as such; on cuts and kinks every "
-        "limit is right; subnormal inputs are left out of the worst (accuracy.csv has them, and in words what is lost "
-        "where).",
-        "",
+        f"{names.nunique()} elementwise functions ({told}; {sum(1 for _ in subjects())} real and complex ones are "
+        "listed in harness/sweep/everything.txt), torch and JAX as the pinned set has them, made by `harness sweep "
+        "--all`, which continues what is not done.", "",
+        "Errors in ulp, worst / median. The worst were searched for (the next samples go where the last ones were "
+        "worst) and decided by the reference; medians are over samples spread evenly over binades and sectors; rows of "
+        "float16 and bfloat16 are of every number. What rounds to 0 or infinity is right as such; on cuts and kinks "
+        "every limit is right; subnormal inputs are left out of the worst (accuracy.csv has them, and in words what is "
+        "lost where).", "",
     ]
     head = ["function", "dtype", "backend", "by", "value", "d/dz", "d/dz*", "derivative worst at"]
     body = []
