@@ -92,12 +92,12 @@ def _convolutions(jax: Any, params: Mapping[str, Any], args: Sequence[Any]) -> I
         reach = [(n - 1) * d + 1 for n, d in zip(sizes, dilated, strict=True)]
         for padding in _paddings(reach):
             if padding != held or dilated != tuple(params["rhs_dilation"]):
-                words = [f"JAX pads by {_list(held)}, torch by {_list(padding)}"] if padding != held else []
+                said = [f"JAX pads by {_list(held)}, torch by {_list(padding)}"] if padding != held else []
                 if dilated != tuple(params["rhs_dilation"]):
-                    words.append(f"JAX's dilation is {tuple(params['rhs_dilation'])}, torch's {dilated}")
+                    said.append(f"JAX's dilation is {tuple(params['rhs_dilation'])}, torch's {dilated}")
                 code = f"padding={_list(padding)}"
                 code += f", rhs_dilation={dilated}" if dilated != tuple(params["rhs_dilation"]) else ""
-                yield " and ".join(words), code, {"padding": padding, "rhs_dilation": dilated}, args
+                yield " and ".join(said), code, {"padding": padding, "rhs_dilation": dilated}, args
 
 
 def _paddings(reach: Sequence[int]) -> Iterator[tuple[tuple[int, int], ...]]:

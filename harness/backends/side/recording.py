@@ -147,7 +147,7 @@ class Tape:
     def steps(self) -> list[Step]:
         """The steps in the order of the program."""
         rows = sorted(self._rows, key=lambda row: row[0])
-        return [Step(*row[:-1], self._prints.get(row[0]), row[-1]) for row in rows]
+        return [Step(*(*row[:-1], self._prints.get(row[0]), row[-1])) for row in rows]
 
     def whole(self, number: int) -> bool:
         """Whether the value of a step is kept, and its cotangent if it has one."""
@@ -239,8 +239,8 @@ def plain(step: Step) -> list[Any]:
 def read(held: Sequence[Any]) -> Step:
     """The inverse of `plain`."""
     *first, loop, shape, dtype, parents, print_, cotangent, quiet = held
-    return Step(*first, tuple(loop), tuple(shape), dtype, tuple(parents), _read(print_),
-                None if cotangent is None else _read(cotangent), quiet)
+    return Step(*(*first, tuple(loop), tuple(shape), dtype, tuple(parents), _read(print_),
+                  None if cotangent is None else _read(cotangent), quiet))
 
 
 def _plain(p: Fingerprint) -> list[Any]:
