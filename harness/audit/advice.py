@@ -53,7 +53,8 @@ def _differences(audit: Audit) -> list[str]:
     for v in audit.values:
         if v.verdict not in HARMLESS:
             name = "The value" if v.name == "value" else f"The output {v.name}"
-            out.append(f"{name} differs: {v.torch} in torch, {v.jax} in JAX.")
+            out.append(f"{name}: {v.pattern}; nothing can be compared there." if v.word == "nan" else
+                       f"{name} differs: {v.torch} in torch, {v.jax} in JAX.")
     groups: dict[tuple[str, str], list[ParameterRow]] = {}
     for r in audit.rows:
         if r.verdict not in HARMLESS:
@@ -62,7 +63,7 @@ def _differences(audit: Audit) -> list[str]:
     words = {
         "conjugate": "still conjugated once the conventions are removed", "sign": "negated on one side",
         "factor": "a constant multiple on one side", "part": "half of the gradient is lost on one side",
-        "zero": "zero on one side", "nonfinite": "NaN or infinity on one side", "mismatch": "differs in no simple way",
+        "zero": "zero on one side", "nonfinite": "NaN or infinity", "mismatch": "differs in no simple way",
     }
     for (verdict, note), rows in list(groups.items())[:6]:
         few = ", ".join(r.name for r in rows[:4]) + (f" and {len(rows) - 4} more" if rows[4:] else "")

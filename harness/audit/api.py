@@ -6,7 +6,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,19 @@ from harness.workers.process import Paths
 Texts = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How the processes of the two sides are run.
+
+    timeout: seconds for one request to a side. memory: GiB a side may use, 0 for no limit. python: another interpreter
+    for a side ("torch" or "jax" -> path).
+    """
+
+    timeout: float = 120.0
+    memory: float = 0.0
+    python: Mapping[str, str] = field(default_factory=dict)
+
+
 def audit(
     torch: str,
     jax: str,
@@ -31,56 +45,32 @@ def audit(
     *,
     torch_inputs: Texts = None,
     jax_inputs: Texts = None,
-    mapping: Mapping[str, Any] | str | os.PathLike[str] | None = None,
-    rtol: float | None = None,
-    atol: float = 0.0,
-    precision: str = "",
-    constant: Sequence[str] = (),
-    values_from: str = "",
     nest: Sequence[str] = (),
-    torch_step: str = "",
-    jax_step: str = "",
-    timeout: float = 120.0,
-    memory: float = 0.0,
-    seed: int = 0,
-    python: Mapping[str, str] | None = None,
-    path: Sequence[str] | None = None,
-    differences: bool = True,
-    taps: bool = True,
-    trace: bool = True,
-    lines: bool = False,
     save_case: str | os.PathLike[str] | None = None,
+    options: Options | None = None,
+    limits: Limits | None = None,
+    **words: Any,
 ) -> Audit:
     """Compare a function on torch with its port on JAX: values, gradients, who is right, what to change.
 
     torch, jax: "package.module:function" (or a module object of either framework). inputs, torch_inputs, jax_inputs:
-    "[ARGUMENT=]FILE" (.npz, .npy, .safetensors, .pt) or "[ARGUMENT=]package.module:function". mapping: torch leaf name
-    to JAX leaf name, or the file that holds it. rtol: relative to the largest entry of a parameter's gradient
-    (default eps**0.75). precision: "single" or "double" casts the inputs. values_from: "torch" or "jax" gives that
-    side's numbers to the other. timeout: seconds for one request to a side. memory: GiB a side may use, 0 for no limit.
-    python: another interpreter for a side. path: folders that are searched for modules (default: the current one).
-    trace: whether steps are recorded to find where the programs part; lines: also where they do not, for `.html()`.
-    Each side runs in a process of its own. Raises AuditError (bad usage); what goes wrong in a side is in `.faults`.
+    "[ARGUMENT=]FILE" (.npz, .npy, .safetensors, .pt) or "[ARGUMENT=]package.module:function". nest: sides on which dots
+    in the names of arrays nest. save_case: a YAML file to write the point to. options: what is asked (see `Options`);
+    limits: how the sides are run (see `Limits`); any field of either may be given by its name instead:
+    audit(..., rtol=1e-4, timeout=600). Each side runs in a process of its own. Raises AuditError (bad usage); what goes
+    wrong in a side is in `.faults`.
     """
-    given.check_target(torch, "--torch")
-    given.check_target(jax, "--jax")
-    for option, step in (("--torch-step", torch_step), ("--jax-step", jax_step)):
-        if step:
-            given.check_target(step, option)
-    _check_words(precision, values_from)
+    asked, held = _expanded(options or Options(), limits or Limits(), words)
+    _check(torch, jax, asked)
     sources = given.for_sides(_texts(inputs), _texts(torch_inputs), _texts(jax_inputs))
-    held = read_mapping(Path(mapping)) if isinstance(mapping, str | os.PathLike) else dict(mapping or {})
-    folders = tuple(os.path.abspath(p) for p in (["."] if path is None else path))
-    options = Options(rtol, atol, precision, tuple(constant), seed, values_from, held, torch_step, jax_step, folders,
-                      differences, taps, trace, lines)
     folder = Path(tempfile.mkdtemp(prefix="harness-audit-"))
     paths = Paths()
     channels: dict[str, Remote] = {}
     try:
         try:
             for side in SIDES:
-                where = (python or {}).get(side, "")
-                channels[side] = Remote(side, folder, paths, timeout=timeout, memory=memory, python=where)
+                where = held.python.get(side, "")
+                channels[side] = Remote(side, folder, paths, timeout=held.timeout, memory=held.memory, python=where)
             states = _states(sources, channels["torch"])
         except SideFault as fault:
             if fault.word == "inputs":
@@ -88,9 +78,8 @@ def audit(
             return Audit(torch, jax, {}, faults=(fault,), printed={fault.side: fault.printed} if fault.printed else {})
         messages = {side: given.as_messages(sources[side], states, side in nest) for side in SIDES}
         save = None if save_case is None else partial(_saved, Path(save_case), channels)
-        found = run(channels, {"torch": torch, "jax": jax}, messages, options, save)
-        found = replace(found, peak={side: channels[side].peak for side in SIDES})
-        return found
+        found = run(channels, {"torch": torch, "jax": jax}, messages, asked, save)
+        return replace(found, peak={side: channels[side].peak for side in SIDES})
     finally:
         for channel in channels.values():
             channel.close()
@@ -98,9 +87,36 @@ def audit(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _check_words(precision: str, values_from: str) -> None:
-    for word, allowed, option in ((precision, ("", "single", "double"), "precision"),
-                                  (values_from, ("", *SIDES), "values_from")):
+def _expanded(options: Options, limits: Limits, words: Mapping[str, Any]) -> tuple[Options, Limits]:
+    """Both with the fields that were given by name. Raises AuditError for a name that neither has."""
+    mine = {f.name for f in fields(Options)}
+    theirs = {f.name for f in fields(Limits)}
+    for word in words:
+        if word not in mine | theirs:
+            close = get_close_matches(word, sorted(mine | theirs), n=1)
+            raise AuditError(f"an audit has no option {word!r}{f'; did you mean {close[0]}?' if close else ''}")
+    new = {k: v for k, v in words.items() if k in mine and v is not None}
+    asked = replace(options, **new)
+    _check_words(asked)
+    mapping = asked.mapping
+    mapping = read_mapping(Path(mapping)) if isinstance(mapping, str | os.PathLike) else dict(mapping or {})
+    folders = tuple(os.path.abspath(p) for p in asked.path or (".",))
+    asked = replace(asked, mapping=mapping, path=folders, constant=tuple(asked.constant))
+    return asked, replace(limits, **{k: v for k, v in words.items() if k in theirs and v is not None})
+
+
+def _check(torch: str, jax: str, options: Options) -> None:
+    """Raise AuditError for a target that is none, and for words that are not among the allowed ones."""
+    given.check_target(torch, "--torch")
+    given.check_target(jax, "--jax")
+    for option, step in (("--torch-step", options.torch_step), ("--jax-step", options.jax_step)):
+        if step:
+            given.check_target(step, option)
+
+
+def _check_words(options: Options) -> None:
+    for word, allowed, option in ((options.precision, ("", "single", "double"), "precision"),
+                                  (options.values_from, ("", *SIDES), "values_from")):
         if word not in allowed:
             raise AuditError(f"{option} is one of {', '.join(a for a in allowed if a)}, not {word!r}")
 
@@ -134,27 +150,16 @@ def compare_gradients(
     inputs: Any,
     *,
     jax_inputs: Any = None,
-    mapping: Mapping[str, Any] | None = None,
-    rtol: float | None = None,
-    atol: float = 0.0,
-    precision: str = "",
-    constant: Sequence[str] = (),
-    values_from: str = "",
-    seed: int = 0,
-    differences: bool = True,
-    taps: bool = True,
-    trace: bool = True,
-    lines: bool = False,
-    torch_step: Callable[..., Any] | None = None,
-    jax_step: Callable[..., Any] | None = None,
+    options: Options | None = None,
+    **words: Any,
 ) -> Audit:
     """As `audit`, in this process, for callables that no other process could import (lambdas, closures).
 
     inputs: a tuple or list of positional arguments, or a dict by argument name; arrays of NumPy, of torch or of JAX,
     in trees. jax_inputs: those of the JAX side where they are others; otherwise both sides get the same numbers, and a
     module of torch (an input, or torch_fn itself) is its state on the JAX side: `state["layers.0.weight"]`.
-    values_from: "torch" or "jax" gives that side's numbers to the other. Nothing limits time or
-    memory here. jax_enable_x64 is switched on where the inputs are in double precision.
+    options: what is asked (see `Options`); any of its fields may be given by its name; steps are callables here.
+    Nothing limits time or memory here. jax_enable_x64 is switched on where the inputs are in double precision.
     """
     from harness.backends.side.binding import Source
 
@@ -163,15 +168,13 @@ def compare_gradients(
             return [Source(mapping=values)]
         return [Source(values=tuple(values) if type(values) in (tuple, list) else (values,))]
 
-    _check_words(precision, values_from)
     left = inputs
     right = _portable(inputs, torch_fn, jax_fn) if jax_inputs is None else jax_inputs
     channels: dict[str, Local] = {side: Local(side) for side in SIDES}
-    options = Options(rtol, atol, precision, tuple(constant), seed, values_from, dict(mapping or {}), torch_step,
-                      jax_step, (), differences, taps, trace, lines)
+    asked, _ = _expanded(options or Options(), Limits(), words)
     sources = {"torch": source(left), "jax": source(right)}
     try:
-        return run(channels, {"torch": torch_fn, "jax": jax_fn}, sources, options)
+        return run(channels, {"torch": torch_fn, "jax": jax_fn}, sources, replace(asked, path=()))
     finally:
         for channel in channels.values():
             channel.close()
@@ -199,4 +202,4 @@ def _portable(inputs: Any, torch_fn: Any, jax_fn: Any) -> Any:
     return (state, *given) if len(required) == len(given) + 1 else plain
 
 
-__all__ = ["AuditError", "audit", "compare_gradients"]
+__all__ = ["AuditError", "Limits", "Options", "audit", "compare_gradients"]

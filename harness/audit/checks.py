@@ -125,7 +125,7 @@ def within(state: State, x: Link, held: Set) -> bool:
     return largest(delta) <= state.tol.coarse * max(largest(left), largest(right))
 
 
-def _predicted(state: State, side: str, direction: Direction) -> float:
+def predicted(state: State, side: str, direction: Direction) -> float:
     """Re <L_x + i L_y, direction> summed over the parameters; NaN where the gradient is not finite."""
     total = 0.0
     for x in direction.links:
@@ -155,23 +155,27 @@ def checked(state: State, directions: Sequence[Direction]) -> list[Check]:
     links = {x.torch: x for x in state.differentiated}
 
     def fields(side: str) -> dict[str, object]:
-        curves = [_curves(state, side, d.links) for d in directions]
+        bent = [curves(state, side, d.links) for d in directions]
         if side == "torch":
-            return {"directions": [dict(d.arrays) for d in directions], "curves": curves}
+            return {"directions": [dict(d.arrays) for d in directions], "curves": bent, "jumps": state.noise.get(side)}
         return {"directions": [
             {links[n].jax: as_leaf(state, links[n], a) for n, a in d.arrays.items()} for d in directions
-        ], "curves": curves}
+        ], "curves": bent, "jumps": state.noise.get(side)}
 
     replies = state.ask("differences", fields)
+    for side in ("torch", "jax"):
+        worked = [found["noise"] for found in replies[side]["differences"] if not found["failed"]]
+        if worked:
+            state.noise.setdefault(side, max(worked))
     out = []
     for side in ("torch", "jax"):
         other = "jax" if side == "torch" else "torch"
         for direction, found in zip(directions, replies[side]["differences"], strict=True):
-            out.append(_check(state, side, direction, found, _predicted(state, other, direction)))
+            out.append(_check(state, side, direction, found, predicted(state, other, direction)))
     return _second_look(state, [*directions, *directions], out)
 
 
-def _curves(state: State, side: str, links: Sequence[Link]) -> dict[str, tuple[str, tuple[int, ...]]]:
+def curves(state: State, side: str, links: Sequence[Link]) -> dict[str, tuple[str, tuple[int, ...]]]:
     """leaf name -> the curved set that it stays in, as the side's own array lies in it."""
     out = {}
     for x in links:
@@ -211,7 +215,8 @@ def _second_look(state: State, directions: Sequence[Direction], checks: list[Che
         if side == "jax":
             shrunk = [{links[n].jax: as_leaf(state, links[n], a) for n, a in arrays.items()} for arrays in shrunk]
         state.channels[side].ask("differences", directions=shrunk,
-                                 curves=[_curves(state, side, directions[k].links) for k in mine])
+                                 curves=[curves(state, side, directions[k].links) for k in mine],
+                                 jumps=state.noise.get(side))
         try:
             found = state.channels[side].answer()["differences"]
         except SideFault as fault:
@@ -234,30 +239,31 @@ def as_leaf(state: State, x: Link, array: Array) -> Array:
 
 
 def _check(state: State, side: str, direction: Direction, found: Mapping[str, Any], other: float) -> Check:
-    predicted = _predicted(state, side, direction)
+    said = predicted(state, side, direction)
     estimate, error = float(found["estimate"]), float(found["error"])
     consistent: bool | None
     # sums of many terms: rounding of the prediction is relative to the size of the terms, not to their sum
     terms = np.sqrt(sum(_square(state, side, x, direction) for x in direction.links))
-    allowed = _ERRORS * error + state.tol.coarse * max(abs(predicted), abs(estimate), float(terms))
-    if not np.isfinite(predicted):
+    allowed = _ERRORS * error + state.tol.coarse * max(abs(said), abs(estimate), float(terms))
+    if not np.isfinite(said):
         consistent = False if np.isfinite(estimate) else None
     elif not np.isfinite(estimate) or not np.isfinite(error):
         consistent = None
     else:
-        gap = abs(predicted - estimate)
+        gap = abs(said - estimate)
         consistent = gap <= allowed
         # an estimate that could not have told the two gradients apart says nothing
-        if consistent and direction.word == "difference" and abs(predicted - other) <= 2 * allowed:
+        if consistent and direction.word == "difference" and abs(said - other) <= 2 * allowed:
             consistent = None
-        if consistent and allowed > 0.1 * max(abs(predicted), float(terms)):
+        if consistent and allowed > 0.1 * max(abs(said), float(terms)):
             consistent = None
-    kink = bool(found.get("torn", False)) and bool(np.isfinite(predicted))
+    kink = bool(found.get("torn", False)) and bool(np.isfinite(said))
     if kink:  # a central difference is the mean of two slopes there
         consistent = None
     slopes = (float(found.get("left", np.nan)), float(found.get("right", np.nan)))
-    return Check(side, tuple(x.torch for x in direction.links), direction.word, predicted, estimate, error, consistent,
-                 other, int(found["values"]), kink, slopes, str(found.get("failed", "")), float(terms))
+    return Check(side, tuple(x.torch for x in direction.links), direction.word, said, estimate, error, consistent,
+                 other, int(found["values"]), kink, slopes, str(found.get("failed", "")), float(terms),
+                 float(found.get("noise", 0.0)))
 
 
 def _square(state: State, side: str, x: Link, direction: Direction) -> float:

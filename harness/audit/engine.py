@@ -19,6 +19,7 @@ from harness.audit.layout import equal
 from harness.audit.mapping import link
 from harness.audit.origins import with_origins
 from harness.audit.parts import Parted, cut
+from harness.audit.precision import narrowed
 from harness.audit.result import ParameterRow, ValueRow
 from harness.audit.sides import Channel, evaluated, loaded
 from harness.audit.state import SIDES, Faults, Options, State
@@ -94,7 +95,8 @@ def _audited(state: State, sources: Mapping[str, Sequence[Any]], audit: Audit) -
         return replace(audit, faults=tuple(faults), warnings=tuple(warnings), notes=tuple(notes))
     values = _values(state)
     rows = _rows(state)
-    audit = state.so_far = replace(audit, values=values, rows=rows, warnings=tuple(warnings), notes=tuple(notes))
+    audit = state.so_far = replace(
+        audit, precision=tuple(narrowed(state)), values=values, rows=rows, warnings=tuple(warnings), notes=tuple(notes))
     for step in STEPS:
         audit = state.so_far = step(state, audit)
     return audit
@@ -244,6 +246,10 @@ def _values(state: State) -> tuple[ValueRow, ...]:
         found = judge_gradient(a, b, state.tol, atol=state.options.atol, raw_sign=1)
         verdict = found.verdict if found.verdict in ("agree", "precision", "nonfinite") else "value"
         pattern = relation(a, b, tolerance=state.tol.coarse) if verdict == "value" else None
+        if found.note.startswith("NaN on both"):
+            rows.append(ValueRow(name, a.shape, _shown(a), _shown(b), verdict, found.max_abs, found.max_rel, found.note,
+                                 "nan"))
+            continue
         rows.append(ValueRow(
             name, a.shape, _shown(a), _shown(b), verdict, found.max_abs, found.max_rel,
             words(pattern, "torch", "JAX") if pattern and pattern.word not in ("none", "equal") else "",

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.audit import constrained, kinks
+from harness.audit import approximate, constrained, kinks
 from harness.audit.answer import Audit
+from harness.audit.approximate import tolerance
 from harness.audit.checks import checked, directions, random_direction
 from harness.audit.result import HARMLESS, Check, ParameterRow
 from harness.audit.state import State
@@ -18,9 +19,12 @@ def with_evidence(state: State, audit: Audit) -> Audit:
     """The audit with its checks, the culprit of each parameter that differs, and a sentence on who is right."""
     if not state.options.differences:
         return audit
-    tried = checked(state, directions(state, audit.rows, audit.values_agree))
+    along = directions(state, audit.rows, audit.values_agree)
+    tried = checked(state, along)
     if constrained.suspicious(tried) and constrained.settle(state, audit.rows):
-        tried = checked(state, directions(state, audit.rows, audit.values_agree))
+        along = directions(state, audit.rows, audit.values_agree)
+        tried = checked(state, along)
+    tried = approximate.settled(state, along, tried)
     audit = replace(audit, rows=constrained.judged(state, audit.rows))
     found = kinks.settled(state, audit, tried)
     checks = list(found.checks)
@@ -31,9 +35,11 @@ def with_evidence(state: State, audit: Audit) -> Audit:
     culprit = "both" if len(culprits) == 2 else next(iter(culprits), "")
     evidence = "finite-differences" if culprit else ""
     who = _sentence(audit, checks, culprit, state)
-    before = [kinks.sentence(found, checks) if found.kinked else "", constrained.sentence(state)]
+    before = [kinks.sentence(found, checks) if found.kinked else "", constrained.sentence(state),
+              approximate.sentence(checks)]
     who = " ".join(filter(None, [*before, who]))
-    return replace(audit, culprit=culprit, evidence=evidence, who=who)
+    return replace(audit, culprit=culprit, evidence=evidence, who=who,
+                   precision=(*audit.precision, *_rough(checks)))
 
 
 def _bisected(state: State, audit: Audit, checks: Sequence[Check]) -> list[Check]:
@@ -64,11 +70,34 @@ def _blamed(row: ParameterRow, checks: Sequence[Check]) -> ParameterRow:
     return replace(row, culprit=culprit, evidence="finite-differences" if culprit else "")
 
 
+def _digits(a: float, b: float) -> int:
+    """As many digits as show that two numbers differ, six at least."""
+    gap = abs(a - b) / max(abs(a), abs(b), 1e-300)
+    return 6 if not 0 < gap < 1e-4 else min(16, int(-np.log10(gap)) + 3)
+
+
+def _rough(checks: Sequence[Check]) -> list[str]:
+    """What is said first of a value that jumps between points next to each other."""
+    out = []
+    for side in ("torch", "jax"):
+        found = [c for c in checks if c.side == side and c.noise and c.size]
+        if found:
+            told = tolerance(max(32 * c.noise / c.size for c in found))
+            out.append(f"Precision: the value of the {side} side jumps by {max(c.noise for c in found):.1g} between "
+                       "points next to each other (single precision inside? a loop that stops?). Finite differences "
+                       f"can tell gradients to no less than {told:.0e}: audit with --rtol {told:.0e}.")
+    return out
+
+
 def _undecided(checks: Sequence[Check], single: bool) -> str:
     if not checks or all(c.failed for c in checks):
         return "Finite differences show nothing here"
     if any(not np.isfinite(c.estimate) for c in checks if c.consistent is None):
         return "Finite differences show nothing here: beside the point the value is no finite number"
+    if any(c.noise for c in checks):
+        jump = max(c.noise for c in checks)
+        return (f"Finite differences are inconclusive here: the value jumps by {jump:.1g} between points next to each "
+                "other (single precision inside? a loop that stops?)")
     told = "Finite differences are inconclusive here: their error is as large as what they should show"
     return told + (". Audit in double precision (--precision double)" if single else "")
 
@@ -77,8 +106,8 @@ def _sentence(audit: Audit, checks: Sequence[Check], culprit: str, state: State)
     values = sum(c.values for c in checks)
     spent = f" ({values} evaluations, both sides together)"
     decided = [c for c in checks if c.consistent is not None]
-    if not values and state.unchecked:
-        return ""  # each input has its sentence
+    if (not values and state.unchecked) or (not culprit and any(c.approximate for c in checks)):
+        return ""  # there is a sentence already
     worst = max((abs(c.predicted - c.estimate) / max(abs(c.predicted), abs(c.estimate), c.size, 1e-300)
                  for c in decided if c.consistent), default=0.0)
     if culprit:
@@ -87,8 +116,9 @@ def _sentence(audit: Audit, checks: Sequence[Check], culprit: str, state: State)
         where = c.where[0] if len(c.where) == 1 else f"{len(c.where)} parameters"
         who = ("Both sides are wrong: each one's" if culprit == "both" else f"The {culprit} side is wrong: its")
         name = {"torch": "torch's", "jax": "JAX's"}[c.side] if culprit == "both" else "it"
+        digits = _digits(c.predicted, c.estimate)
         return (f"{who} gradient is not the derivative of its own value. For {where} {name} predicts "
-                f"{c.predicted:.6g}, the value changes by {c.estimate:.6g} ± {c.error:.1g}{spent}.")
+                f"{c.predicted:.{digits}g}, the value changes by {c.estimate:.{digits}g} ± {c.error:.1g}{spent}.")
     undecided = [c for c in checks if c.consistent is None and not c.kink]
     needed = [c for c in undecided if c.direction == "difference"]
     if not decided or (needed and not any(

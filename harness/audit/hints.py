@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.audit.answer import Audit
+from harness.audit.constants import lengths, meaning
 from harness.audit.judging import largest
 from harness.audit.result import HARMLESS
 from harness.audit.state import State, transformed
@@ -18,8 +19,8 @@ TRIALS = 24
 
 def with_hints(state: State, audit: Audit) -> Audit:
     """The audit with hints: sentences that name a mistake and a parameter."""
-    found = [f"The value: {v.pattern}." for v in audit.values if v.pattern]
-    found += _constant_factor(audit)
+    found = [f"The value: {v.pattern}{_meant(state, v.factor)}." for v in audit.values if v.pattern and v.word != "nan"]
+    found += _constant_factor(state, audit)
     if not audit.values_agree:
         found += _turned(state, audit)
         found += _real_gradients(state)
@@ -27,7 +28,14 @@ def with_hints(state: State, audit: Audit) -> Audit:
     return replace(audit, hints=tuple(dict.fromkeys(found)))
 
 
-def _constant_factor(audit: Audit) -> list[str]:
+def _meant(state: State, factor: float) -> str:
+    """", which is N/(N - 1) for N = 4, ..." of a ratio; "" where no formula gives it."""
+    shapes = {x.torch: state.array("torch", x.torch).shape for x in state.matching.links}
+    found = meaning(factor, lengths(shapes), 1e-5 if state.tol.single else 1e-9)
+    return f", which is {found}" if found else ""
+
+
+def _constant_factor(state: State, audit: Audit) -> list[str]:
     bad = [r for r in audit.rows if r.verdict not in HARMLESS]
     if not bad or any(r.verdict != "factor" for r in bad):
         return []
@@ -36,20 +44,21 @@ def _constant_factor(audit: Audit) -> list[str]:
         return []
     c = factors[0]
     shown = ratio_text(c) if abs(c) >= 1 else f"1/{ratio_text(1 / c)}"
-    side = "torch" if abs(c) > 1 else "jax"
+    side, meant = "torch" if abs(c) > 1 else "jax", _meant(state, c)
+    carried = _meant(state, c if abs(c) >= 1 else 1 / c)
     whole = all(r.verdict == "factor" or "sign" in r.blind for r in audit.rows)
     values = [v for v in audit.values if v.word == "factor" and abs(v.factor / c - 1) < 1e-3]
     if whole and values:
         return [f"A factor {ratio_text(c if abs(c) >= 1 else 1 / c)} in the loss of the {side} side: the value and "
-                "every gradient carry it."]
+                f"every gradient carry it{carried and carried.replace(', which', '; it')}."]
     if whole and not audit.values_agree:
-        return [f"Every gradient of torch is {shown} times JAX's, and the values differ too."]
+        return [f"Every gradient of torch is {shown} times JAX's{meant}, and the values differ too."]
     if whole:
-        return [
-            f"Every gradient of torch is {shown} times JAX's, and the values agree: a factor in the gradient alone."
-        ]
+        return [f"Every gradient of torch is {shown} times JAX's{meant}, and the values agree: a factor in the "
+                "gradient alone."]
     return [
-        f"{', '.join(r.name for r in bad[:4])}: torch's gradient is {shown} times JAX's; the other parameters agree."
+        f"{', '.join(r.name for r in bad[:4])}: torch's gradient is {shown} times JAX's{meant}; the other parameters "
+        "agree."
     ]
 
 
@@ -102,7 +111,7 @@ def _by_row(audit: Audit) -> list[str]:
         "part": "one side has lost the real or the imaginary part: .real (or a cast to real numbers) too early",
         "zero": "no gradient arrives on one side: detach, stop_gradient, or a constant",
         "sign": "the sign is flipped on one side",
-        "nonfinite": "NaN or infinity on one side: guard the point with a double where",
+        "nonfinite": "NaN or infinity: guard the point with a double where",
     }
     out = []
     for verdict, words in groups.items():

@@ -80,12 +80,13 @@ def judge_gradient(
     is_complex = np.iscomplexobj(a) or np.iscomplexobj(b)
     top = max(largest(a), largest(b))
     noise = _NOISE * tol.eps * whole
-    if top <= noise:  # not a derivative but what rounding left of one that is zero
+    if top <= noise and all(np.isfinite(part).all() for g in (a, b) for part in _chunks(g)):
+        # not a derivative but what rounding left of one that is zero
         raw = "equal" if raw_sign == 1 or not is_complex else "none"
         hidden = "conjugation+sign+factor" if is_complex else "sign+factor"
         return Finding("agree", raw, np.nan, top, 0.0, hidden, "zero, to rounding of the other gradients")
     floor = max(top, tol.coarse * whole)
-    max_abs, imaginary, bad = 0.0, 0.0, []
+    max_abs, imaginary, nan, bad = 0.0, 0.0, 0, []
     patterned = True
     for k, (x, y) in enumerate(zip(_chunks(a), _chunks(b), strict=True)):
         with np.errstate(all="ignore"):
@@ -94,6 +95,7 @@ def judge_gradient(
         patterned &= bool(same.all())
         finite = np.isfinite(x) & np.isfinite(y)
         max_abs = max(max_abs, float(delta[finite].max(initial=0.0)))
+        nan += int((np.isnan(x) & np.isnan(y)).sum())  # NaN equals nothing, not even itself
         if is_complex:
             imaginary = max(imaginary, _largest(np.imag(x)), _largest(np.imag(y)))
         wrong = np.flatnonzero(~same | (finite & (delta > max(tol.fine * floor, atol, noise, tol.tiny))))
@@ -102,6 +104,9 @@ def judge_gradient(
     raw = "equal" if raw_sign == 1 or not is_complex or imaginary <= tol.coarse * top else "conjugate"
     max_rel = max_abs / floor if floor else 0.0
     where = np.concatenate(bad)
+    if nan and not where.size:
+        told = f"NaN on both sides in {nan:,} of {a.size:,} entries" if a.size > 1 else "NaN on both sides"
+        return Finding("nonfinite", raw, np.nan, max_abs, max_rel, blind, told)
     if not where.size:
         if is_complex and np.iscomplexobj(a) != np.iscomplexobj(b):
             note = "one side is real, and the imaginary part that it lacks is zero here"

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.audit.answer import Audit
-from harness.audit.checks import Direction, along_difference, as_leaf, checked, directions, random_direction, twin
+from harness.audit.checks import Direction, along_difference, checked, directions, random_direction
 from harness.audit.faults import SideFault
 from harness.audit.judging import judge_gradient, largest
+from harness.audit.moving import moved, put_back
 from harness.audit.result import HARMLESS, Check, ParameterRow
-from harness.audit.sides import evaluated, traced
-from harness.audit.state import SIDES, Faults, State
+from harness.audit.sides import traced
+from harness.audit.state import Faults, State
 from harness.wirtinger import Array
 
 if TYPE_CHECKING:
@@ -62,20 +63,20 @@ def settled(state: State, audit: Audit, checks: Sequence[Check]) -> Settled:
         for ray in range(_RAYS):
             along = random_direction(state, state.movable, "random", 1 + 10 * ray)
             for t in (_distance(state), -_distance(state)):
-                moved = _moved(state, along, t)
-                judged = [judge_gradient(*moved.gradients(x), moved.tol, whole=_whole(moved),
-                                        raw_sign=moved.loaded["jax"].raw_sign) for x in links]
+                near = moved(state, along, t)
+                judged = [judge_gradient(*near.gradients(x), near.tol, whole=_whole(near),
+                                         raw_sign=near.loaded["jax"].raw_sign) for x in links]
                 differing |= {x.torch for x, f in zip(links, judged, strict=True) if f.verdict not in HARMLESS}
-                own = [d for d in directions(moved, judged, audit.values_agree) if d.word == "difference"]
-                beside += [_unscaled(c, t) for c in checked(moved, [_scaled(d, t) for d in (along, *own)])]
-                _keep(moved, samples)
+                own = [d for d in directions(near, judged, audit.values_agree) if d.word == "difference"]
+                beside += [_unscaled(c, t) for c in checked(near, [_scaled(d, t) for d in (along, *own)])]
+                _keep(near, samples)
         _further(state, audit.rows, differing, samples)
     except Faults as found:
         if any(fault.word not in ("raised", "structure") for fault in found.faults):
             raise
         return Settled(tuple(checks), audit.rows, True)  # the neighbourhood is refused: nothing is known of it
     finally:
-        _put_back(state)
+        put_back(state)
     explained = {x.torch: x.torch not in differing and _explained(state, x, samples[x.torch]) for x in links}
     smooth = _avoiding(state, samples)
     more = checked(state, [smooth]) if smooth else []
@@ -86,9 +87,9 @@ def settled(state: State, audit: Audit, checks: Sequence[Check]) -> Settled:
     return Settled((*kept, *more, *beside), rows, True, _bends(state))
 
 
-def _keep(moved: State, samples: dict[str, list[Array]]) -> None:
-    for x in moved.differentiated:
-        samples[x.torch] += [g for g in moved.gradients(x) if g is not None]
+def _keep(near: State, samples: dict[str, list[Array]]) -> None:
+    for x in near.differentiated:
+        samples[x.torch] += [g for g in near.gradients(x) if g is not None]
 
 
 def _further(
@@ -111,7 +112,7 @@ def _further(
                 for n, a in along.arrays.items()
             })
         for t in (_distance(state), -_distance(state)):
-            _keep(_moved(state, along, t), samples)
+            _keep(moved(state, along, t), samples)
 
 
 def _distance(state: State) -> float:
@@ -130,33 +131,6 @@ def _scaled(d: Direction, t: float) -> Direction:
 def _unscaled(c: Check, t: float) -> Check:
     return replace(c, predicted=c.predicted / t, estimate=c.estimate / t, error=c.error / abs(t), other=c.other / t,
                    size=c.size / abs(t), slopes=(c.slopes[0] / t, c.slopes[1] / t))
-
-
-def _moved(state: State, along: Direction, t: float) -> State:
-    """Both sides at x + t d, and what they return there. Raises Faults."""
-    new: dict[str, dict[str, Array]] = {side: {} for side in SIDES}
-    for x in along.links:
-        step = along.arrays[x.torch] * np.asarray(t, along.arrays[x.torch].dtype)
-        for side, name, change in (("torch", x.torch, step), ("jax", x.jax, as_leaf(state, x, step))):
-            old = state.array(side, name)
-            held = state.sets.get(x.torch)
-            held = twin(state, x, held) if held is not None and side == "jax" else held
-            new[side][name] = np.asarray(old + change if held is None else held.back(old + change), dtype=old.dtype)
-    state.ask("replace", lambda side: {"arrays": new[side]})
-    replies = state.ask("gradient", lambda side: {"repeat": False})
-    loaded = {
-        side: replace(held, leaves=tuple(replace(y, array=new[side].get(y.name, y.array)) for y in held.leaves))
-        for side, held in state.loaded.items()
-    }
-    return replace(state, loaded=loaded, seen={side: evaluated(replies[side]) for side in SIDES})
-
-
-def _put_back(state: State) -> None:
-    old = {side: {y.name: y.array for y in state.loaded[side].leaves if y.array is not None} for side in SIDES}
-    try:
-        state.ask("replace", lambda side: {"arrays": old[side]})
-    except Faults:  # a side that is gone has said so already
-        return
 
 
 def _explained(state: State, x: Link, samples: Sequence[Array]) -> bool:

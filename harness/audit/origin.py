@@ -48,6 +48,8 @@ def _add(state: State, audit: Audit, at: dict[str, Any], said: list[str], notes:
             # Where the values part, two functions go by one name: neither is wrong.
             parted = {o.torch.rpartition("/")[2] for o in audit.origins if o.kind == "value"}
             found = [f for f in found if f.where not in parted]
+            if audit.checks and not any(r.verdict == "choice" for r in audit.rows):
+                found = [f for f in found if f.choice < f.differing]  # no choice shows in any gradient
             at["functions"] = [asdict(f) for f in found]
             said += [f.sentence for f in found[:_FUNCTIONS]]
             if len(found) > _FUNCTIONS:

@@ -26,6 +26,8 @@ def text(audit: Findings, size: int | None = None, colour: bool = False) -> str:
     """The answer in lines of at most `size` characters (default: the terminal's width, at most 100)."""
     size = min(size or plain_text.width(), 100)
     blocks = [_title(audit)]
+    if audit.precision:
+        blocks.append(_wrapped(audit.precision, size))
     if audit.faults:
         blocks.append(_faults(audit, size, colour))
     if audit.values:
@@ -104,9 +106,10 @@ def _values(audit: Findings, size: int, colour: bool) -> str:
         name = "Value" if v.name == "value" else f"Value {v.name}"
         looks = style(v.verdict)
         words = {"agree": "agree", "precision": "agree to single precision or so", "value": "differ",
-                 "nonfinite": "differ in NaN or infinity"}[v.verdict]
+                 "nonfinite": v.pattern if v.word == "nan" else "differ in NaN or infinity"}[v.verdict]
         mark = _paint(f"{looks.symbol} {words}", looks.colours.terminal, colour)
-        lines.append(f"{name}: {v.torch} (torch), {v.jax} (jax): {mark}, largest relative difference {v.max_rel:.2g}")
+        size = "" if v.word == "nan" else f", largest relative difference {v.max_rel:.2g}"
+        lines.append(f"{name}: {v.torch} (torch), {v.jax} (jax): {mark}{size}")
     if len(audit.values) > 4:
         bad = sum(v.verdict not in ("agree", "precision") for v in audit.values[4:])
         lines.append(f"… and {len(audit.values) - 4} more outputs, {bad} of which differ")

@@ -88,6 +88,8 @@ class Check:
     slopes: tuple[float, float] = (float("nan"), float("nan"))
     failed: str = ""
     size: float = 0.0  # of the terms that the prediction is a sum of
+    noise: float = 0.0  # of the value: how far it jumps between two points next to each other
+    approximate: float = 0.0  # how far the value is off at most, where that is what a wrong gradient looked like
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,7 @@ class Findings:
     torch: str
     jax: str
     versions: Mapping[str, str]
+    precision: tuple[str, ...] = ()  # dtypes that change on the way: said first
     values: tuple[ValueRow, ...] = ()
     rows: tuple[ParameterRow, ...] = ()
     unmatched_torch: tuple[str, ...] = ()

@@ -272,8 +272,15 @@ class Local:
     def _transformed(self, what: Mapping[str, str]) -> dict[str, Any]:
         return {"outputs": self._side.transformed(what)}
 
-    def _differences(self, directions: Sequence[Mapping[str, Array]], curves: Sequence[Any]) -> dict[str, Any]:
-        return {"differences": [asdict(d) for d in self._side.differences(directions, curves)]}
+    def _differences(
+        self, directions: Sequence[Mapping[str, Array]], curves: Sequence[Any], jumps: float | None
+    ) -> dict[str, Any]:
+        return {"differences": [asdict(d) for d in self._side.differences(directions, curves, jumps)]}
+
+    def _along(
+        self, direction: Mapping[str, Array], steps: Sequence[float], curves: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        return {"values": self._side.along(direction, steps, curves)}
 
     def _step(self, target: Any) -> dict[str, Any]:
         return {"updates": self._side.step(target)}

@@ -21,7 +21,15 @@ SIDES = ("torch", "jax")
 
 @dataclass(frozen=True)
 class Options:
-    """What an audit is asked, beyond the two functions and their inputs."""
+    """What an audit is asked, beyond the two functions and their inputs.
+
+    rtol: relative to the largest entry of a parameter's gradient (default eps**0.75); atol: absolute. precision:
+    "single" or "double" casts the inputs. constant: globs of inputs that are not differentiated. seed: of cotangents
+    and directions. values_from: "torch" or "jax" gives that side's numbers to the other. mapping: torch leaf name to
+    JAX leaf name, or the file that holds it. torch_step, jax_step: an optimiser step of each side. path: folders that
+    are searched for modules (default: the current one). differences, taps, trace: whether finite differences are taken,
+    taps compared, and steps recorded to find where the programs part; lines: whether matched lines are kept for a page.
+    """
 
     rtol: float | None = None
     atol: float = 0.0
@@ -29,7 +37,7 @@ class Options:
     constant: tuple[str, ...] = ()
     seed: int = 0
     values_from: str = ""
-    mapping: Mapping[str, Any] = field(default_factory=dict)
+    mapping: Any = field(default_factory=dict)
     torch_step: Any = None
     jax_step: Any = None
     path: tuple[str, ...] = ()
@@ -52,6 +60,7 @@ class State:
     so_far: Audit | None = None  # kept where a side fails late
     tol: Tolerances = field(default_factory=lambda: tolerances("complex128"))
     sets: dict[str, Set] = field(default_factory=dict)  # torch's name -> the set in which a constrained input is moved
+    noise: dict[str, float] = field(default_factory=dict)  # side -> how far its value jumps next to the point
     unchecked: dict[str, str] = field(default_factory=dict)  # torch's name -> why it cannot be moved at all
 
     def ask(self, request: str, fields: Callable[[str], Mapping[str, Any]] = lambda side: {}) -> dict[str, Any]:

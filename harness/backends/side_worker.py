@@ -152,7 +152,12 @@ class Server:
 
     def do_differences(self, request: Mapping[str, Any]) -> dict[str, Any]:
         directions = [self._get_all(d) for d in request["directions"]]
-        return {"differences": [asdict(d) for d in self.side.differences(directions, request["curves"])]}
+        found = self.side.differences(directions, request["curves"], request["jumps"])
+        return {"differences": [asdict(d) for d in found]}
+
+    def do_along(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        direction = self._get_all(request["direction"])
+        return {"values": self.side.along(direction, request["steps"], request["curves"])}
 
     def do_expressions(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return {"expressions": self.side.expressions(request["variables"])}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from harness import kept
+from harness.backends.jax.compiled import Compiler, Untraceable
 from harness.backends.side.base import AuditSide
 from harness.backends.side.binding import as_function
 from harness.backends.side.faults import AuditFault
@@ -35,6 +36,9 @@ class JaxSide(AuditSide):
         self._switched = False
         self._order: list[bool] = []
         self._program: Any = None
+        self._compiler = Compiler(jax)
+        self._compiles = True
+        self._names: list[str] = []
 
     def versions(self) -> dict[str, str]:
         return {"jax": str(self.jax.__version__)}
@@ -114,9 +118,14 @@ class JaxSide(AuditSide):
     ) -> tuple[list[tuple[str, Any]], list[Array | None]]:
         jnp = self.jax.numpy
         names: list[str] = []
+        moving = [leaves[k] for k in wanted]
+        # what is held still is an argument too: as constants, large arrays would be compiled into the program
+        still = [k for k in self._numbers() if k not in wanted]
 
-        def flat(moving: list[Any]) -> tuple[list[Any], list[Any]]:
+        def flat(moving: list[Any], held: Sequence[Any] = ()) -> tuple[list[Any], list[Any]]:
             whole = list(leaves)
+            for k, value in zip(still, held, strict=False):
+                whole[k] = value
             for k, value in zip(wanted, moving, strict=True):
                 whole[k] = value
             found = self._traced(call(whole))
@@ -124,15 +133,56 @@ class JaxSide(AuditSide):
             active = [v for _, v in found if self.differentiable(v)]
             return active, [v for _, v in found if not self.differentiable(v)]
 
-        active, pull, rest = self.jax.vjp(flat, [leaves[k] for k in wanted], has_aux=True)
-        if not active:
-            raise AuditFault("structure", "the function returned whole numbers or booleans: it has no derivative")
-        seeds = [jnp.asarray(signed(c, -1), dtype=v.dtype) for v, c in zip(active, choose(active), strict=True)]
-        (gradients,) = pull(seeds)
-        del pull
+        def seeds(active: list[Any]) -> list[Any]:
+            if not active:
+                raise AuditFault("structure", "the function returned whole numbers or booleans: it has no derivative")
+            return [jnp.asarray(signed(c, -1), dtype=v.dtype) for v, c in zip(active, choose(active), strict=True)]
+
+        def both(moving: list[Any], held: list[Any], given: list[Any]) -> Any:
+            active, pull, rest = self.jax.vjp(lambda moving: flat(moving, held), moving, has_aux=True)
+            return active, rest, pull(given)[0]
+
+        try:
+            if not self._compiles:
+                raise Untraceable
+            shapes, _ = self.jax.eval_shape(flat, moving)
+            given = seeds([jnp.zeros(s.shape, s.dtype) for s in shapes])
+            active, rest, gradients = self._compiler.run("gradient", both, moving, [leaves[k] for k in still], given)
+        except Exception:  # as it stands: what is wrong with it then says so itself
+            self._compiles = False
+            active, pull, rest = self.jax.vjp(flat, moving, has_aux=True)
+            (gradients,) = pull(seeds(active))
+            del pull
         values, others = iter(active), iter(rest)
         named = [(n, next(values if is_active else others)) for n, is_active in zip(names, self._order, strict=True)]
         return named, [signed(_array(self.as_numpy(g)), -1) for g in gradients]
+
+    def _numbers(self) -> list[int]:
+        """The leaves of real and complex numbers; whole ones may be sizes or indices, which are no tracers."""
+        return [k for k, leaf in enumerate(self.leaves) if leaf.array is not None and leaf.array.dtype.kind in "fc"]
+
+    def value(self, changes: Mapping[str, Array] | None = None) -> dict[str, Array]:
+        """As the side's, by a compiled program where the function has one."""
+        if self._compiles:
+            places = self._numbers()
+            natives = self.natives(changes)
+
+            def flat(arrays: list[Any]) -> list[Any]:
+                whole = list(natives)
+                for k, array in zip(places, arrays, strict=True):
+                    whole[k] = array
+                found = self._traced(self.call(whole))
+                self._names = [name for name, _ in found]
+                return [v for _, v in found]
+
+            arrays = [natives[k] for k in places]
+            try:
+                found = self._compiler.again("value", arrays)
+                found = self._compiler.run("value", flat, arrays) if found is None else found
+                return {n: _array(self.as_numpy(v)) for n, v in zip(self._names, found, strict=True)}
+            except Untraceable:
+                self._compiles = False
+        return super().value(changes)
 
     def record(
         self,

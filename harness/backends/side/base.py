@@ -18,9 +18,10 @@ import numpy as np
 
 from harness.backends.side.binding import Source, bind, expression, imported, named_only
 from harness.backends.side.faults import AuditFault, guarded, kind
-from harness.backends.side.numeric import differences
+from harness.backends.side.numeric import along, differences
 from harness.backends.side.tree import Node, by_name, flatten
 from harness.backends.side.values import Evaluation, Leaf, cast, unsteadiness
+from harness.backends.side.warned import heard
 from harness.differences import Difference
 from harness.tapping import Tapped, listening
 from harness.wirtinger import Array
@@ -133,7 +134,8 @@ class AuditSide(ABC):
         self.announce("importing the module")
         name = target if isinstance(target, str) else getattr(target, "__name__", "the function")
         self._function = self.target(imported(target) if isinstance(target, str) else target, name)
-        bound = bind(self._function, sources, name, self.announce)
+        with heard(self.notes, self.family):
+            bound = bind(self._function, sources, name, self.announce)
         arguments = self._given = {name: self.received(tree) for name, tree in bound.arguments.items()}
         self._state, self.unused = bound.state, bound.unused
         parts = [flatten(tree, argument, self._expand_module) for argument, tree in arguments.items()]
@@ -252,7 +254,9 @@ class AuditSide(ABC):
     def gradient(self, repeat: bool = True, silent: Sequence[int] = ()) -> Evaluation:
         """Value and gradient, twice, so that randomness shows; without outputs `silent`. Raises AuditFault."""
         self._silent = tuple(silent)
-        first = self._once()
+        with heard(self.notes, self.family):
+            first = self._once()
+        first.notes = tuple(self.notes)
         if repeat:
             self.announce("evaluating the function a second time")
             second = self._once()
@@ -329,10 +333,17 @@ class AuditSide(ABC):
 
     # -- finite differences --------------------------------------------------------------------------------------------
 
-    def differences(self, directions: Sequence[Mapping[str, Array]], curves: Sequence[Any] = ()) -> list[Difference]:
+    def differences(
+        self, directions: Sequence[Mapping[str, Array]], curves: Sequence[Any] = (), jumps: float | None = None
+    ) -> list[Difference]:
         """See harness.backends.side.numeric.differences."""
         self.announce("taking finite differences")
-        return differences(self, directions, curves)
+        return differences(self, directions, curves, jumps)
+
+    def along(self, direction: Mapping[str, Array], steps: Sequence[float], curves: Mapping[str, Any]) -> list[float]:
+        """See harness.backends.side.numeric.along."""
+        self.announce("evaluating the function along a direction")
+        return along(self, direction, steps, curves)
 
     # -- an optimiser step ---------------------------------------------------------------------------------------------
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
 from harness.backends.side.faults import AuditFault
 from harness.backends.side.sets import Set
-from harness.differences import Difference, difference
+from harness.differences import Difference, difference, noise
 from harness.wirtinger import Array
 
 #: leaf name -> (word, axes) of the curved set that it stays in (harness.backends.side.sets)
@@ -38,32 +38,47 @@ def functional(outputs: Mapping[str, Array], cotangents: Sequence[Array]) -> flo
 
 
 def differences(
-    side: Valued, directions: Sequence[Mapping[str, Array]], curves: Sequence[Curves]
+    side: Valued, directions: Sequence[Mapping[str, Array]], curves: Sequence[Curves], jumps: float | None = None
 ) -> list[Difference]:
     """Directional derivatives of the side's own value by extrapolated central differences.
 
     directions: leaf name -> array of its shape, of the size of the leaf (steps are fractions of it). curves: of each
-    direction, the curved sets that leaves stay in. A function that refuses the points beside the given ones has no
-    difference there: `failed` says what it said. A worker that dies or hangs is another matter.
+    direction, the curved sets that leaves stay in. jumps: the noise of the value, measured along the first direction
+    where it is not known. A function that refuses the points beside the given ones has no difference there: `failed`
+    says what it said. A worker that dies or hangs is another matter.
     """
-    arrays = {leaf.name: leaf.array for leaf in side.leaves if leaf.array is not None}
-    found = []
+    found: list[Difference] = []
     for k, direction in enumerate(directions):
-        held = {name: Set(word, tuple(axes)) for name, (word, axes) in (curves[k] if curves else {}).items()}
-
-        def at(t: float, direction: Mapping[str, Array] = direction, held: Mapping[str, Set] = held) -> float:
-            moved = {k: arrays[k] + (t * d).astype(arrays[k].dtype) for k, d in direction.items()}
-            moved |= {k: s.back(moved[k]).astype(arrays[k].dtype) for k, s in held.items() if k in moved}
-            return functional(side.value(moved), side._cotangents)
-
-        single = any(arrays[k].dtype.itemsize // (1 + (arrays[k].dtype.kind == "c")) < 8 for k in direction)
+        at, single = _along(side, direction, curves[k] if curves else {})
         try:
-            found.append(difference(at, single or _single(side._cotangents)))
+            if jumps is None:
+                jumps = noise(at, single)
+            found.append(difference(at, single, jumps))
         except AuditFault as fault:
             if fault.word not in ("raised", "structure"):
                 raise
             found.append(Difference(np.nan, np.inf, np.nan, 0, failed=fault.sentence))
     return found
+
+
+def _along(side: Valued, direction: Mapping[str, Array], curves: Curves) -> tuple[Callable[[float], float], bool]:
+    """(the functional at t along a direction, whether it is computed in single precision)."""
+    arrays = {leaf.name: leaf.array for leaf in side.leaves if leaf.array is not None}
+    held = {name: Set(word, tuple(axes)) for name, (word, axes) in curves.items()}
+
+    def at(t: float) -> float:
+        moved = {k: arrays[k] + (t * d).astype(arrays[k].dtype) for k, d in direction.items()}
+        moved |= {k: s.back(moved[k]).astype(arrays[k].dtype) for k, s in held.items() if k in moved}
+        return functional(side.value(moved), side._cotangents)
+
+    single = any(arrays[k].dtype.itemsize // (1 + (arrays[k].dtype.kind == "c")) < 8 for k in direction)
+    return at, single or _single(side._cotangents)
+
+
+def along(side: Valued, direction: Mapping[str, Array], steps: Sequence[float], curves: Curves) -> list[float]:
+    """The functional at some steps along a direction."""
+    at, _ = _along(side, direction, curves)
+    return [at(t) for t in steps]
 
 
 def _single(cotangents: Sequence[Array]) -> bool:

@@ -1,0 +1,42 @@
+"""Dtypes that change on the way: a wrapper that computes in single precision, parameters that are stored in it."""
+
+from __future__ import annotations
+
+from harness.audit.state import SIDES, State
+from harness.wirtinger import Array
+
+_NAMES = {"torch": "torch", "jax": "JAX"}
+
+
+def narrowed(state: State) -> list[str]:
+    """What comes back in another precision than it was given in, and what the two sides hold in different ones."""
+    out = []
+    for side in SIDES:
+        given = [state.array(side, x.torch if side == "torch" else x.jax) for x in state.differentiated]
+        narrow = [(name, a) for name, a in state.seen[side].outputs.items() if a.dtype.kind in "fc" and not _wide(a)]
+        if narrow and all(map(_wide, given)):
+            name, a = narrow[0]
+            what = "its value" if name == "value" else f"the output {name}"
+            more = f" (and {len(narrow) - 1} more outputs)" if narrow[1:] else ""
+            out.append(f"Precision: {_NAMES[side]} returns {what}{more} in {a.dtype} although all its inputs are in "
+                       "double precision; everything is compared to single precision for that.")
+        held = {leaf.name: leaf.array for leaf in state.loaded[side].leaves if leaf.array is not None}
+        turned = [name for name, g in state.seen[side].gradients.items()
+                  if g is not None and name in held and not _wide(g) and _wide(held[name])]
+        if turned:
+            out.append(f"Precision: {_NAMES[side]} returns the gradient of {_some(turned)} in single precision, "
+                       "which is given in double precision.")
+    mixed = [x for x in state.differentiated
+             if _wide(state.array("torch", x.torch)) != _wide(state.array("jax", x.jax))]
+    if mixed:
+        a, b = (state.array("torch", mixed[0].torch).dtype, state.array("jax", mixed[0].jax).dtype)
+        out.append(f"Precision: {_some([x.torch for x in mixed])}: {a} in torch, {b} in JAX.")
+    return out
+
+
+def _wide(a: Array) -> bool:
+    return bool(a.dtype.itemsize // (1 + (a.dtype.kind == "c")) >= 8)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
