@@ -56,6 +56,16 @@ def spelled(case: Any, family: str, roots: dict[str, Any]) -> Callable[..., Any]
     return lambda *leaves: compiled(**dict(zip(names, leaves, strict=True)))
 
 
+def clocks() -> tuple[float, float]:
+    """Seconds of the clock and of this process on processors."""
+    return time.perf_counter(), time.process_time()
+
+
+def since(start: tuple[float, float]) -> dict[str, float]:
+    """What has passed since `clocks()`."""
+    return {"seconds": time.perf_counter() - start[0], "cpu": time.process_time() - start[1]}
+
+
 def warm() -> None:
     """Import what each framework imports at first use, for every side alike: LAPACK's names, forward-mode rules."""
     import jax  # noqa: F401
@@ -68,7 +78,7 @@ def warm() -> None:
         forward.make_dual(torch.zeros(1), torch.ones(1))
 
 
-def harness_side() -> float:
+def harness_side() -> dict[str, float]:
     """Observe the differentials on torch.autograd and jax, and judge them."""
 
     from harness.backends import load
@@ -82,7 +92,7 @@ def harness_side() -> float:
         name: plan(cases, [Target(name, "cpu", b.default_mode, family=b.family)], apis=())
         for name, b in backends.items()
     }
-    start = time.perf_counter()
+    start = clocks()
     seen: dict[str, dict[Any, Any]] = {name: {} for name in backends}
     for task in tasks["jax"]:
         backends["jax"].prepare(task)
@@ -95,12 +105,12 @@ def harness_side() -> float:
     verdicts = []
     for key, left in seen["torch.autograd"].items():
         verdicts.append(judge(left, seen["jax"][key], quantity="differential", dtype="complex128").verdict)
-    spent = time.perf_counter() - start
+    spent = since(start)
     assert set(verdicts) <= {"agree", "precision"}, verdicts
     return spent
 
 
-def pair_side() -> float:
+def pair_side() -> dict[str, float]:
     """gradcheck and check_grads on the same functions and points."""
     import jax
     import torch
@@ -110,7 +120,7 @@ def pair_side() -> float:
     torch.set_num_threads(1)
     _cache(jax)
     cases = chosen()
-    start = time.perf_counter()
+    start = clocks()
     for case in cases:
         arrays = [case.points[0].arrays[i.name] for i in case.inputs]
         f = spelled(case, "torch", {"torch": torch})
@@ -122,10 +132,10 @@ def pair_side() -> float:
             check_grads(g, tuple(jax.numpy.asarray(a) for a in arrays), order=1, modes=("fwd", "rev"), **loose)
         except AssertionError as error:
             print(f"check_grads disagrees on {case.id}: {str(error).splitlines()[0][:100]}", file=sys.stderr)
-    return time.perf_counter() - start
+    return since(start)
 
 
-def bare_side() -> float:
+def bare_side() -> dict[str, float]:
     """The framework calls that yield the same differentials, written out, without anything around them."""
     import jax
     import numpy as np
@@ -137,7 +147,7 @@ def bare_side() -> float:
     torch.set_num_threads(1)
     _cache(jax)
     cases = chosen()
-    start = time.perf_counter()
+    start = clocks()
     for case in cases:
         arrays = [case.points[0].arrays[i.name] for i in case.inputs]
         f = spelled(case, "torch", {"torch": torch})
@@ -185,7 +195,7 @@ def bare_side() -> float:
                     t[k] = unit
                     ts = [t.reshape(a.shape) if m == n else z for m, z in enumerate(zeros)]
                     np.asarray(compiled(xs, np.zeros(shape, dtype), ts)[2][n])
-    return time.perf_counter() - start
+    return since(start)
 
 
 def _cache(jax: Any) -> None:
@@ -228,11 +238,9 @@ def main() -> None:
     args = parser.parse_args()
     if args.side:
         warm()
-        begin = time.process_time()
-        seconds = SIDES[args.side]()
-        cpu = time.process_time() - begin
+        spent = SIDES[args.side]()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({"seconds": seconds, "cpu": cpu, "mib": peak}))
+        print(json.dumps({**spent, "mib": peak}))
         return
     times: dict[tuple[str, str], list[dict[str, float]]] = {}
     for _ in range(args.repeat):
