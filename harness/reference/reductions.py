@@ -146,9 +146,7 @@ def _median(terms: list[Ball]) -> Ball:
 
 
 def _lower_median(terms: list[Ball]) -> Ball:
-    if any(undefined(t) for t in terms):
-        return arb("nan")
-    return terms[ordered(terms)[(len(terms) - 1) // 2]]
+    return arb("nan") if any(undefined(t) for t in terms) else terms[ordered(terms)[(len(terms) - 1) // 2]]
 
 
 sum_ = _reduction("sum", _total)
