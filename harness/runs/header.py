@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,17 +11,12 @@ from harness.runs.errors import PlanChanged, WorkerFailed
 from harness.runs.planning import Target, plan_digest, worker_spec
 from harness.runs.store import FORMAT, canonical, digest
 from harness.version import __version__
-from harness.workers.process import SETTINGS, WorkerSpec
+from harness.workers.process import NUMERIC, SETTINGS, WorkerSpec
 
 _HELLO = (
     "family", "versions", "flags", "default_mode", "apis", "convention", "python", "implementation", "numpy",
     "platform", "machine",
 )
-NUMERIC = re.compile(
-    r"XLA_\w+|JAX_\w+|TORCH_\w+|TORCHINDUCTOR_\w+|CUBLAS_WORKSPACE_CONFIG|NVIDIA_TF32_OVERRIDE|CUDA_VISIBLE_DEVICES|"
-    r"\w+_NUM_THREADS|MKL_\w+|KMP_\w+|OMP_\w+"
-)
-
 Hello = dict[str, Any] | WorkerFailed
 
 

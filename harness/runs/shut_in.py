@@ -9,11 +9,10 @@ from collections.abc import Iterable, Mapping
 from harness import kept
 from harness.backends import BUILT_IN
 from harness.model import Task
-from harness.runs.header import NUMERIC
 from harness.runs.protocol import MAX_KEPT
 from harness.workers import sandbox
 from harness.workers.frames import CorruptFrame, Frame
-from harness.workers.process import WorkerSpec
+from harness.workers.process import NUMERIC, WorkerSpec
 
 _KEEPS = {"reference": "reference", "jax": "programs"}  # backend -> what it keeps from run to run
 _MOST = 8 << 30  # bytes of it that one run may add

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -34,6 +35,10 @@ SETTINGS = {
     "MKL_NUM_THREADS": "1",
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # several workers share one accelerator
 }
+NUMERIC = re.compile(
+    r"XLA_\w+|JAX_\w+|TORCH_\w+|TORCHINDUCTOR_\w+|CUBLAS_WORKSPACE_CONFIG|NVIDIA_TF32_OVERRIDE|CUDA_VISIBLE_DEVICES|"
+    r"\w+_NUM_THREADS|MKL_\w+|KMP_\w+|OMP_\w+"
+)
 
 #: Runs in the worker's interpreter. The current folder is never on its path: it may hold a stranger's numpy.py.
 _BOOT = (

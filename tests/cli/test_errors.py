@@ -19,7 +19,7 @@ from harness.model import HarnessError
 SIGNALS = {
     "BadNumber", "Undecided", "ResultRefused", "Recalled", "NotElementwise", "AuditFault", "CorruptFrame",
     "WrongObservation", "ExpressionRefused", "Wrong", "Surprising",
-    "Bends", "OutOfRange", "Malformed",
+    "Bends", "Failed", "OutOfRange", "Malformed", "TooLarge",
 }
 
 
