@@ -96,8 +96,9 @@ def _pages(data: mmap.mmap, at: int, end: int) -> tuple[int, int]:
         packed, unpacked = head.get(3), head.get(2)
         if not isinstance(packed, int) or not isinstance(unpacked, int) or packed < 0 or unpacked < 0:
             raise Malformed("a page does not say how long it is")
-        found = next((head[k] for k in (5, 8) if k in head), None)
-        counted = (found or head.get(7) or {}).get(1)
+        parts = {k: head[k] for k in (5, 8, 7) if isinstance(head.get(k), dict)}
+        found = parts.get(5) or parts.get(8)
+        counted = (found or parts.get(7) or {}).get(1)
         if not isinstance(counted, int) or counted < 0:
             raise Malformed("a page does not say how many values it has")
         values += counted if found else 0

@@ -128,6 +128,16 @@ def lying_page(run: Path) -> None:
     seal(run)
 
 
+def flag_for_a_header(run: Path) -> None:
+    """Where the first page says how many values it has stands true: its sixteenth byte begins a structure."""
+    path = run / "observations.parquet"
+    data = bytearray(path.read_bytes())
+    at = data.index(0x2C if 0x2C in data[4:24] else 0x3C, 4, 24)  # a structure two or three fields on
+    data[at] = data[at] & 0xF0 | 1
+    path.write_bytes(data)
+    seal(run)
+
+
 def lying_footer(run: Path) -> None:
     path = run / "observations.parquet"
     data = bytearray(path.read_bytes())
@@ -250,6 +260,7 @@ HOSTILE_RUNS = [
     HostileRun("parquet-repeated", one_entry_repeated, "in memory"),
     HostileRun("parquet-page", big_page, "in memory"),
     HostileRun("parquet-page-lies", lying_page, "observations.parquet"),
+    HostileRun("parquet-page-flag", flag_for_a_header, "observations.parquet"),
     HostileRun("parquet-footer", lying_footer, "does not end as"),
     HostileRun("rows-twice", twice, "the same thing twice"),
     HostileRun("row-of-nobody", row(backend="evil"), "targets of the header"),
