@@ -72,7 +72,8 @@ def _defaults(state: State, updates: Mapping[str, Mapping[str, Array]]) -> list[
             if g is not None and u is not None:
                 terms[side].append((g, held, u))
     fits = [fitted(terms[side], state.tol.single) for side in SIDES]
-    return sentences(*fits) if fits[0] is not None and fits[1] is not None else []
+    first, second = fits
+    return sentences(first, second) if first is not None and second is not None else []
 
 
 def direction(gradient: Array | None, update: Array | None) -> str:

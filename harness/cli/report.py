@@ -14,6 +14,7 @@ from harness.selection import families
 if TYPE_CHECKING:
     import pandas as pd
 
+    from harness.api import Axis
     from harness.runs import Run
 
 FORMATS = ("html", "markdown", "junit", "sarif", "badge")
@@ -38,7 +39,7 @@ def execute(args: argparse.Namespace) -> int:
     runs = [open_run(path) for path in args.runs]
     several = len({(t["backend"], t["environment"]) for r in runs for t in r.targets}) > len(
         {t["backend"] for r in runs for t in r.targets})
-    wanted = ("backend", "api", "version") if several else ("backend", "api")
+    wanted: tuple[Axis, ...] = ("backend", "api", "version") if several else ("backend", "api")
     axes = [compare(runs, axis=axis, select=args.select) for axis in wanted]
     frame = pd.concat(axes, ignore_index=True)
     if args.format == "html":

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from harness.reference import ball_arrays as A
-from harness.reference.arithmetic import ARITHMETIC
+from harness.reference.arithmetic import ARITHMETIC, Local
 from harness.reference.ball_arrays import Array
-from harness.reference.local import Local, local_derivative
+from harness.reference.local import local_derivative
 from harness.reference.precision import working
 
 Floats = np.ndarray[Any, np.dtype[Any]]

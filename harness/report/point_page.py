@@ -138,7 +138,8 @@ def _numbers(
         rows = seen[(seen["quantity"] == "differential") & (seen["status"] == "ok")]
         if rows.empty:
             return None
-        row = min(rows.itertuples(), key=lambda r: (_PREFERRED.index(r.api) if r.api in _PREFERRED else 9))
+        found: list[Any] = list(rows.itertuples())
+        row = min(found, key=lambda r: (_PREFERRED.index(r.api) if r.api in _PREFERRED else 9))
         wanted = "differential", str(row.api), str(row.input), str(row.output)
     quantity, api, name, output = wanted
     api = api.partition(" | ")[0]

@@ -209,7 +209,8 @@ class RayExecutor:
         """Put an outpost on a node, if that is alive."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        from harness.workers.process import NUMERIC, settings
+        from harness.runs.header import settings
+        from harness.workers.process import NUMERIC
 
         about = next((n for n in self._ray.nodes() if n["NodeID"] == node and n["Alive"]), None)
         if about is None:

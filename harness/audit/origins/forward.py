@@ -59,7 +59,8 @@ class Search:
 
     def cuts(self) -> list[Cut]:
         """All mistakes in the order in which they are found."""
-        right, out = self.jax.recording, []
+        right = self.jax.recording
+        out: list[Cut] = []
         seen: dict[tuple[Any, ...], Cut] = {}
         while len(out) < MOST:
             scene = self.scene(right)
@@ -270,8 +271,8 @@ class Search:
             alike = marks["jax"].basis[j] == basis[t]
             for gap, layout in _nearest(value, other)[: 2 if alike else 1]:
                 ranked.append((not alike, gap, -j, j, layout))
-        for other, _, _, j, layout in sorted(ranked, key=lambda x: x[:3]):
-            yield j, layout, not other
+        for unlike, _, _, j, layout in sorted(ranked, key=lambda x: x[:3]):
+            yield j, layout, not unlike
 
     def _replay(self, scene: Scene, pairs: Sequence[tuple[Any, Any, Layout]]) -> Recording:
         given = {j.id: layout.to_right(scene.recordings["torch"].value(t.id)) for t, j, layout in pairs}

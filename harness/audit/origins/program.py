@@ -16,9 +16,6 @@ class Source(Protocol):
 
     notes: dict[str, None]
 
-    def values(self, ids: Sequence[int]) -> dict[int, tuple[Array, Array | None]]:
-        """(value, cotangent L_x + i L_y) of steps."""
-
     def replay(self, replace: Mapping[int, Array], gradients: bool = False) -> Recording:
         """The program evaluated again with the values of some steps (or inputs, negative) replaced."""
 

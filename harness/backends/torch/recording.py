@@ -44,7 +44,7 @@ class Steps:
         """The number of the step that a tensor comes from."""
         for held in (x, self.side.held.given(x)):
             owner, number = getattr(held, _MARK, (None, None))
-            if owner is self:
+            if owner is self and number is not None:
                 return int(number)
         return None
 
