@@ -37,7 +37,7 @@ cases:
     inputs: {z: "complex[2]"}
     dtype: [complex128]
     points: {here: {z: [1+2j, 0.5-1j]}}
-    expect: [{verdict: conjugate, because: it was so once}]
+    expect: [{verdict: conjugate, backends: [torch.autograd, jax], because: it was so once}]
 """
 OTHER = "services:\n  cases: 3\n  function: {id: x}\n"
 

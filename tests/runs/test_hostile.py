@@ -23,7 +23,7 @@ from tests.runs.recorded_by_hand import edit, edit_rows, write_run
 
 COMMANDS: dict[str, Callable[[str], list[str]]] = {
     "compare": lambda run: ["compare", run],
-    "show": lambda run: ["show", run, "square@generic"],
+    "show": lambda run: ["show", run, "square@generic", "--all"],
     "findings": lambda run: ["findings", run],
     "report": lambda run: ["report", run, "--output", f"{run}.html"],
     "repro": lambda run: ["repro", run, "square@left"],
@@ -151,7 +151,7 @@ def test_a_derivative_that_fits_no_value_is_no_crash(copy: Path, capsys: pytest.
                     one["shape"] = shape
 
         edit_rows(run, bend)
-        assert main(["compare", str(run), "--axis", "api"]) == 1
+        assert main(["compare", str(run), "--axis", "api", "--rows"]) == 1
         assert "shapes" in capsys.readouterr().out
         assert main(["compare", str(run)]) == 1
 
