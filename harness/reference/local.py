@@ -163,6 +163,10 @@ class _Sides:
             return [((a - c) / h, (c - b) / h) for a, b, c in zip(above, below, self.centre, strict=True)]
 
 
+#: Slopes from two sides that differ by less are one.
+_SMOOTH = 1e-12
+
+
 def _unsettled(
     quotients: list[tuple[Ball, Ball]] | None, r: int, at: tuple[int, int], slope: Floats, loose: Floats,
     infinite: Floats,
@@ -176,4 +180,6 @@ def _unsettled(
         return
     ends = [_long(q) for q in sides]
     slope[at] = sum(ends) / len(ends)
+    if len(ends) == 2 and abs(ends[0] - ends[1]) <= _SMOOTH * max(abs(x) for x in ends):
+        return  # one slope from both sides, found with constants that are not exact: there is nothing to choose
     loose[at] = max(abs(x) for x in ends) + abs(max(ends) - min(ends)) / 2
