@@ -121,7 +121,16 @@ def spellings(name: str) -> Mapping[str, str]:
 
 def names_of(name: str) -> tuple[str, ...]:
     """Every name under which a portable function is known: torch's, JAX's, aliases."""
-    return tuple(spelling for spelling, portable in _index().items() if portable == name)
+    return _names().get(name, ())
+
+
+@lru_cache(maxsize=1)
+def _names() -> Mapping[str, tuple[str, ...]]:
+    """`_index` the other way round: portable name -> its spellings."""
+    out: dict[str, list[str]] = {}
+    for spelling, portable in _index().items():
+        out.setdefault(portable, []).append(spelling)
+    return {name: tuple(spellings) for name, spellings in out.items()}
 
 
 def calls_of(texts: Iterable[str]) -> tuple[str, ...]:

@@ -35,4 +35,5 @@ def place(name: str) -> Path | None:
 
 def folder() -> Path | None:
     """Where the results lie, with their scripts and pictures where it is a checkout; None without them."""
-    return next((place for place in PLACES if (place / TIMELINE).is_file()), None)
+    table = place(TIMELINE)
+    return None if table is None else table.parents[1]

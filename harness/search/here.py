@@ -48,7 +48,7 @@ class Here:
                 for frame in FrameReader().feed(b"".join(said)):
                     head = frame.header
                     if head["m"] == "failed":
-                        frames, again = ledger.blame(WorkerFailed("error", head["error"], head["message"]), False)
+                        frames, again = ledger.blame(WorkerFailed("error", head["error"], head["message"]))
                         if frames:
                             yield [Event("death", ledger.number, frames, {"status": "error"})]
                         continue

@@ -116,7 +116,7 @@ class Seen:
 
     def without(self, result: Any) -> tuple[list[Inner], list[Any]]:
         """All but what the call returns, and what that is computed from."""
-        returned = {self.origin.get(id(x)) for x in _tensors(self.torch, result)}
+        returned = {self.origin.get(id(x)) for x in tensors(self.torch, result)}
         last = max((k for k in returned if isinstance(k, int)), default=-1)
         kept = [k for k in range(len(self.found)) if k not in returned]
         place = {k: n for n, k in enumerate(kept)}
@@ -145,20 +145,21 @@ class Seen:
                     if result is not NotImplemented:
                         return result
                 result = func(*args, **kwargs)
-                given = list(_tensors(torch, (args, kwargs)))
-                for x in _tensors(torch, result):
+                given = list(tensors(torch, (args, kwargs)))
+                for x in tensors(torch, result):
                     note(func._schema.name.rpartition(":")[2], given, x)
                 return result
 
         return Inside()
 
 
-def _tensors(torch: Any, value: Any) -> Iterator[Any]:
+def tensors(torch: Any, value: Any) -> Iterator[Any]:
+    """The tensors in nested mappings, tuples and lists."""
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, Mapping):
         for v in value.values():
-            yield from _tensors(torch, v)
+            yield from tensors(torch, v)
     elif isinstance(value, (tuple, list)):
         for v in value:
-            yield from _tensors(torch, v)
+            yield from tensors(torch, v)

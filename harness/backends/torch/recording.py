@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from harness.backends.side.recording import Tape, own_place
-from harness.backends.torch.inside import steps_inside, whole
+from harness.backends.torch.inside import steps_inside, tensors, whole
 from harness.wirtinger import Array
 
 _OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -88,9 +88,9 @@ class Steps:
         inner: steps inside the call from which its result is made.
         """
         mark = _content if name in _UNCOUNTED else _version
-        parents = [i for x in _tensors(self.torch, inputs) if (i := self.id(x)) is not None]
+        parents = [i for x in tensors(self.torch, inputs) if (i := self.id(x)) is not None]
         parents += [i for i in inner if i not in parents]
-        results = list(_tensors(self.torch, result))
+        results = list(tensors(self.torch, result))
         written = [x for x, held in before if mark(x) != held]
         swaps: dict[int, Any] = {}
         for x in [*written, *results]:
@@ -163,17 +163,6 @@ def _put(torch: Any) -> Any:
     return Put.apply if held is None else held.__get__(None, Put)
 
 
-def _tensors(torch: Any, value: Any) -> Iterator[Any]:
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        for x in value.values():
-            yield from _tensors(torch, x)
-    elif isinstance(value, (tuple, list)):
-        for x in value:
-            yield from _tensors(torch, x)
-
-
 def _swapped(torch: Any, value: Any, swaps: Mapping[int, Any]) -> Any:
     if isinstance(value, torch.Tensor):
         return swaps.get(id(value), value)
@@ -224,7 +213,7 @@ def record(steps: Steps, call: Callable[[], Any]) -> Any:
                 return func(*args, **kwargs)
             mark = _content if name in _UNCOUNTED else _version
             with torch._C.DisableTorchFunction():
-                before = [(x, mark(x)) for x in _tensors(torch, (args, kwargs))]
+                before = [(x, mark(x)) for x in tensors(torch, (args, kwargs))]
             result = func(*args, **kwargs)
             with torch._C.DisableTorchFunction():
                 inner = steps.inside(func, args, kwargs, name, before)
@@ -250,7 +239,7 @@ def _rules(torch: Any, steps: Steps) -> Iterator[None]:
 
     def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
         with torch._C.DisableTorchFunction():
-            before = [(x, _version(x)) for x in _tensors(torch, (args, kwargs))]
+            before = [(x, _version(x)) for x in tensors(torch, (args, kwargs))]
         steps.quiet += 1
         try:
             result = held.__get__(None, cls)(*args, **kwargs)
