@@ -15,11 +15,11 @@ def narrowed(state: State) -> list[str]:
         given = [state.array(side, x.torch if side == "torch" else x.jax) for x in state.differentiated]
         narrow = [(name, a) for name, a in state.seen[side].outputs.items() if a.dtype.kind in "fc" and not _wide(a)]
         if narrow and all(map(_wide, given)):
-            name, a = narrow[0]
+            name, first = narrow[0]
             what = "its value" if name == "value" else f"the output {name}"
             more = f" (and {len(narrow) - 1} more outputs)" if narrow[1:] else ""
-            out.append(f"Precision: {_NAMES[side]} returns {what}{more} in {a.dtype} although all its inputs are in "
-                       "double precision; everything is compared to single precision for that.")
+            out.append(f"Precision: {_NAMES[side]} returns {what}{more} in {first.dtype} although all its inputs are "
+                       "in double precision; everything is compared to single precision for that.")
         held = {leaf.name: leaf.array for leaf in state.loaded[side].leaves if leaf.array is not None}
         turned = [name for name, g in state.seen[side].gradients.items()
                   if g is not None and name in held and not _wide(g) and _wide(held[name])]
@@ -29,8 +29,8 @@ def narrowed(state: State) -> list[str]:
     mixed = [x for x in state.differentiated
              if _wide(state.array("torch", x.torch)) != _wide(state.array("jax", x.jax))]
     if mixed:
-        a, b = (state.array("torch", mixed[0].torch).dtype, state.array("jax", mixed[0].jax).dtype)
-        out.append(f"Precision: {_some([x.torch for x in mixed])}: {a} in torch, {b} in JAX.")
+        in_torch, in_jax = state.array("torch", mixed[0].torch).dtype, state.array("jax", mixed[0].jax).dtype
+        out.append(f"Precision: {_some([x.torch for x in mixed])}: {in_torch} in torch, {in_jax} in JAX.")
     return out
 
 

@@ -108,8 +108,8 @@ def _values(audit: Findings, size: int, colour: bool) -> str:
         words = {"agree": "agree", "precision": "agree to single precision or so", "value": "differ",
                  "nonfinite": v.pattern if v.word == "nan" else "differ in NaN or infinity"}[v.verdict]
         mark = _paint(f"{looks.symbol} {words}", looks.colours.terminal, colour)
-        size = "" if v.word == "nan" else f", largest relative difference {v.max_rel:.2g}"
-        lines.append(f"{name}: {v.torch} (torch), {v.jax} (jax): {mark}{size}")
+        apart = "" if v.word == "nan" else f", largest relative difference {v.max_rel:.2g}"
+        lines.append(f"{name}: {v.torch} (torch), {v.jax} (jax): {mark}{apart}")
     if len(audit.values) > 4:
         bad = sum(v.verdict not in ("agree", "precision") for v in audit.values[4:])
         lines.append(f"… and {len(audit.values) - 4} more outputs, {bad} of which differ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from harness.expr.calling import Wrong
 from harness.model import Observation, Task
@@ -91,8 +91,8 @@ class Rows:
     """Makes the observations of one task."""
 
     def __init__(self, task: Task) -> None:
-        self._head = {"case": task.case, "dtype": task.dtype, "backend": task.backend, "device": task.device,
-                      "mode": task.mode}
+        self._head: dict[str, Any] = {"case": task.case, "dtype": task.dtype, "backend": task.backend,
+                                      "device": task.device, "mode": task.mode}
 
     def ok(
         self, point: str, api: str, quantity: str, input: str, output: str, data: Array, seconds: float = 0.0

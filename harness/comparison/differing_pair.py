@@ -174,8 +174,8 @@ class DifferingPair:
         if any(s is not None for s in steps):
             return np.zeros((form.m, form.n))
         if self.group.quantity == "raw":
-            return np.maximum.reduce([
-                raw_noise(self.engine, self.index, end, form, self.group.kind, tol) for end in self.ends])
+            return np.asarray(np.maximum.reduce([
+                raw_noise(self.engine, self.index, end, form, self.group.kind, tol) for end in self.ends]))
         noises = [noise_of(context, end, form, tol, truth) for end in self.ends]
         noises += [moving(f) for f in own[0] + own[1] if f.stability is not None]
         return np.asarray(np.maximum.reduce(noises))
@@ -252,9 +252,9 @@ class DifferingPair:
         if not free.any():
             return False
         same = close(self.left[None], self.right[None], self.tol.coarse, self.tol.tiny, self.floor[None])[0]
-        for facts in self.index.of(self.ends[0], form, True) if self.against_reference else ():
-            if facts.low is not None and facts.high is not None:  # what the two sides of the kink have in common
-                same |= np.isfinite(self.left) & between(self.left, facts.low, facts.high, self.tol)
+        for f in self.index.of(self.ends[0], form, True) if self.against_reference else ():
+            if f.low is not None and f.high is not None:  # what the two sides of the kink have in common
+                same |= np.isfinite(self.left) & between(self.left, f.low, f.high, self.tol)
         finite = np.isfinite(self.left) & (np.isfinite(self.right) | self.against_reference)
         if not (same | (free & finite)).all():
             return False

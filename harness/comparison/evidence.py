@@ -76,7 +76,7 @@ def _with_finite_inputs(engine: Engine, chosen: Array) -> Array:
     refused = chosen[~finite & referees[pairs.right_target[chosen]] & np.isin(out.verdict[chosen], OPEN)]
     out.verdict[refused], out.relation[refused] = VERDICT["unsupported"], RELATION["none"]
     out.note[refused] = "an input is not finite, there is nothing to compare with"
-    return chosen[finite]
+    return np.asarray(chosen[finite])
 
 
 #: What of a pair's result is revised.

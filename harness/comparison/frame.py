@@ -198,7 +198,7 @@ def _fixed(name: str, codes: Array) -> Any:
     if name != "verdict":
         return _categorical(codes.astype(np.int8), _FIXED[name])
     rank = np.array([_HARMLESS_FIRST.index(word) for word in VERDICTS], np.int8)
-    return pd.Categorical.from_codes(rank[codes], list(_HARMLESS_FIRST), ordered=True)
+    return pd.Categorical.from_codes(rank[codes], list(_HARMLESS_FIRST), ordered=True)  # type: ignore[call-overload]
 
 
 def _apis(engine: Engine, row: Array) -> tuple[Array, Array, Array]:

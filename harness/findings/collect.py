@@ -93,6 +93,7 @@ def collect(frame: pd.DataFrame, cases: Sequence[Case], targets: Sequence[Mappin
         expectation = stated.get(name)
         sentence = expectation.because if expectation else _sentence(part)
         ids = tuple(dict.fromkeys(part["case"].astype(str)))
+        since, fixed = _span(part)
         found.append(
             Finding(
                 id=name if name.startswith(f"{framework}-") else f"{framework}-{name}",
@@ -111,22 +112,23 @@ def collect(frame: pd.DataFrame, cases: Sequence[Case], targets: Sequence[Mappin
                 sentence=sentence,
                 link=expectation.link if expectation else "",
                 ordinary=len(part.loc[part["ordinary"].astype(bool), ["case", "point"]].drop_duplicates()),
-                **_span(part),
+                since=since,
+                fixed=fixed,
                 candidates=_candidates(part),
             )
         )
     return sorted(found, key=lambda f: (f.framework, f.id))
 
 
-def _span(part: pd.DataFrame) -> dict[str, str]:
+def _span(part: pd.DataFrame) -> tuple[str, str]:
     """The stretch of releases that most rows share, of ordinary points where there are any with a recorded history."""
     told = part[part["since"].astype(str) != ""]
     usual = told[told["ordinary"].astype(bool)]
     told = usual if len(usual) else told
     if told.empty:
-        return {"since": "", "fixed": ""}
+        return "", ""
     since, fixed = told[["since", "fixed"]].astype(str).value_counts().index[0]
-    return {"since": str(since), "fixed": str(fixed)}
+    return str(since), str(fixed)
 
 
 def _accused(frame: pd.DataFrame) -> pd.DataFrame:

@@ -65,10 +65,11 @@ def arithmetic(name: str, arrays: Sequence[Array], single: bool) -> Local | None
         return None
     one = np.ones(np.broadcast_shapes(*(h.shape for h in held)), np.clongdouble)
     with np.errstate(all="ignore"):
-        slopes = {
+        rules: dict[str, Any] = {
             "add": lambda a, b: (one, one), "subtract": lambda a, b: (one, -one), "negative": lambda a: (-one,),
             "multiply": lambda a, b: (one * b, one * a), "divide": lambda a, b: (one / b, -a / b / b),
-        }[name](*held)
+        }
+        slopes = rules[name](*held)
     whole = any(a.kind == "c" for a in arrays)
     widths = [a.size * (2 if a.kind == "c" else 1) for a in arrays]
     slope = np.zeros((one.size * (1 + whole), sum(widths)), np.longdouble)

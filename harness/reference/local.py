@@ -135,7 +135,7 @@ def _long(x: Ball) -> np.longdouble:
     over = max(0, abs(int(mantissa)).bit_length() - 64)
     short = int(mantissa) >> over if mantissa > 0 else -(-int(mantissa) >> over)
     with np.errstate(all="ignore"):
-        return np.ldexp(np.longdouble(int(short)), int(np.clip(int(power) + over, -40000, 40000)))
+        return np.longdouble(np.ldexp(np.longdouble(int(short)), int(np.clip(int(power) + over, -40000, 40000))))
 
 
 class _Sides:

@@ -152,8 +152,9 @@ def _rounding(text: str, inputs: Sequence[Input], arrays: Mapping[str, Floats], 
         drawn = [each[k] for each in others]
         for name, x in _judged(out, drawn, eps, tape.columns).items():
             found[name].append(x)
-    return Rounding(tuple(o.array.kind for o in outputs), *(tuple(v) for v in found.values()), blame, advice,
-                    tuple(o.name for o in tape.operations))
+    parts = {name: tuple(arrays) for name, arrays in found.items()}
+    return Rounding(kinds=tuple(o.array.kind for o in outputs), blame=blame, advice=advice,
+                    operations=tuple(o.name for o in tape.operations), **parts)
 
 
 _PARTS = ("values", "value_room", "slope", "size", "room", "loose", "wild", "spoilt")

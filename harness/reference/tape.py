@@ -275,7 +275,7 @@ def _chained(local: Local, inputs: Sequence[Value], tape: Tape) -> Track:
     n = tape.columns
     slope, size, loose, faint = (np.zeros((local.slope.shape[0], n), np.longdouble) for _ in range(4))
     reach, spoilt = np.zeros(slope.shape, bool), np.zeros(slope.shape, bool)
-    wild = np.zeros(n, bool)
+    wild: Floats = np.zeros(n, bool)
     tiny = np.longdouble(np.finfo(np.float32 if tape.single else np.float64).tiny)
     at = 0
     for v in inputs:
@@ -298,7 +298,8 @@ def _chained(local: Local, inputs: Sequence[Value], tape: Tape) -> Track:
         open_ = local.infinite[:, own].any(axis=0).astype(np.float64) @ t.reach.astype(np.float64) > 0
         wild |= t.wild | open_
         spoilt |= (ways @ t.spoilt.astype(np.float64)) > 0
-        spoilt |= local.infinite[:, own].any(axis=1)[:, None] & tape.whole(t.reach.any(axis=0))[None, :]
+        open_rows, reached = np.asarray(local.infinite[:, own].any(axis=1)), np.asarray(t.reach.any(axis=0))
+        spoilt |= open_rows[:, None] & tape.whole(reached)[None, :]
     # A product on the way that is too large for the precision: infinity, and what becomes of it.
     beyond = size > np.finfo(np.float32 if tape.single else np.float64).max
     return Track(slope, size, loose, faint, reach, wild | beyond.any(axis=0), spoilt | beyond)

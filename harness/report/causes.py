@@ -69,7 +69,7 @@ def _causes(rows: pd.DataFrame) -> pd.Series:
     other = rows["framework"].map({"torch": "jax-", "jax": "torch-"}).fillna("\0")
     foreign = np.array([c.startswith(o) for c, o in zip(cause, other, strict=True)], bool)
     own = rows[~foreign & (cause != "")].groupby(["framework", "case"], observed=True)["cause"].first()
-    told = {tuple(map(str, key)): str(name) for key, name in own.to_dict().items()}
+    told = dict(zip(own.index.to_flat_index(), own.astype(str), strict=True))
     places = zip(rows["framework"], rows["case"].astype(str), cause, foreign, strict=True)
     return pd.Series([told.get((f, c), "") if odd else name for f, c, name, odd in places], index=rows.index)
 

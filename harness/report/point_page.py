@@ -138,8 +138,8 @@ def _numbers(
         rows = seen[(seen["quantity"] == "differential") & (seen["status"] == "ok")]
         if rows.empty:
             return None
-        found: list[Any] = list(rows.itertuples())
-        row = min(found, key=lambda r: (_PREFERRED.index(r.api) if r.api in _PREFERRED else 9))
+        seen_here: list[Any] = list(rows.itertuples())
+        row = min(seen_here, key=lambda r: (_PREFERRED.index(r.api) if r.api in _PREFERRED else 9))
         wanted = "differential", str(row.api), str(row.input), str(row.output)
     quantity, api, name, output = wanted
     api = api.partition(" | ")[0]

@@ -199,7 +199,7 @@ class Walk:
         partners = [p for p in scene.matching.partners(side, c) if p in behind]
         direct = [p for p in partners if p in users[other]]
         if direct or (partners and c not in users[side]):
-            return (direct or partners)[0]
+            return int((direct or partners)[0])
         mine = shares[side].get(c)
         if mine:
             size = max(map(abs, mine)) or 1.0
@@ -207,14 +207,14 @@ class Walk:
                     for n, share in shares[other].items()}
             near = [n for n, gap in gaps.items() if gap <= 1e3 * self.tolerance]
             if near:
-                return min(near)
+                return int(min(near))
         if partners:
             return partners[0]
         for d in sorted(scene.graph(side).descendants(c) - {c}):
             met = [p for p in scene.matching.partners(side, d) if p in behind]
             if met:
                 return met[0]
-        return (users[other] or [max(scene.graph(other).steps)])[0]
+        return int((users[other] or [max(scene.graph(other).steps)])[0])
 
     # -- numbers -------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ positive definite matrices and simplices are moved in the metric in which their 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,24 +54,24 @@ class Set:
 
     def tangent(self, at: Array, direction: Array) -> Array:
         """The part of a direction that stays in the set, to first order, in the plain metric."""
-        d = np.asarray(direction)
+        d: Array = np.asarray(direction)
         if self.word.startswith(("symmetric", "complex symmetric")):
-            return (d + np.swapaxes(d, -1, -2)) / 2
+            return np.asarray((d + np.swapaxes(d, -1, -2)) / 2)
         if self.word.startswith("Hermitian"):
-            return (d + np.swapaxes(d, -1, -2).conj()) / 2
+            return np.asarray((d + np.swapaxes(d, -1, -2).conj()) / 2)
         if self.word in _MASKS:
-            return np.where(_MASKS[self.word](at.shape[-1]), d, 0)
+            return np.asarray(np.where(_MASKS[self.word](at.shape[-1]), d, 0))
         if self.word.startswith("a simplex"):
             kept = np.where(at > 0, d, 0)
             count = (at > 0).sum(axis=self.axes, keepdims=True)
-            return np.where(at > 0, kept - kept.sum(axis=self.axes, keepdims=True) / count, 0)
+            return np.asarray(np.where(at > 0, kept - kept.sum(axis=self.axes, keepdims=True) / count, 0))
         if self.word == "of unit norm":
             inner = np.real(np.sum(at.conj() * d, axis=self.axes, keepdims=True))
             size = np.sum(np.abs(at) ** 2, axis=self.axes, keepdims=True)
-            return d - at * (inner / np.where(size == 0, 1, size))
+            return np.asarray(d - at * (inner / np.where(size == 0, 1, size)))
         if self.word in ("orthogonal", "unitary"):
             inner = np.swapaxes(at, -1, -2).conj() @ d
-            return at @ (inner - np.swapaxes(inner, -1, -2).conj()) / 2
+            return np.asarray(at @ (inner - np.swapaxes(inner, -1, -2).conj()) / 2)
         return d
 
     def step(self, at: Array, direction: Array, random: bool = False) -> Array:
@@ -93,10 +93,11 @@ class Set:
             root = np.linalg.cholesky(x)
             inner = self.tangent(x, d if random else np.swapaxes(root, -1, -2).conj() @ d @ root)
             size = np.sqrt(np.sum(np.abs(inner) ** 2, axis=(-1, -2), keepdims=True))
-            return root @ (inner / _nonzero(size)) @ np.swapaxes(root, -1, -2).conj()
+            return np.asarray(root @ (inner / _nonzero(size)) @ np.swapaxes(root, -1, -2).conj())
         if self.word.startswith("a simplex"):
             moved = x * (d - np.sum(x * d, axis=self.axes, keepdims=True))  # (its sum is zero, as that of x is one)
-            return moved / _nonzero(np.max(np.abs(moved) / np.where(x > 0, x, 1), axis=self.axes, keepdims=True))
+            room = np.max(np.abs(moved) / np.where(x > 0, x, 1), axis=self.axes, keepdims=True)
+            return np.asarray(moved / _nonzero(room))
         if self.word in ("positive", "between 0 and 1"):
             room = x if self.word == "positive" else x * (1 - x)
             return room * d / _nonzero(np.max(np.abs(d)))
@@ -121,7 +122,7 @@ def _lower(n: int) -> Array:
     return np.tril(np.ones((n, n), bool))
 
 
-_MASKS = {
+_MASKS: dict[str, Callable[[int], Array]] = {
     "lower triangular": _lower, "upper triangular": lambda n: _lower(n).T, "diagonal": lambda n: np.eye(n, dtype=bool),
 }
 
@@ -159,7 +160,7 @@ def _matrices(a: Array) -> Iterator[Set]:
     elif not real and (np.abs(a - turned) <= slack).all():
         yield Set("complex symmetric")
     n = a.shape[-1]
-    flat = [word for word, mask in _MASKS.items() if not a[..., ~mask(n)].any()]
+    flat = [word for word, mask in _MASKS.items() if not np.where(mask(n), 0, a).any()]
     yield from (Set(word) for word in flat if word != "diagonal")
     inner = np.swapaxes(a, -1, -2).conj() @ a
     if (np.abs(inner - np.eye(n)) <= _CLOSE * n * float(np.finfo(a.dtype).eps)).all():

@@ -201,7 +201,7 @@ def record(steps: Steps, call: Callable[[], Any]) -> Any:
     """What the call returns, its steps noted."""
     torch = steps.torch
 
-    class Mode(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
+    class Mode(torch.overrides.TorchFunctionMode):  # type: ignore[misc, name-defined]
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             kwargs = kwargs or {}
             name = getattr(func, "__name__", str(func))
