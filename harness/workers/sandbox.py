@@ -84,6 +84,8 @@ def installation() -> list[str]:
         real = os.path.realpath(entry) if entry else ""
         if real and real != "/" and not (home + "/").startswith(real.rstrip("/") + "/"):
             found.append(real)
+            if sys.pycache_prefix:  # its byte code, where that is kept apart: compiling torch anew takes seconds
+                found += [sys.pycache_prefix + place for place in dict.fromkeys((os.path.abspath(entry), real))]
     return list(dict.fromkeys(found))
 
 

@@ -94,6 +94,19 @@ def test_the_home_folder_and_what_holds_it_are_never_readable(monkeypatch: pytes
         assert str(Path(never).resolve()) not in found
 
 
+def test_byte_code_that_is_kept_apart_is_readable_and_no_more_than_that_of_the_installation(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Else each worker would compile its framework from source."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    project, apart = tmp_path / "project", tmp_path / "apart"
+    monkeypatch.setattr(sys, "path", ["", str(project), str(tmp_path / "home")])
+    monkeypatch.setattr(sys, "pycache_prefix", str(apart))
+    below = [p.removeprefix(str(apart)) for p in sandbox.installation() if p.startswith(str(apart))]
+    assert str(project) in below and sys.prefix in below
+    assert "" not in below and set(below) <= {*sandbox.installation(), sys.prefix, sys.base_prefix, sys.exec_prefix}
+
+
 def test_workers_that_are_shut_in_use_the_cache_and_write_nothing_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
