@@ -106,18 +106,19 @@ def _tangent(state: State, x: Link, held: Set, side: str) -> bool:
     return largest(g - held.tangent(like, g)) <= state.tol.coarse * largest(g)
 
 
-def _one_triangle(state: State, x: Link, side: str) -> bool:
-    """Whether moving one triangle alone changes nothing at all."""
-    held = state.sets.pop(x.torch)
+def _one_triangle(state: State, x: Link, side: str, upper: Sequence[bool] = (False, True)) -> bool:
+    """Whether moving one triangle alone (without the diagonal) changes nothing at all. upper: which may be the one."""
+    held = state.sets.pop(x.torch, None)
     try:
         whole = random_direction(state, [x], "random", 22)
-        masks = (np.tril(np.ones(whole.arrays[x.torch].shape[-2:], bool), -1),)
+        mask = np.tril(np.ones(whole.arrays[x.torch].shape[-2:], bool), -1)
         parts = [Direction("random", {x.torch: np.where(m, whole.arrays[x.torch], 0)}, (x,))
-                 for mask in masks for m in (mask, mask.T)]
+                 for m in (mask.T if above else mask for above in upper)]
         return any(c.side == side and c.estimate == 0 and c.error <= state.tol.fine * max(1.0, abs(c.predicted))
                    for c in checked(state, parts))
     finally:
-        state.sets[x.torch] = held
+        if held is not None:
+            state.sets[x.torch] = held
 
 
 def judged(state: State, rows: Sequence[ParameterRow]) -> tuple[ParameterRow, ...]:
@@ -140,8 +141,13 @@ def _row(state: State, x: Link, row: ParameterRow) -> ParameterRow:
 
 def _meant(state: State, x: Link, held: Set) -> bool:
     """Whether an input that can be moved freely is yet meant to lie in a set: it is no accident that it does, and one
-    side's function is that of the set (it takes the symmetric part, or divides by the sum or the norm)."""
+    side's function is that of the set (it takes the symmetric part or one triangle, or divides by the sum or the norm).
+    """
     array = state.array("torch", x.torch)
+    if held.word in ("lower triangular", "upper triangular"):  # a factor, whose diagonal is positive
+        factor = bool((np.diagonal(array, axis1=-2, axis2=-1) > 0).all()) and not _diagonal(array)
+        return factor and any(_tangent(state, x, held, side) and _one_triangle(state, x, side, [held.word[0] == "l"])
+                              for side in SIDES)
     if held.word.endswith("positive definite"):
         return not _diagonal(array) and any(_tangent(state, x, held, side) for side in SIDES)
     if held.axes and (np.count_nonzero(array, axis=held.axes) > 1).all():

@@ -29,6 +29,17 @@ def definite(*batch: int, complex_: bool = False) -> np.ndarray:
 S, H, BATCH = definite(), definite(complex_=True), definite(4)
 
 
+@pytest.fixture(autouse=True)
+def refusing() -> Any:
+    """torch's distributions refuse what lies outside; importing torch's compiler switches that off for the process."""
+    from torch.distributions import Distribution
+
+    before = Distribution._validate_args
+    Distribution.set_default_validate_args(True)
+    yield
+    Distribution.set_default_validate_args(before)
+
+
 def asked(torch_side: Any, jax_side: Any, *inputs: Any) -> Audit:
     return compare_gradients(torch_side, jax_side, inputs, trace=False)
 
@@ -84,6 +95,28 @@ def test_nobody_is_accused_along_a_set(name: str) -> None:
     assert (found.exit_status, found.culprit, found.faults) == (0, "", ()), found.text(100)
     assert f"a is {word}" in found.who and "is the derivative of its own value" in found.who
     assert found.checks and all(c.consistent and not c.failed for c in found.checks)
+
+
+def test_a_factor_is_one_where_no_side_refuses_other_matrices() -> None:
+    """torch reads one triangle and says nothing of the other, JAX reads both: on factors they are one function."""
+    from torch.distributions import Distribution
+
+    Distribution.set_default_validate_args(False)
+    torch_side, jax_side, array, _ = pairs()["factor"]
+    found = asked(torch_side, jax_side, array)
+    assert (found.exit_status, found.culprit, found.rows[0].verdict) == (0, "", "gauge"), found.text(100)
+    assert "a is lower triangular: along lower triangular directions the gradients are equal" in found.text(200)
+
+
+def test_triangular_weights_are_no_factor() -> None:
+    """Their diagonal has both signs. A mask that one side forgot is a difference."""
+    import jax.numpy as jnp
+    import torch
+
+    weights = np.tril(np.where(np.eye(3, dtype=bool), [1.0, -2.0, 0.5], M))
+    found = asked(lambda a: torch.tanh(torch.tril(a) @ torch.from_numpy(Y)).sum(), lambda a: jnp.tanh(a @ Y).sum(),
+                  weights)
+    assert (found.exit_status, found.culprit, found.rows[0].verdict) == (1, "", "zero"), found.text(100)
 
 
 def test_a_mistake_along_the_set_is_named() -> None:
