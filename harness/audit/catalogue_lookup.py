@@ -92,7 +92,7 @@ def known(call: Mapping[str, Any]) -> Known | None:
 def cases_of(call: Mapping[str, Any]) -> tuple[Case, ...]:
     """The cases of the catalogue that are one call of the function that was traced, whatever its constants are."""
     name, _ = native_name(call["function"], ())
-    portable = {s.name for s in table().values() for row in s.rows if _function(row.cells.get("torch", "")) == name}
+    portable = _portables().get(name, set())
     out = []
     for case in catalogue():
         called = _function(case.function.get("portable", ""))
@@ -102,6 +102,17 @@ def cases_of(call: Mapping[str, Any]) -> tuple[Case, ...]:
     return tuple(out)
 
 
+@lru_cache(maxsize=1)
+def _portables() -> dict[str, set[str]]:
+    """torch's name -> the portable names that the spelling table writes as one call of it."""
+    found: dict[str, set[str]] = {}
+    for spelling in table().values():
+        for row in spelling.rows:
+            found.setdefault(_function(row.cells.get("torch", "")), set()).add(spelling.name)
+    return found
+
+
+@lru_cache(maxsize=8192)
 def _function(text: str) -> str:
     """The name of the function of a text that is one call, of names and constants; "" for any other text."""
     try:
@@ -182,19 +193,24 @@ def _native_text(name: str, positional: Sequence[Any], keywords: Mapping[str, An
 
 def _same(text: str, other: str, argument: str) -> bool:
     """Whether a native text is the call `other` in z, its argument's name and torch's twin names apart."""
+    return _in_z(text, argument) == other
+
+
+@lru_cache(maxsize=8192)
+def _in_z(text: str, argument: str) -> str:
+    """A native text that is one call, of z and under the first of torch's names; "" for any other text."""
     try:
         node = ast.parse(text.strip(), mode="eval").body
     except SyntaxError:
-        return False
+        return ""
     if not isinstance(node, ast.Call):
-        return False
+        return ""
     for inner in ast.walk(node):
         if isinstance(inner, ast.Name) and inner.id == argument:
             inner.id = "z"
     node.keywords.sort(key=lambda k: str(k.arg))
     name, _ = native_name(ast.unparse(node.func), ())
-    rest = ast.unparse(node)[len(ast.unparse(node.func)) :]
-    return name + rest == other
+    return name + ast.unparse(node)[len(ast.unparse(node.func)) :]
 
 
 def _is_call(case: Case, other: str) -> bool:

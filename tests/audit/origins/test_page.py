@@ -8,13 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.audit import compare_gradients
 from harness.audit.answer import Audit
 from harness.audit.result import Origin
 from harness.cli import audit as command
 from harness.cli.dispatch import UsageError
-from tests.audit.origins import ports_jax, ports_torch
-from tests.audit.origins.ports import CONTROLS, PLANTED
+from tests.audit.origins.answers import answered, found, port
 
 
 def _rows(page: str) -> dict[str, set[str]]:
@@ -42,10 +40,8 @@ def test_a_page_is_escaped_and_needs_nothing_else(tmp_path: Path) -> None:
 
 
 def test_the_page_of_a_port_marks_the_lines_that_the_answer_names() -> None:
-    port = next(p for p in PLANTED if p.name == "gelu")
-    found = compare_gradients(ports_torch.gelu, ports_jax.gelu, port.inputs())
-    rows = _rows(found.html())
-    (torch, jax, _), = port.expected()
+    rows = _rows(answered("gelu").html())
+    (torch, jax, _), = port("gelu").expected()
     marked = sorted(k for k, held in rows.items() if "origin" in held)
     assert [k[: k.index("-")] for k in marked] == ["jax", "torch"]
     assert [int(k.rpartition("-")[2]) for k in marked] == [jax, torch]
@@ -55,11 +51,9 @@ def test_the_page_of_a_port_marks_the_lines_that_the_answer_names() -> None:
 
 
 def test_lines_of_programs_that_agree_are_had_on_request() -> None:
-    port = next(p for p in CONTROLS if p.name == "control_linear")
-    torch, jax = ports_torch.control_linear, ports_jax.control_linear
-    found = compare_gradients(torch, jax, port.inputs(), lines=True)
-    assert found.origins == () and len(found.lines) == 1
-    assert compare_gradients(torch, jax, port.inputs()).lines == ()
+    asked = found(port("control_linear"), lines=True)
+    assert asked.origins == () and len(asked.lines) == 1
+    assert answered("control_linear").lines == ()
 
 
 def test_a_page_and_no_search_exclude_each_other() -> None:

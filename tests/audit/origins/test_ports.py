@@ -4,63 +4,61 @@ from __future__ import annotations
 
 import inspect
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from harness.audit import Audit, compare_gradients
+from harness.audit import compare_gradients
 from harness.testing import assert_same_gradient
-from tests.audit.origins import further, ports_jax, ports_torch
-from tests.audit.origins.ports import CONTROLS, PLANTED, Port
+from tests.audit.origins import ports_jax, ports_torch
+from tests.audit.origins.answers import ALL, ALL_CONTROLS, answered, found, port
+from tests.audit.origins.ports import CONTROLS, Port
 
-#: Of the ports in further.py, those that run each time; `nox -s whole` runs all.
-OFTEN = ("fused_scale", "group_eps", "conv_same", "lstm_hand", "heads", "steps_short", "rule_jvp", "same_qkv",
-         "same_lstm")
+#: The ports that run each time: one of each kind of mistake, in a value and in a derivative, and every kind of control.
+#: `nox -s whole` runs all.
+OFTEN = (
+    "gelu", "variance", "group_eps", "softmax_axis", "fused_scale", "mean_sum", "transposed_kernel", "conjugate",
+    "fft_norm", "lstm_hand", "conv_same", "residual", "heads", "single", "two_values", "loop", "steps_short",
+    "stopped", "detached", "no_grad", "custom_rule", "rule_jvp", "two_kinds", "two_gradients", "loop_stopped",
+    "frozen_weight", "same_qkv", "same_lstm",
+)
 
 
-def _further(port: Port) -> Any:
-    marks = () if port.name in OFTEN else (pytest.mark.whole,)
-    return pytest.param(port, id=port.name, marks=marks)
-
-
-def found(port: Port, **options: bool) -> Audit:
-    return compare_gradients(getattr(port.torch, port.name), getattr(port.jax, port.name), port.inputs(),
-                             jax_inputs=port.jax_inputs(), constant=port.constant, **options)
+def _params(ports: Iterable[Port]) -> list[Any]:
+    often = [(p, p.name in OFTEN or p in CONTROLS) for p in ports]
+    return [pytest.param(p, id=p.name, marks=() if now else (pytest.mark.whole,)) for p, now in often]
 
 
 def _line(place: str) -> int:
     return int(place.rpartition(":")[2])
 
 
-@pytest.mark.parametrize("port", [*(pytest.param(p, id=p.name) for p in PLANTED), *map(_further, further.PLANTED)])
-def test_every_planted_mistake_is_named_on_both_sides_and_nothing_else(port: Port) -> None:
-    answer = found(port)
+@pytest.mark.parametrize("one", _params(ALL))
+def test_every_planted_mistake_is_named_on_both_sides_and_nothing_else(one: Port) -> None:
+    answer = answered(one.name)
     assert not answer.faults
-    wanted = port.expected()
+    wanted = one.expected()
     got = [(_line(o.torch), _line(o.jax), o.kind) for o in answer.origins]
     assert len(got) == len(wanted), got
     for g, w in zip(sorted(got), sorted(wanted), strict=True):
         assert abs(g[0] - w[0]) <= 1 and abs(g[1] - w[1]) <= 1 and g[2] == w[2], (got, wanted)
     assert [g[0] for g in got] == sorted(g[0] for g in got)
-    assert all(o.torch.rpartition(":")[0] == port.torch.__file__ for o in answer.origins)
-    assert all(o.jax.rpartition(":")[0] == port.jax.__file__ for o in answer.origins)
+    assert all(o.torch.rpartition(":")[0] == one.torch.__file__ for o in answer.origins)
+    assert all(o.jax.rpartition(":")[0] == one.jax.__file__ for o in answer.origins)
 
 
-@pytest.mark.parametrize("port", [*(pytest.param(p, id=p.name) for p in CONTROLS), *map(_further, further.CONTROLS)])
-def test_what_is_computed_in_another_way_starts_nowhere(port: Port) -> None:
-    answer = found(port)
+@pytest.mark.parametrize("one", _params(ALL_CONTROLS))
+def test_what_is_computed_in_another_way_starts_nowhere(one: Port) -> None:
+    answer = answered(one.name)
     assert answer.values_agree and answer.gradients_agree and not answer.faults
     assert answer.origins == ()
 
 
-def _port(name: str) -> Port:
-    return next(p for p in PLANTED if p.name == name)
-
-
 def test_two_functions_under_one_name_are_nobodys_fault() -> None:
-    answer = found(_port("gelu"))
+    answer = answered("gelu")
     assert answer.culprit == ""
     assert "exact gelu" in answer.origins[0].what and "approximate=False" in answer.origins[0].fix
     assert "wrong in jax" not in answer.text()
@@ -68,8 +66,7 @@ def test_two_functions_under_one_name_are_nobodys_fault() -> None:
 
 def test_what_an_origin_is_was_evaluated() -> None:
     """The words and the code of hypotheses, each of which gives torch's numbers."""
-    said = {name: found(next(p for p in further.PLANTED if p.name == name)).origins[0]
-            for name in ("fused_scale", "group_eps", "conv_same", "lstm_hand")}
+    said = {name: answered(name).origins[0] for name in ("fused_scale", "group_eps", "conv_same", "lstm_hand")}
     assert "1/2 times" in said["fused_scale"].what
     assert "adds 1e-05 where JAX adds 0.001" in said["group_eps"].what
     assert "pads by [(0, 1)], torch by [(1, 1)]" in said["conv_same"].what
@@ -89,9 +86,9 @@ def test_the_default_of_a_function_is_said_on_a_single_line() -> None:
 
 
 def test_origins_are_plain_data_with_both_lines_of_source() -> None:
-    answer = found(_port("stopped"))
+    answer = answered("stopped")
     (origin,) = answer.to_json()["origins"]
-    (torch, jax, kind), = _port("stopped").expected()
+    (torch, jax, kind), = port("stopped").expected()
     assert (origin["torch"], origin["jax"], origin["kind"]) == (f"ports_torch.py:{torch}", f"ports_jax.py:{jax}", kind)
     assert "stop_gradient" in origin["what"]
     text = answer.text(100)
@@ -116,10 +113,9 @@ def test_a_mistake_inside_a_module_is_named_in_its_forward() -> None:
 
 
 def test_the_assertion_fails_with_the_same_first_screen() -> None:
-    port = _port("gelu")
     with pytest.raises(AssertionError) as failure:
-        assert_same_gradient(ports_torch.gelu, ports_jax.gelu, port.inputs())
-    (block,) = [b for b in found(port).text(100).split("\n\n") if b.startswith("Where it starts")]
+        assert_same_gradient(ports_torch.gelu, ports_jax.gelu, port("gelu").inputs())
+    (block,) = [b for b in answered("gelu").text(100).split("\n\n") if b.startswith("Where it starts")]
     assert block in str(failure.value)
 
 
@@ -144,13 +140,13 @@ def test_a_long_loop_is_sampled_and_the_answer_says_so(monkeypatch: pytest.Monke
 
 
 def test_no_trace_leaves_it_out() -> None:
-    assert found(_port("gelu"), trace=False).origins == ()
+    assert found(port("gelu"), trace=False).origins == ()
 
 
 def test_the_page_shows_what_the_audit_says() -> None:
     page = (Path(__file__).parents[3] / "docs" / "audit.md").read_text(encoding="utf-8")
     shown = page.split("<!-- origins: gelu -->")[1].split("Every step")[0]
-    said = next(b for b in found(_port("gelu")).text(100).split("\n\n") if b.startswith("Where it starts"))
+    said = next(b for b in answered("gelu").text(100).split("\n\n") if b.startswith("Where it starts"))
     assert textwrap.dedent(shown).strip() == said.strip()
     story = page.split('## From "they differ"')[1].split("## In full")[0]
     assert story.count("\n") < 40
