@@ -29,8 +29,8 @@ Texts = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
 class Limits:
     """How the processes of the two sides are run.
 
-    timeout: seconds for one request to a side. memory: GiB a side may use, 0 for no limit. python: another interpreter
-    for a side ("torch" or "jax" -> path).
+    timeout: seconds for one request to a side; importing does not count, and is stopped after ten times as long.
+    memory: GiB a side may use, 0 for no limit. python: another interpreter for a side ("torch" or "jax" -> path).
     """
 
     timeout: float = 120.0

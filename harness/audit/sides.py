@@ -18,6 +18,8 @@ from harness.workers.frames import pack
 from harness.workers.process import Paths, Worker, WorkerSpec
 
 _MODULE = "harness.backends.side_worker"
+#: Importing counts against no request. Where it never ends it is stopped after this many times as long.
+_IMPORTS = 10
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,8 @@ def stored(held: Any) -> Array:
 class Remote:
     """A side in a worker process of its own.
 
-    timeout: seconds for one request. memory: GiB of resident memory, 0 for no limit. python: another interpreter.
+    timeout: seconds for one request, from when the process has started and imported what it needs. memory: GiB of
+    resident memory, 0 for no limit. python: another interpreter.
     """
 
     def __init__(
@@ -124,7 +127,7 @@ class Remote:
     ) -> None:
         self.side, self._folder, self._timeout, self._memory = side, folder, timeout, memory
         kind = WorkerSpec(side, python)
-        self._step = "starting"
+        self._step, self._importing = "starting", True
         self._asked, self._count = 0.0, 0
         self.peak = 0
         try:
@@ -134,7 +137,7 @@ class Remote:
 
     def ask(self, request: str, **fields: Any) -> None:
         self._asked = time.monotonic()
-        self._step = request
+        self._step = self._step if self._importing else request
         body = {k: self._stored(v) for k, v in fields.items()}
         self._worker.send(pack({"m": request, "folder": str(self._folder), **body}))
 
@@ -162,7 +165,10 @@ class Remote:
         for frame in worker.receive():
             header = frame.header
             if header["m"] == "step":
-                self._step = header["step"]
+                self._step, before = header["step"], self._importing
+                self._importing = self._step.startswith("importing")
+                if before:
+                    self._asked = time.monotonic()
             elif header["m"] == "done":
                 data: dict[str, Any] = header["data"]
                 return data
@@ -170,12 +176,13 @@ class Remote:
                 raise SideFault(self.side, header["word"], header["sentence"], header["detail"], self.printed)
         if worker.silent or worker.corrupt:
             self._died()
-        if time.monotonic() - self._asked > self._timeout:
+        limit = self._timeout * _IMPORTS if self._importing else self._timeout
+        if time.monotonic() - self._asked > limit:
             worker.kill()
-            raise SideFault(
-                self.side, "timeout", f"no answer after {self._timeout:g} s while {self._step}; it was stopped "
-                "(--timeout sets the limit)", printed=self.printed,
-            )
+            sets = f"--timeout sets the limit; importing may take {_IMPORTS} times as long" if self._importing else (
+                "--timeout sets the limit")
+            raise SideFault(self.side, "timeout", f"no answer after {limit:g} s while {self._step}; it was stopped "
+                            f"({sets})", printed=self.printed)
         resident = worker.resident()
         self.peak = max(self.peak, resident)
         if self._memory and resident > self._memory * 2**30:

@@ -9,6 +9,7 @@ Standard output and error belong to the user's code; the coordinator drains them
 from __future__ import annotations
 
 import argparse
+import contextlib
 import queue
 import sys
 import threading
@@ -59,6 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sender(pack(header))
 
     server = Server(args.backend, send)
+    with contextlib.suppress(AuditFault, ImportError):  # before it is asked, while the other side does; said when asked
+        server.begin()
     while True:
         frame = inbox.get()
         if frame.header["m"] == "bye":
@@ -81,6 +84,10 @@ class Server:
         self._recorder: Recorder | None = None
         self._count = 0
         self.folder = Path()
+
+    def begin(self) -> None:
+        """Import the framework. Raises ImportError."""
+        assert self.side is self._side
 
     @property
     def side(self) -> AuditSide:

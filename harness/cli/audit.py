@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--atol", type=float, default=0.0, help="absolute (default: 0)")
     parser.add_argument("--torch-step", default="", metavar="MODULE:FUNCTION", help="an optimiser step to compare too")
     parser.add_argument("--jax-step", default="", metavar="MODULE:FUNCTION", help="its port")
-    parser.add_argument("--timeout", type=float, default=120.0, metavar="S", help="for one request to a side (120)")
+    parser.add_argument("--timeout", type=float, default=120.0, metavar="S", help="for a request, imports aside (120)")
     parser.add_argument("--memory", type=float, default=0.0, metavar="GIB", help="limit of each side (default: none)")
     parser.add_argument("--seed", type=int, default=0, help="of cotangents and directions (default: 0)")
     parser.add_argument("--python", action="append", default=[], metavar="SIDE=PATH", help="another interpreter")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import re
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from harness.audit import compare_gradients
+from harness.audit import compare_gradients, sides
+from harness.audit.faults import SideFault
 from tests.audit import trees, user_code
 
 X = np.array([1 + 2j, -0.5 + 0.25j, 0.75 - 1j])
@@ -103,3 +108,49 @@ def test_inputs_that_cannot_be_made_are_the_users_fault(run_audit: Any) -> None:
     found = run_audit("good", "good", "tests.audit.user_code:wrong_inputs")
     assert {f.word for f in found.faults} == {"raised"}
     assert "the data set is not there" in found.faults[0].sentence
+
+
+class _Slow:
+    """A worker whose frames arrive at stated seconds of a clock of their own, which goes on when nothing arrives."""
+
+    silent = corrupt = deaf = congested = False
+
+    def __init__(self, *frames: tuple[float, str]) -> None:
+        self.now, self.steps, self.killed = 0.0, list(frames), False
+        self.frames, self.log = (os.pipe()[0] for _ in range(2))
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def receive(self) -> list[Any]:
+        self.now += 10
+        found = [SimpleNamespace(header={"m": "step", "step": step}) for at, step in self.steps if at <= self.now]
+        self.steps = [(at, step) for at, step in self.steps if at > self.now]
+        return found
+
+    def send(self, frame: bytes) -> None: ...
+    def flush(self) -> None: ...
+    def resident(self) -> int: return 0
+    def last_words(self) -> str: return ""
+    def kill(self) -> None: self.killed = True
+
+
+@pytest.mark.parametrize(("frames", "ends", "said"), [
+    ([(10, "importing the framework"), (500, "importing the module"), (900, "reading the inputs")], 1000,
+     "no answer after 100 s while reading the inputs"),
+    ([(10, "importing the framework"), (500, "importing the module")], 1500,
+     "no answer after 1000 s while importing the module; it was stopped (--timeout sets the limit; importing may take"),
+    ([(10, "importing the framework"), (20, "importing the module"), (30, "reading the inputs")], 130, "no answer"),
+])
+def test_imports_count_against_no_request(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, frames: list[tuple[float, str]], ends: float, said: str
+) -> None:
+    worker = _Slow(*frames)
+    monkeypatch.setattr(sides, "Worker", lambda *_: worker)
+    monkeypatch.setattr(sides, "time", worker)
+    monkeypatch.setattr(sides, "select", SimpleNamespace(select=lambda *_: ([], [], [])))
+    channel = sides.Remote("torch", tmp_path, SimpleNamespace(of=lambda kind: []), timeout=100)
+    channel.ask("load")
+    with pytest.raises(SideFault, match=re.escape(said)):
+        channel.answer()
+    assert worker.killed and ends <= worker.now <= ends + 20

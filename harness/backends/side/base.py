@@ -134,6 +134,7 @@ class AuditSide(ABC):
         self.announce("importing the module")
         name = target if isinstance(target, str) else getattr(target, "__name__", "the function")
         self._function = self.target(imported(target) if isinstance(target, str) else target, name)
+        self.announce("reading the inputs")
         with heard(self.notes, self.family):
             bound = bind(self._function, sources, name, self.announce)
         arguments = self._given = {name: self.received(tree) for name, tree in bound.arguments.items()}
@@ -353,11 +354,12 @@ class AuditSide(ABC):
         The step is called with the arguments of the loss. It returns the updated first argument (or a tuple that
         begins with it), or nothing where it works in place.
         """
-        self.announce("running the optimiser step")
+        self.announce("importing the module of the optimiser step")
         loss = self._function
         name = target if isinstance(target, str) else getattr(target, "__name__", "the step")
         try:
             self._function = self.target(imported(target) if isinstance(target, str) else target, name)
+            self.announce("running the optimiser step")
             leaves = self.step_leaves()
             result = guarded(lambda: self.call(leaves), f"the step {name}")
         finally:

@@ -65,8 +65,9 @@ def bind(function: Callable[..., Any], sources: Sequence[Source], name: str, ann
     for source in sources:
         made: Any
         if source.function:
-            announce("making the inputs")
+            announce("importing the module of the inputs")
             maker = imported(source.function)
+            announce("making the inputs")
             try:
                 made = maker()
             except BaseException as error:
