@@ -70,17 +70,19 @@ class Asking:
         request, answer = folder / f"{family}-request.npz", folder / f"{family}-answer.npz"
         with open(request, "wb") as file:
             np.savez(file, points=points, spec=np.array(json.dumps(spec)))
+        self._running.append((members, answer, self._process(request, answer)))
+
+    def _process(self, request: Path, answer: Path) -> subprocess.Popen[bytes]:
         root = str(Path(__file__).resolve().parents[2])
         code = (
             f"import sys; sys.path[:0] = [{root!r}]; from harness.backends.sweep_worker import main; "
             "sys.exit(main(sys.argv[1:]))"
         )
-        with open(folder / f"{family}-errors.txt", "wb") as errors:
-            process = subprocess.Popen(
+        with open(_errors(answer), "wb") as errors:
+            return subprocess.Popen(
                 [sys.executable, "-c", code, str(request), str(answer)], stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL, stderr=errors,
             )
-        self._running.append((members, answer, process))
 
     def __enter__(self) -> Asking:
         return self
@@ -103,12 +105,16 @@ class Asking:
             if status == 0:
                 self._told.update(_read(answer, members))
                 continue
-            errors = Path(str(answer).replace("-answer.npz", "-errors.txt")).read_text("utf-8", "replace")
+            errors = _errors(answer).read_text("utf-8", "replace")
             last = errors.strip().splitlines()[-1:] or [""]
             what = f"signal {-status}" if isinstance(status, int) and status < 0 else f"{last[0] or status}"
             for name in members:
                 self._told[name] = Observed(name, messages={"value": f"the process ended: {what}"})
         return [self._told[name] for name in self._names]
+
+
+def _errors(answer: Path) -> Path:
+    return answer.with_name(answer.name.replace("-answer.npz", "-errors.txt"))
 
 
 def _read(answer: Path, members: Sequence[str]) -> dict[str, Observed]:

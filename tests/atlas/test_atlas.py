@@ -13,6 +13,7 @@ import pytest
 
 from harness.atlas import Atlas, atlas
 from harness.atlas.window import Window
+from harness.backends import sweep_worker
 from harness.cases import catalogue_path, load
 from harness.cli import main
 from harness.model import CaseError, Source
@@ -24,7 +25,26 @@ from tests.bench.gallery import FUNCTIONS, gallery
 
 needs_plot = pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="matplotlib is not installed")
 FRAMEWORKS = [f for f in ("torch", "jax") if importlib.util.find_spec(f) is not None]
+needs_framework = pytest.mark.skipif(not FRAMEWORKS, reason="neither torch nor jax is installed")
 POINTS = Window(axes=False).grid(12).reshape(-1)
+
+
+class Ended:
+    """A process that is over: the request was answered here."""
+
+    def __init__(self, status: int) -> None:
+        self._status = status
+
+    def wait(self, timeout: float | None = None) -> int:
+        return self._status
+
+    poll = wait
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frameworks are imported once, here; the script at the end asks processes."""
+    monkeypatch.setattr(Asking, "_process", lambda self, *files: Ended(sweep_worker.main([*map(str, files)])))
 
 
 def ask(text: str, points: np.ndarray = POINTS) -> dict[str, object]:
@@ -34,7 +54,7 @@ def ask(text: str, points: np.ndarray = POINTS) -> dict[str, object]:
         return {o.backend: o for o in asking.answers()}
 
 
-@pytest.mark.skipif(not FRAMEWORKS, reason="neither torch nor jax is installed")
+@needs_framework
 def test_both_modes_of_every_backend_give_the_differential() -> None:
     x, y = POINTS.real, POINTS.imag
     z, one = POINTS, np.ones_like(x)
@@ -52,7 +72,7 @@ def test_both_modes_of_every_backend_give_the_differential() -> None:
                 )
 
 
-@pytest.mark.skipif(not FRAMEWORKS, reason="neither torch nor jax is installed")
+@needs_framework
 def test_real_line_and_refusals() -> None:
     x = np.linspace(-2, 2, 9)
     for told in ask("x**3", x).values():
@@ -76,7 +96,7 @@ def test_cases_of_the_catalogue_are_asked_in_words_that_the_frameworks_know() ->
 
 
 @needs_plot
-@pytest.mark.skipif(not FRAMEWORKS, reason="neither torch nor jax is installed")
+@needs_framework
 def test_the_command_draws_a_case_over_the_plane(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["atlas", "sqrt", "--size", "24", "--output", str(tmp_path)]) == 0
     said = capsys.readouterr().out
@@ -128,7 +148,7 @@ def test_titles_with_dollars_are_text() -> None:
 
 
 @needs_plot
-@pytest.mark.skipif(not FRAMEWORKS, reason="neither torch nor jax is installed")
+@needs_framework
 def test_a_function_of_real_numbers_becomes_curves(tmp_path: Path) -> None:
     made = atlas("erf", size=32, output=tmp_path, keep=True)
     assert made.survey is not None and made.survey.subject.real
@@ -164,11 +184,12 @@ def test_options_that_make_no_sense(tmp_path: Path, options: dict[str, object]) 
 
 
 @needs_plot
+@needs_framework
 def test_a_script_without_a_guard_may_call_it(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     script = tmp_path / "plain.py"
     script.write_text(f"import sys; sys.path.insert(0, {str(root)!r})\nfrom harness.atlas import atlas\n"
-                      f"print(atlas('exp', size=80, backends=[], output={str(tmp_path)!r}).path)\n")
+                      f"print(atlas('exp', size=16, backends=['torch.func'], output={str(tmp_path)!r}).path)\n")
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "exp.png" in done.stdout
