@@ -18,6 +18,7 @@ from harness.comparison import CompareError
 from harness.comparison.accuracy import COLUMNS, accuracy_of_tables
 from harness.model import Case, Input, Point
 from tests.comparison.build import Table, case, header, holomorphic, run
+from tests.in_process import InProcess
 
 NAN, INF = float("nan"), float("inf")
 SMOOTH, KINK, CUT, POLE, REMOVABLE, UNKNOWN, GAUGE, DOMAIN = range(8)
@@ -281,7 +282,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("accuracy")
     (folder / "cases.yaml").write_text(CASES)
     backends = ["torch.func", "jax", "reference"]
-    harness.run(folder / "cases.yaml", output=folder / "run", backends=backends)
+    harness.run(folder / "cases.yaml", output=folder / "run", backends=backends, executor=InProcess(), progress=False)
     return folder / "run"
 
 
