@@ -18,6 +18,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,20 +30,22 @@ from harness.expr.parameters import Parameters, parameters
 
 SECONDS = 10  # of the processor, for one function
 MOST_CALLS = 400
-_COMPILES_SLOWLY = 60  # calls of a function of JAX
+_COMPILES_SLOWLY = 100  # calls of a function of JAX
 
 #: What a parameter of this name usually takes, so that a call gets far enough for the hostile one to matter.
 _SOUND: dict[str, list[str]] = {
     "dim": ["0"], "axis": ["0"], "axes": ["0"], "dims": ["(0,)"], "size": ["(4, 4)"], "shape": ["(4, 4)"],
     "index": ["index", "row"], "indices": ["row", "index"], "offsets": ["offsets"], "pivots": ["pivots"],
     "LU_pivots": ["pivots"], "mask": ["mask"], "condition": ["mask"], "k": ["1"], "n": ["2"], "num_classes": ["5"],
-    "kernel_size": ["2"], "output_size": ["2"], "stride": ["1"], "padding": ["0"], "dilation": ["1"], "groups": ["1"],
+    "kernel_size": ["2"], "output_size": ["2"], "stride": ["1"], "padding": ["0", "'SAME'"], "dilation": ["1"],
+    "groups": ["1"],
     "equation": ["'ij,jk->ik'"], "reduce": ["'sum'"], "target": ["row", "matrix"], "weight": ["matrix", "vector"],
     "bias": ["vector"], "tau": ["vector"], "mode": ["'constant'"], "pad": ["(1, 1)"], "sections": ["2"],
     "split_size": ["2"], "chunks": ["2"], "shift": ["1"], "shifts": ["1"], "repeats": ["2"], "p": ["2.0"],
     "normalized_shape": ["(4,)"], "num_groups": ["2"], "segment_ids": ["row"], "num_segments": ["4"], "start": ["0"],
     "end": ["3"], "length": ["2"], "step": ["1"], "storage_offset": ["0"], "dimension_numbers": ["None"],
-    "window_dimensions": ["(2, 2)"], "window_strides": ["(1, 1)"], "precision": ["None"], "src": ["matrix"],
+    "window_dimensions": ["(2, 2)"], "window_strides": ["(1, 1)", "(1,)"], "precision": ["None"], "src": ["matrix"],
+    "lhs": ["matrix", "image"], "rhs": ["matrix", "image"], "strides": ["(1, 1)"], "operand": ["matrix", "vector"],
     "start_indices": ["pair"], "limit_indices": ["(2, 2)"], "slice_sizes": ["(1, 1)"], "method": ["'linear'"],
     "grid": ["grid"], "input1": ["matrix"], "boundaries": ["vector"], "theta": ["theta"], "upscale_factor": ["2"],
 }
@@ -71,26 +74,38 @@ def values(make: Callable[[Any], Any]) -> dict[str, Any]:
     return {name: make(array) for name, array in found.items()}
 
 
-def calls(name: str, one: Parameters) -> Iterator[tuple[list[str], dict[str, str]]]:
-    """(arguments by position, by name) as texts: a sound call of each length with one hostile value, or two."""
+def sound_calls(one: Parameters) -> Iterator[list[str]]:
+    """Arguments by position as texts, of each length, the longest first: what might well go through."""
     positional = list(itertools.takewhile(lambda p: p not in one.withheld, one.positional))
     if one.endless:
         positional = [*positional, "more", "more"]
-    named = sorted(one.named - one.withheld - set(one.positional))
     options = [_SOUND.get(p, _SOUND_ANY) for p in positional]
     for length in range(min(len(positional), 9), 0, -1):
-        for choice in itertools.islice(itertools.product(*options[:length]), 12):
-            yield list(choice), {}
-            for at in range(length):
-                for evil in HOSTILE:
-                    yield [*choice[:at], evil, *choice[at + 1 :]], {}
+        yield from (list(choice) for choice in itertools.islice(itertools.product(*options[:length]), 30))
+
+
+def hostile_calls(one: Parameters, sound: list[list[str]]) -> Iterator[tuple[list[str], dict[str, str]]]:
+    """(arguments by position, by name) as texts: a sound call with one hostile value, or hostile ones alone."""
+    for choice in sound:
+        for at in range(len(choice)):
+            for evil in HOSTILE:
+                yield [*choice[:at], evil, *choice[at + 1 :]], {}
+    for length in sorted({len(choice) for choice in sound}):
         for evil in HOSTILE:
             yield [evil] * length, {}
-    start = [option[0] for option in options[:3]]
-    for keyword in named:
+    for keyword in sorted(one.named - one.withheld - set(one.positional)):
         for evil in HOSTILE:
-            for length in range(1, len(start) + 1):
-                yield start[:length], {keyword: evil}
+            for choice in sound[-2:]:
+                yield choice, {keyword: evil}
+
+
+def spread(bases: list[list[str]], went: set[int]) -> list[list[str]]:
+    """Two calls of each length: those that went through, else the first."""
+    found = []
+    for length in sorted({len(base) for base in bases}, reverse=True):
+        every = [(k not in went, k) for k, base in enumerate(bases) if len(base) == length]
+        found += [bases[k] for _, k in sorted(every)[:2]]
+    return found
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -116,43 +131,58 @@ def _bytes(array: Any) -> tuple[str, tuple[int, ...], bytes]:
     return str(array.dtype), array.shape, array.tobytes()
 
 
-def try_function(name: str, function: Callable[..., Any], overloads: tuple[Parameters, ...], make: Any, most: int,
-                 report: Callable[[dict[str, Any]], None]) -> None:
-    """Reports {"said": text} before each call, and faults."""
-    went = tried = 0
-    arrays = values(make)
-    sound = {key: _bytes(array) for key, array in arrays.items()}
-    tasks = len(os.listdir("/proc/self/task"))
-    every = [call for one in overloads for call in calls(name, one)]
-    step = max(1, len(every) // most)
-    for positional, named in every[::step]:
-        text = f"{name}({', '.join([*positional, *(f'{k}={v}' for k, v in named.items())])})"
-        report({"said": text})
-        tried += 1
+@dataclass
+class Watch:
+    """Calls one function, twice with equal arguments each time, and reports what must not be."""
+
+    name: str
+    function: Callable[..., Any]
+    make: Callable[[Any], Any]
+    report: Callable[[dict[str, Any]], None]
+    went: int = 0
+
+    def __post_init__(self) -> None:
+        self.arrays = values(self.make)
+        self.before = {key: _bytes(array) for key, array in self.arrays.items()}
+
+    def call(self, positional: list[str], named: dict[str, str]) -> bool:
+        """Reports {"said": text} before, and faults after; whether it went through."""
+        text = f"{self.name}({', '.join([*positional, *(f'{k}={v}' for k, v in named.items())])})"
+        self.report({"said": text})
         results = []
         for _ in range(2):
             try:
-                given = [eval(p, {"__builtins__": {"float": float}}, arrays) for p in positional]
-                by_name = {k: eval(v, {"__builtins__": {"float": float}}, arrays) for k, v in named.items()}
-                results.append(function(*given, **by_name))
-            except MemoryError:
-                break
+                given = [eval(p, {"__builtins__": {"float": float}}, self.arrays) for p in positional]
+                by_name = {k: eval(v, {"__builtins__": {"float": float}}, self.arrays) for k, v in named.items()}
+                results.append(self.function(*given, **by_name))
             except Exception:
                 break
-        changed = [key for key, before in sound.items() if _bytes(arrays[key]) != before]
+        changed = [key for key, before in self.before.items() if _bytes(self.arrays[key]) != before]
         if changed:
-            report({"fault": f"{text} changed {', '.join(changed)}"})
-            arrays = values(make)
-        if len(results) == 2:
-            went += 1
-            if not _same(*results):
-                report({"fault": f"{text} gives two results"})
-        del results
+            self.report({"fault": f"{text} changed {', '.join(changed)}"})
+            self.arrays = values(self.make)
+        if len(results) == 2 and not _same(*results):
+            self.report({"fault": f"{text} gives two results"})
+        self.went += len(results) == 2
+        return len(results) == 2
+
+
+def try_function(watch: Watch, overloads: tuple[Parameters, ...], most: int) -> None:
+    """Sound calls, then hostile ones around those that went through: `most` of each at most."""
+    tasks = len(os.listdir("/proc/self/task"))
+    hostile: list[tuple[list[str], dict[str, str]]] = []
+    for one in overloads:
+        bases = list(sound_calls(one))
+        bases = bases[:: max(1, len(bases) * len(overloads) // most)]
+        went = {k for k, base in enumerate(bases) if watch.call(base, {})}
+        hostile += hostile_calls(one, spread(bases, went))
+    for positional, named in hostile[:: max(1, len(hostile) // most)]:
+        watch.call(positional, named)
     if len(os.listdir("/proc/self/task")) > tasks:
-        report({"fault": f"{name} left a thread"})
+        watch.report({"fault": f"{watch.name} left a thread"})
     if os.listdir("."):
-        report({"fault": f"{name} wrote {os.listdir('.')}"})
-    report({"went": went, "tried": tried})
+        watch.report({"fault": f"{watch.name} wrote {os.listdir('.')}"})
+    watch.report({"went": watch.went})
 
 
 def _child(name: str, function: Any, overloads: Any, make: Any, most: int, pipe: int) -> None:
@@ -170,7 +200,8 @@ def _child(name: str, function: Any, overloads: Any, make: Any, most: int, pipe:
         def report(what: dict[str, Any]) -> None:
             os.write(pipe, json.dumps(what).encode() + b"\n")
 
-        try_function(name, function, overloads, make, most, report)
+        getattr(make, "warm", lambda: None)()
+        try_function(Watch(name, function, make, report), overloads, most)
     os._exit(0)
 
 
@@ -218,6 +249,19 @@ def functions(family: str, names: list[str]) -> Iterator[tuple[str, Any, tuple[P
             yield name, GUARDS.get(name, lambda f: f)(function), parameters(family)[name]
 
 
+class _ForJax:
+    """NumPy's arrays; JAX starts its own threads with the first computation, not with the function under test."""
+
+    def __call__(self, array: Any) -> Any:
+        return np.array(array)
+
+    def warm(self) -> None:
+        import jax.numpy as jnp
+
+        for k in range(1, 12):  # the last threads of its pools start with some later program
+            jnp.linalg.svd(jnp.take(np.ones((k, 4)), np.array([0, 1]), axis=0) @ np.ones((4, k)))
+
+
 def maker(family: str) -> Callable[[Any], Any]:
     """Makes the framework's own array of a NumPy one, after importing it."""
     if family == "torch":
@@ -227,7 +271,7 @@ def maker(family: str) -> Callable[[Any], Any]:
     import jax
 
     jax.config.update("jax_enable_x64", True)
-    return lambda array: np.array(array)
+    return _ForJax()
 
 
 def main(words: list[str]) -> int:
