@@ -1,10 +1,11 @@
 """Calls every admitted native function with hostile values for every parameter that a case may give, and watches.
 
-    python -m tests.expr.hostile_calls torch [NAME ...]
+    python -m tests.expr.hostile_calls torch[:CALLS] [NAME ...]
 
 Each function is called in a process of its own, forked after the framework is imported, so that what it breaks breaks
 nothing else. Said of each, as JSON lines: the calls that went through, and what must not be: a signal, an input that
-changed, two equal calls with unequal results, a file, a thread. Time that runs out is no fault: workers have a limit.
+changed, two equal calls with unequal results, a file, a thread. Time or memory that runs out is no fault: workers have
+limits.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import importlib
 import itertools
 import json
 import os
+import random
+import re
 import resource
 import signal
 import sys
@@ -29,17 +32,17 @@ from harness.expr.native import full, whitelist
 from harness.expr.parameters import Parameters, parameters
 
 SECONDS = 10  # of the processor, for one function
-MOST_CALLS = 400
-_COMPILES_SLOWLY = 100  # calls of a function of JAX
+MOST_CALLS = {"torch": 400, "jax": 100}  # sound ones, and as many hostile ones; JAX compiles each
+_NO_MEMORY = re.compile(rb"bad_alloc|out of memory|RESOURCE_EXHAUSTED|failed to allocate|can't allocate", re.I)
 
 #: What a parameter of this name usually takes, so that a call gets far enough for the hostile one to matter.
 _SOUND: dict[str, list[str]] = {
-    "dim": ["0"], "axis": ["0"], "axes": ["0"], "dims": ["(0,)"], "size": ["(4, 4)"], "shape": ["(4, 4)"],
-    "index": ["index", "row"], "indices": ["row", "index"], "offsets": ["offsets"], "pivots": ["pivots"],
+    "dim": ["0"], "axis": ["0"], "axes": ["0"], "dims": ["(0,)"], "size": ["(4, 4)", "(2, 2)"], "shape": ["(4, 4)"],
+    "index": ["index", "row"], "indices": ["row", "index", "(row, row)"], "offsets": ["offsets"], "pivots": ["pivots"],
     "LU_pivots": ["pivots"], "mask": ["mask"], "condition": ["mask"], "k": ["1"], "n": ["2"], "num_classes": ["5"],
-    "kernel_size": ["2"], "output_size": ["2"], "stride": ["1"], "padding": ["0", "'SAME'"], "dilation": ["1"],
-    "groups": ["1"],
-    "equation": ["'ij,jk->ik'"], "reduce": ["'sum'"], "target": ["row", "matrix"], "weight": ["matrix", "vector"],
+    "kernel_size": ["2"], "output_size": ["2"], "stride": ["1", "(1, 1)"], "padding": ["0", "'SAME'"],
+    "dilation": ["1"], "groups": ["1"], "equation": ["'ij,jk->ik'"], "reduce": ["'sum'"],
+    "target": ["row", "matrix"], "weight": ["matrix", "vector"],
     "bias": ["vector"], "tau": ["vector"], "mode": ["'constant'"], "pad": ["(1, 1)"], "sections": ["2"],
     "split_size": ["2"], "chunks": ["2"], "shift": ["1"], "shifts": ["1"], "repeats": ["2"], "p": ["2.0"],
     "normalized_shape": ["(4,)"], "num_groups": ["2"], "segment_ids": ["row"], "num_segments": ["4"], "start": ["0"],
@@ -49,7 +52,7 @@ _SOUND: dict[str, list[str]] = {
     "start_indices": ["pair"], "limit_indices": ["(2, 2)"], "slice_sizes": ["(1, 1)"], "method": ["'linear'"],
     "grid": ["grid"], "input1": ["matrix"], "boundaries": ["vector"], "theta": ["theta"], "upscale_factor": ["2"],
 }
-_SOUND_ANY = ["matrix", "batch", "vector", "image", "2"]
+_SOUND_ANY = ["matrix", "batch", "vector", "image", "row", "2"]
 #: What a stranger gives instead.
 HOSTILE = [
     "far", "negative", "empty", "whole", "nothing", "flags", "waves", "lengths", "2**31", "-2**31", "2**62", "-1", "0",
@@ -58,7 +61,22 @@ HOSTILE = [
 ]
 
 
-def values(make: Callable[[Any], Any]) -> dict[str, Any]:
+class Make:
+    """What a family of functions takes and gives; this one NumPy's arrays."""
+
+    def __call__(self, array: Any) -> Any:
+        """The family's own array."""
+        return array
+
+    def settled(self, result: Any) -> Any:
+        """The result, once it is computed."""
+        return result
+
+    def warm(self) -> None:
+        """Start what starts with the first computation, so that it is not blamed on a function."""
+
+
+def values(make: Make) -> dict[str, Any]:
     """The arrays by name, as the framework's own."""
     dice = np.random.default_rng(3)
     found = {
@@ -81,7 +99,8 @@ def sound_calls(one: Parameters) -> Iterator[list[str]]:
         positional = [*positional, "more", "more"]
     options = [_SOUND.get(p, _SOUND_ANY) for p in positional]
     for length in range(min(len(positional), 9), 0, -1):
-        yield from (list(choice) for choice in itertools.islice(itertools.product(*options[:length]), 30))
+        every = list(itertools.islice(itertools.product(*options[:length]), 4000))
+        yield from map(list, every[:6] + random.Random(length).sample(every[6:], min(24, len(every[6:]))))
 
 
 def hostile_calls(one: Parameters, sound: list[list[str]]) -> Iterator[tuple[list[str], dict[str, str]]]:
@@ -137,7 +156,7 @@ class Watch:
 
     name: str
     function: Callable[..., Any]
-    make: Callable[[Any], Any]
+    make: Make
     report: Callable[[dict[str, Any]], None]
     went: int = 0
 
@@ -154,7 +173,7 @@ class Watch:
             try:
                 given = [eval(p, {"__builtins__": {"float": float}}, self.arrays) for p in positional]
                 by_name = {k: eval(v, {"__builtins__": {"float": float}}, self.arrays) for k, v in named.items()}
-                results.append(self.function(*given, **by_name))
+                results.append(self.make.settled(self.function(*given, **by_name)))
             except Exception:
                 break
         changed = [key for key, before in self.before.items() if _bytes(self.arrays[key]) != before]
@@ -185,7 +204,7 @@ def try_function(watch: Watch, overloads: tuple[Parameters, ...], most: int) -> 
     watch.report({"went": watch.went})
 
 
-def _child(name: str, function: Any, overloads: Any, make: Any, most: int, pipe: int) -> None:
+def _child(name: str, function: Any, overloads: Any, make: Make, most: int, pipe: int, said: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
@@ -193,30 +212,32 @@ def _child(name: str, function: Any, overloads: Any, make: Any, most: int, pipe:
     resource.setrlimit(resource.RLIMIT_AS, (size + (3 << 30),) * 2)
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
-    os.dup2(quiet, 2)
+    os.dup2(said, 2)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
 
         def report(what: dict[str, Any]) -> None:
             os.write(pipe, json.dumps(what).encode() + b"\n")
 
-        getattr(make, "warm", lambda: None)()
+        make.warm()
         try_function(Watch(name, function, make, report), overloads, most)
     os._exit(0)
 
 
-def attempt(name: str, function: Any, overloads: Any, make: Any, most: int = MOST_CALLS) -> dict[str, Any]:
-    """What happened to one function: name, calls that were tried and went through, faults, whether time ran out."""
+def attempt(name: str, function: Any, overloads: Any, make: Any, most: int) -> dict[str, Any]:
+    """What happened to one function: name, calls that were tried and went through, faults, whether time ran out, the
+    call that ended it for want of memory."""
     read, write = os.pipe()
+    last_words = os.memfd_create("stderr")
     child = os.fork()
     if child == 0:
         os.close(read)
         try:
-            _child(name, function, overloads, make, most, write)
+            _child(name, function, overloads, make, most, write, last_words)
         finally:
             os._exit(9)
     os.close(write)
-    said, found = "", {"name": name, "went": 0, "tried": 0, "faults": [], "late": False}
+    said, found = "", {"name": name, "went": 0, "tried": 0, "faults": [], "late": False, "full": ""}
     with os.fdopen(read) as lines:
         for line in lines:
             what = json.loads(line)
@@ -230,10 +251,13 @@ def attempt(name: str, function: Any, overloads: Any, make: Any, most: int = MOS
         number = signal.Signals(os.WTERMSIG(status))
         if number in (signal.SIGXCPU, signal.SIGKILL):
             found["late"] = True
+        elif number == signal.SIGABRT and _NO_MEMORY.search(os.pread(last_words, 1 << 20, 0)):
+            found["full"] = said
         else:
             found["faults"].append(f"{said} ended in {number.name}")
     elif os.WEXITSTATUS(status):
         found["faults"].append(f"{said} ended with status {os.WEXITSTATUS(status)}")
+    os.close(last_words)
     return found
 
 
@@ -249,11 +273,18 @@ def functions(family: str, names: list[str]) -> Iterator[tuple[str, Any, tuple[P
             yield name, GUARDS.get(name, lambda f: f)(function), parameters(family)[name]
 
 
-class _ForJax:
-    """NumPy's arrays; JAX starts its own threads with the first computation, not with the function under test."""
-
+class _Torch(Make):
     def __call__(self, array: Any) -> Any:
-        return np.array(array)
+        import torch
+
+        return torch.from_numpy(np.array(array)) if array.ndim else torch.tensor(array.item())
+
+
+class _Jax(Make):
+    def settled(self, result: Any) -> Any:
+        import jax
+
+        return jax.block_until_ready(result)
 
     def warm(self) -> None:
         import jax.numpy as jnp
@@ -262,23 +293,21 @@ class _ForJax:
             jnp.linalg.svd(jnp.take(np.ones((k, 4)), np.array([0, 1]), axis=0) @ np.ones((4, k)))
 
 
-def maker(family: str) -> Callable[[Any], Any]:
-    """Makes the framework's own array of a NumPy one, after importing it."""
+def maker(family: str) -> Make:
+    """Imports the framework."""
     if family == "torch":
-        import torch
-
-        return lambda array: torch.from_numpy(np.array(array)) if array.ndim else torch.tensor(array.item())
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
-    return _ForJax()
+        importlib.import_module("torch")
+        return _Torch()
+    importlib.import_module("jax").config.update("jax_enable_x64", True)
+    return _Jax()
 
 
 def main(words: list[str]) -> int:
-    family, names = words[0], words[1:]
-    make, bad = maker(family), 0
+    family, _, most = words[0].partition(":")
+    make, bad, names = maker(family), 0, words[1:]
+    calls = int(most or MOST_CALLS[family])
     for name, function, overloads in functions(family, names):
-        found = attempt(name, function, overloads, make, MOST_CALLS if family == "torch" else _COMPILES_SLOWLY)
+        found = attempt(name, function, overloads, make, calls)
         bad += bool(found["faults"])
         print(json.dumps(found), flush=True)
     return 1 if bad else 0

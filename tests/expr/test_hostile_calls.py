@@ -21,7 +21,7 @@ SAMPLE = ["torch.gather", "torch.nn.functional.relu", "torch.nn.functional.embed
 
 
 def called(family: str, *names: str) -> list[dict[str, Any]]:
-    pytest.importorskip(family)
+    pytest.importorskip(family.partition(":")[0])
     done = subprocess.run(
         [sys.executable, "-m", "tests.expr.hostile_calls", family, *names], capture_output=True, text=True, check=False,
         cwd=Path(__file__).parents[2], env={**os.environ, "JAX_PLATFORMS": "cpu"})
@@ -31,10 +31,10 @@ def called(family: str, *names: str) -> list[dict[str, Any]]:
 
 
 def test_a_sample_of_functions() -> None:
-    found = {one["name"]: one for one in called("torch", *SAMPLE)}
+    found = {one["name"]: one for one in called("torch:100", *SAMPLE)}
     assert set(found) == set(SAMPLE) <= set(whitelist("torch").functions)
     assert [fault for one in found.values() for fault in one["faults"]] == []
-    assert all(one["tried"] > 100 or one["late"] for one in found.values())
+    assert all(one["tried"] > 50 or one["late"] for one in found.values())
     assert sum(one["went"] for one in found.values()) > 30
 
 
@@ -45,7 +45,7 @@ def test_the_watch_sees_what_must_not_be() -> None:
 
     def one(function: Any) -> list[str]:
         single = Parameters(("input",), frozenset(["input"]), frozenset(), False, False)
-        faults: list[str] = hostile_calls.attempt("f", function, (single,), lambda array: array, 40)["faults"]
+        faults: list[str] = hostile_calls.attempt("f", function, (single,), hostile_calls.Make(), 40)["faults"]
         return faults
 
     counter = iter(range(10**6))
