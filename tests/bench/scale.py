@@ -3,9 +3,10 @@
     python tests/bench/scale.py [--all] [--only PART ...] [--output FILE]
 
 Parts: core (against the bare framework calls; tests/bench/core.py), workers (one, two, four), ray (a cluster of this
-machine against local workers), volume (a million observations compared), xla (cheaper compilation: is it safe?). By
-default every tenth case of the catalogue stands for all of it; --all takes the whole. The section about the soak is
-written by `python -m tests.bench.soak --report FILE` and left as it is. Fails nothing.
+machine against local workers), volume (a million observations compared), xla (cheaper compilation: is it safe?),
+sandbox (workers that are shut in; tests/bench/shut_in.py). By default every tenth case of the catalogue stands for all
+of it (of sandbox: every twentieth); --all takes the whole. The section about the soak is written by
+`python -m tests.bench.soak --report FILE` and left as it is. Fails nothing.
 """
 
 from __future__ import annotations
@@ -244,6 +245,17 @@ def xla(args: argparse.Namespace) -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+# -- the sandbox
+
+
+def sandbox(args: argparse.Namespace) -> Iterator[str]:
+    """tests/bench/shut_in.py: what workers that are shut in cost."""
+    words = [sys.executable, "-m", "tests.bench.shut_in", "--every", "1" if args.all else "20", "--repeat",
+             str(max(5, args.repeat))]
+    done = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    yield from done.stdout.rstrip().splitlines()
+
+
 # -- the file
 
 PARTS: dict[str, tuple[str, Callable[[argparse.Namespace], Iterator[str]]]] = {
@@ -252,6 +264,7 @@ PARTS: dict[str, tuple[str, Callable[[argparse.Namespace], Iterator[str]]]] = {
     "ray": ("Ray against local workers", ray),
     "volume": ("A million observations compared", volume),
     "xla": ("Cheaper compilation", xla),
+    "sandbox": ("Workers that are shut in", sandbox),
 }
 SOAK = "Soak"
 _PREFACE = """# Benchmarks
@@ -282,7 +295,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--all", action="store_true", help="the whole catalogue, not every tenth case")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--repeat", type=int, default=1, help="of core: fresh processes for each figure")
+    parser.add_argument("--repeat", type=int, default=1, help="of core and sandbox: runs for each figure")
     parser.add_argument("--output", type=Path, default=ROOT / "results" / "bench.md")
     args = parser.parse_args(arguments)
     known = sections(args.output.read_text(encoding="utf-8")) if args.output.exists() else {}

@@ -73,7 +73,7 @@ class Make:
         return result
 
     def warm(self) -> None:
-        """Start what starts with the first computation, so that it is not blamed on a function."""
+        """Start every thread of the family's own, so that none is blamed on a function."""
 
 
 def values(make: Make) -> dict[str, Any]:
@@ -158,6 +158,7 @@ class Watch:
     function: Callable[..., Any]
     make: Make
     report: Callable[[dict[str, Any]], None]
+    pool: int = 0  # threads that the family's own pools may have
     went: int = 0
 
     def __post_init__(self) -> None:
@@ -197,14 +198,15 @@ def try_function(watch: Watch, overloads: tuple[Parameters, ...], most: int) -> 
         hostile += hostile_calls(one, spread(bases, went))
     for positional, named in hostile[:: max(1, len(hostile) // most)]:
         watch.call(positional, named)
-    if len(os.listdir("/proc/self/task")) > tasks:
+    if len(os.listdir("/proc/self/task")) > max(tasks, watch.pool):
         watch.report({"fault": f"{watch.name} left a thread"})
     if os.listdir("."):
         watch.report({"fault": f"{watch.name} wrote {os.listdir('.')}"})
     watch.report({"went": watch.went})
 
 
-def _child(name: str, function: Any, overloads: Any, make: Make, most: int, pipe: int, said: int) -> None:
+def _child(name: str, function: Any, overloads: Any, make: Make, most: int, pool: int, pipe: int,
+           said: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
@@ -219,12 +221,24 @@ def _child(name: str, function: Any, overloads: Any, make: Make, most: int, pipe
         def report(what: dict[str, Any]) -> None:
             os.write(pipe, json.dumps(what).encode() + b"\n")
 
-        make.warm()
-        try_function(Watch(name, function, make, report), overloads, most)
+        try_function(Watch(name, function, make, report, pool), overloads, most)
     os._exit(0)
 
 
-def attempt(name: str, function: Any, overloads: Any, make: Any, most: int) -> dict[str, Any]:
+def pool_of(make: Make) -> int:
+    """How many threads a process has once every pool of the family has started, measured in a process of its own."""
+    read, write = os.pipe()
+    if (child := os.fork()) == 0:
+        make.warm()
+        os.write(write, str(len(os.listdir("/proc/self/task"))).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(write)
+    with os.fdopen(read) as said:
+        return int(said.read())
+
+
+def attempt(name: str, function: Any, overloads: Any, make: Make, most: int, pool: int = 0) -> dict[str, Any]:
     """What happened to one function: name, calls that were tried and went through, faults, whether time ran out, the
     call that ended it for want of memory."""
     read, write = os.pipe()
@@ -233,7 +247,7 @@ def attempt(name: str, function: Any, overloads: Any, make: Any, most: int) -> d
     if child == 0:
         os.close(read)
         try:
-            _child(name, function, overloads, make, most, write, last_words)
+            _child(name, function, overloads, make, most, pool, write, last_words)
         finally:
             os._exit(9)
     os.close(write)
@@ -289,7 +303,7 @@ class _Jax(Make):
     def warm(self) -> None:
         import jax.numpy as jnp
 
-        for k in range(1, 12):  # the last threads of its pools start with some later program
+        for k in range(1, 20):  # the last threads of its pools start with some later program
             jnp.linalg.svd(jnp.take(np.ones((k, 4)), np.array([0, 1]), axis=0) @ np.ones((4, k)))
 
 
@@ -305,9 +319,9 @@ def maker(family: str) -> Make:
 def main(words: list[str]) -> int:
     family, _, most = words[0].partition(":")
     make, bad, names = maker(family), 0, words[1:]
-    calls = int(most or MOST_CALLS[family])
+    calls, pool = int(most or MOST_CALLS[family]), pool_of(make)
     for name, function, overloads in functions(family, names):
-        found = attempt(name, function, overloads, make, calls)
+        found = attempt(name, function, overloads, make, calls, pool)
         bad += bool(found["faults"])
         print(json.dumps(found), flush=True)
     return 1 if bad else 0

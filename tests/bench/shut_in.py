@@ -1,0 +1,94 @@
+"""What the sandbox costs: processor seconds of runs whose workers are shut in, over those of runs whose are not.
+
+    python -m tests.bench.shut_in [--every N] [--repeat N]
+
+Each run is a process of its own, with its workers; both kinds take turns (on off, off on, ...), so that whatever else
+computes here is met by both. Caches lie apart, since what shut-in workers keep is for them alone; the first run of each
+kind fills them and is told apart. There is no option that leaves the sandbox out: here the coordinator is made to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+ROOT = Path(__file__).parents[2]
+DTYPES = ("complex128", "float64")
+WANTED = 1.03
+
+
+def observe(shut_in: bool, every: int, folder: str) -> float:
+    """Processor seconds of one run of every so-many-th case on every backend, the workers' included."""
+    from harness.cases import catalogue_path, load
+    from harness.runs import execution, run
+    from harness.runs.progress import Progress
+
+    cases = load([catalogue_path()])[::every]
+    with mock.patch.object(execution, "_strangers_only", execution._strangers_only if shut_in else lambda tasks: False):
+        run(cases, dtypes=DTYPES, jobs=1, progress=Progress.silent(), output=Path(folder, "run"))
+    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in spent)
+
+
+def once(shut_in: bool, every: int, cache: str) -> float:
+    """The same in a process of its own, with the caches of its kind."""
+    with tempfile.TemporaryDirectory(prefix="harness-bench-") as folder:
+        words = [sys.executable, "-m", "tests.bench.shut_in", "--every", str(every), "--observe", folder]
+        environment = {**os.environ, "HARNESS_CACHE": os.path.join(cache, "in" if shut_in else "out")}
+        done = subprocess.run([*words, *(["--shut-in"] if shut_in else [])], cwd=ROOT, env=environment, check=True,
+                              stdout=subprocess.PIPE, text=True)
+    return float(done.stdout)
+
+
+def lines(every: int, repeat: int) -> Iterator[str]:
+    """The section of results/bench.md."""
+    from harness.workers import sandbox
+
+    if why := sandbox.missing():
+        yield f"Not measured here: {why}."
+        return
+    with tempfile.TemporaryDirectory(prefix="harness-bench-") as cache:
+        first = {kind: once(kind, every, cache) for kind in (True, False)}
+        yield (f"Every {every}th case of the catalogue, {' and '.join(DTYPES)}, on every backend and the reference, "
+               f"one worker; processor seconds of the whole run. Filling empty caches: {first[True]:.1f} s shut in, "
+               f"{first[False]:.1f} s not.")
+        yield ""
+        yield "| run | shut in | not | ratio |"
+        yield "|--:|--:|--:|--:|"
+        seconds: dict[bool, list[float]] = {True: [], False: []}
+        for k in range(repeat):
+            for kind in (True, False) if k % 2 == 0 else (False, True):
+                seconds[kind].append(once(kind, every, cache))
+            a, b = seconds[True][-1], seconds[False][-1]
+            yield f"| {k + 1} | {a:.2f} | {b:.2f} | {a / b:.3f} |"
+    ratios = [a / b for a, b in zip(seconds[True], seconds[False], strict=True)]
+    low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
+    yield ""
+    yield (f"Shut in over not: **{sum(seconds[True]) / sum(seconds[False]):.3f}x** of the sums, {middle:.3f}x the "
+           f"middle ratio, half of them between {low:.3f} and {high:.3f} (wanted at most {WANTED}).")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--every", type=int, default=20)
+    parser.add_argument("--repeat", type=int, default=8)
+    parser.add_argument("--observe", metavar="FOLDER")
+    parser.add_argument("--shut-in", action="store_true")
+    args = parser.parse_args()
+    if args.observe:
+        print(observe(args.shut_in, args.every, args.observe))
+        return
+    for line in lines(args.every, args.repeat):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
