@@ -118,6 +118,7 @@ class Namespace:
             translator = Portable(text, arguments, self.hidden_of)
         else:
             translator = Native(text, arguments, self.family)
+        translator.bounds = True
         body = translator.program()
         scope = self.bind(translator)
         if translator.hidden:
@@ -214,6 +215,7 @@ def compile_portable(
     check_arguments(arguments, NOWHERE)
     own = [name for name in ("pi", "e", "euler_gamma", "inf", "nan") if name in functions]
     translator = Portable(parse(text), arguments, scalars=False, own_constants=own)
+    translator.bounds = True
     body = translator.program()
     scope: dict[str, Any] = {}
     for known, need in translator.needs.items():

@@ -1,14 +1,19 @@
-"""How big the integers in a call may be. What depends on shapes is bounded by the worker's memory and time limits."""
+"""How big the integers in a call may be: constants before anything runs, what comes out of shapes before the call.
+
+What else decides about the size of a result is bounded by the worker's memory and time limits.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 from harness.expr.grammar import words
 from harness.expr.kinds import ExpressionRefused, Kind
 
 MAX_ELEMENTS = 1_000_000
+MAX_COMPUTED = 1 << 26  # elements of sizes that come out of shapes: half a gigabyte of doubles
 MAX_SIDE = 1_000
 MAX_CHOSEN = 4  # elements of a combination: there are as many combinations as the size to that power
 
@@ -72,3 +77,33 @@ def _product(name: str, integers: Sequence[int]) -> None:
     size = prod(integer for integer in integers if integer > 1)
     if size > MAX_ELEMENTS:
         raise ExpressionRefused(f"{name} of {size:,} elements is too big", f"at most {MAX_ELEMENTS:,}")
+
+
+class TooBig(ValueError):
+    """An integer or sizes that came out of shapes and that no call is given."""
+
+
+def comes_out_of_shapes(kind: Kind) -> bool:
+    """Whether an argument holds an integer that only running tells."""
+    if kind.sort == "sequence":
+        inside = kind.items if kind.items is not None else (kind.element,)
+        return any(each is not None and comes_out_of_shapes(each) for each in inside)
+    return kind.sort == "int" and not kind.known and kind.bits > 1
+
+
+def bounded(value: Any) -> Any:
+    """The argument, where each integer in it and what its sizes multiply to are no bigger than may be. Raises TooBig.
+
+    An integer out of range is a failed assertion in XLA, which ends the process.
+    """
+    total = 1
+    for integer in value if isinstance(value, tuple | list) else (value,):
+        if isinstance(integer, tuple | list):
+            bounded(integer)
+        elif isinstance(integer, int):
+            if abs(integer) > MAX_COMPUTED:
+                raise TooBig(f"{integer:,} is too big for an integer argument")
+            total *= max(1, integer)
+    if total > MAX_COMPUTED:
+        raise TooBig(f"sizes of {total:,} elements are too big")
+    return value

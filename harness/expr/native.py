@@ -251,7 +251,7 @@ class Native(Translator):
                 f"the method {function.attr} is not on the list of allowed names",
                 suggest(function.attr, self.white.methods),
             )
-        arguments, keywords = self.arguments_of(node, function.attr)
+        arguments, keywords = self.arguments_of(node, f".{function.attr}", kind.fresh)
         if function.attr in ("to", "astype", "type"):
             for argument in node.args:
                 if isinstance(argument, ast.Constant):
@@ -277,14 +277,16 @@ class Native(Translator):
         if kind.sort != "array":
             raise ExpressionRefused("only arrays have .at")
         index, _ = self.index(item.slice)
-        arguments, keywords = self.arguments_of(node, function.attr)
+        arguments, keywords = self.arguments_of(node, f".at.{function.attr}")
         self.used.add(f".at.{function.attr}")
         at = ast.Attribute(value, "at", ast.Load())
         indexed = ast.Subscript(at, index, ast.Load())
         return ast.Call(ast.Attribute(indexed, function.attr, ast.Load()), arguments, keywords), ARRAY
 
-    def arguments_of(self, node: ast.Call, name: str) -> tuple[list[ast.expr], list[ast.keyword]]:
-        """The rebuilt arguments of a call, checked."""
+    def arguments_of(
+        self, node: ast.Call, name: str, fresh: bool = False
+    ) -> tuple[list[ast.expr], list[ast.keyword]]:
+        """The rebuilt arguments of a call, checked. fresh: whether it is a method of the text's own array."""
         variadic = self.cell.variadic if self.cell is not None else ""
         starred: dict[int, ast.expr] = {}
         plain = ast.Call(node.func, list(node.args), node.keywords)
@@ -308,13 +310,13 @@ class Native(Translator):
             reads = training is None or (training.known and training.value is False)
             if not reads and any(kind.sort != "none" for kind in running):
                 raise ExpressionRefused(f"{name} would write into its running statistics", "give None for them")
-        if self.cell is None and name in self.white.functions:
+        if self.cell is None and (name in self.white.functions or name.startswith(".")):
             kinds, named = [kind for _, kind in positional], [(keyword, kind) for keyword, (_, kind) in keywords]
-            check_arguments(self.family, name, kinds, named, _first_fresh(positional))
+            check_arguments(self.family, name, kinds, named, fresh or _first_fresh(positional))
         if self.cell is None:
             limits.check_call(name, [kind for _, kind in (*positional, *(typed for _, typed in keywords))])
-        built = [starred.get(position, value) for position, (value, _) in enumerate(positional)]
-        return built, [ast.keyword(keyword, value) for keyword, (value, _) in keywords]
+        built = [starred.get(position, self.bounded(*typed)) for position, typed in enumerate(positional)]
+        return built, [ast.keyword(keyword, self.bounded(*typed)) for keyword, typed in keywords]
 
     # A cell may say more than a case: it is ours
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from harness.expr.grammar import suggest, words
@@ -39,6 +39,20 @@ def parameters(family: str) -> Mapping[str, tuple[Parameters, ...]]:
     return found
 
 
+@cache
+def method_parameters(family: str, name: str) -> tuple[Parameters, ...] | None:
+    """The overloads of a method of an array: its own line (`.view`), else those of the function of its name without
+    the first parameter, which the array takes; None where there is neither."""
+    table = parameters(family)
+    if f".{name}" in table:
+        return table[f".{name}"]
+    root = "torch" if family == "torch" else "jnp"
+    of_function = table.get(f"{root}.{name.removesuffix('_')}")
+    return None if of_function is None else tuple(
+        replace(one, positional=one.positional[1:], named=one.named - set(one.positional[:1])) for one in of_function
+        if one.positional)
+
+
 def _overload(text: str) -> Parameters:
     before, _, after = text.partition("|")
     every = [*before.split(), *after.split()]
@@ -55,11 +69,12 @@ def _overload(text: str) -> Parameters:
 def check_arguments(
     family: str, name: str, positional: Sequence[Kind], named: Sequence[tuple[str, Kind]], fresh: bool
 ) -> None:
-    """Refuse a call of `name` with an argument that a case may not give.
+    """Refuse a call of `name` (a method's begins with a dot) with an argument that a case may not give.
 
     fresh: whether its first argument is the text's own array, which an `inplace` may write into.
     """
-    overloads = parameters(family).get(name)
+    method = name.startswith(".")
+    overloads = method_parameters(family, name[1:]) if method else parameters(family).get(name)
     if overloads is None:
         raise ExpressionRefused(f"the parameters of {name} are not known, so it cannot be called")
     if not any(one.endless for one in overloads):
@@ -73,7 +88,7 @@ def check_arguments(
     for keyword, kind in named:
         if not any(keyword in one.named or one.anything or _ALIASES.get(keyword) in one.named for one in overloads):
             known = words(" ".join(" ".join(one.named - one.withheld) for one in overloads))
-            if not (family == "torch" and _ALIASES.get(keyword) == "input"):
+            if method or not (family == "torch" and _ALIASES.get(keyword) == "input"):
                 problem = f"{name} has no parameter {keyword} that a case may give"
                 raise ExpressionRefused(problem, suggest(keyword, known))
         for one in overloads:

@@ -134,13 +134,14 @@ class Portable(Translator):
             parts = spelling.rows[row].signature.parts
             result = FRESH if parts is None else _parts(parts)
         kind_of_need = "scalar" if result is NUMBER and self.scalars else "portable"
-        built = [ast.keyword(keyword, value) for keyword, (value, _) in keywords]
+        values = [self.bounded(*typed) if kind_of_need == "portable" else typed[0] for typed in positional]
+        built = [ast.keyword(keyword, self.bounded(*typed)) for keyword, typed in keywords]
         if kind_of_need == "portable":
             hidden = self.hidden_of(name, row)
             self.hidden.update(hidden)
             built += [ast.keyword(each, ast.Name(f"_{each}", ast.Load())) for each in hidden]
         function = self.require(kind_of_need, name, row)
-        return ast.Call(function, [value for value, _ in positional], built), result
+        return ast.Call(function, values, built), result
 
     def index_list(self, node: ast.List) -> Typed:
         """A list of integers is an index array: not every framework takes a list."""

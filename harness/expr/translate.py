@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from harness.expr import kinds
+from harness.expr import kinds, limits
 from harness.expr.grammar import Text
 from harness.expr.kinds import ARRAY, FRESH, SHAPE, SIZE, ExpressionRefused, Kind
 from harness.model import CaseError
@@ -54,6 +54,7 @@ class Translator(ABC):
         self.needs: dict[str, Need] = {}
         self.used: set[str] = set()
         self.hidden: set[str] = set()  # of dtype, complex_dtype, device: what the function must find out first
+        self.bounds = False  # whether what is built will run: integers out of shapes are then bounded
         self._names: dict[tuple[str, str, int], str] = {}
 
     # What a dialect decides
@@ -231,6 +232,12 @@ class Translator(ABC):
             self.needs[known] = Need(kind, name, row, value)
             self._names[key] = known
         return ast.Name(known, ast.Load())
+
+    def bounded(self, value: ast.expr, kind: Kind) -> ast.expr:
+        """An argument as it is handed over: integers that come out of shapes behind a bound, in what is to run."""
+        if not (self.bounds and limits.comes_out_of_shapes(kind)):
+            return value
+        return ast.Call(self.require("value", "bounded", value=limits.bounded), [value], [])
 
     def call_parts(self, node: ast.Call) -> tuple[list[Typed], list[tuple[str, Typed]]]:
         """The judged arguments of a call."""

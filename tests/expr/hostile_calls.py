@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from harness.expr.guards import GUARDS
+from harness.expr.limits import bounded
 from harness.expr.native import full, whitelist
 from harness.expr.parameters import Parameters, parameters
 
@@ -174,6 +175,8 @@ class Watch:
             try:
                 given = [eval(p, {"__builtins__": {"float": float}}, self.arrays) for p in positional]
                 by_name = {k: eval(v, {"__builtins__": {"float": float}}, self.arrays) for k, v in named.items()}
+                for value in (*given, *by_name.values()):
+                    bounded(value)  # as a case's arguments are
                 results.append(self.make.settled(self.function(*given, **by_name)))
             except Exception:
                 break

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.expr import check
-from harness.expr.native import whitelist
-from harness.expr.parameters import parameters
+from harness.expr.native import AT, whitelist
+from harness.expr.parameters import method_parameters, parameters
 from harness.model import CaseError, Place, Source
 
 PLACE = Place("stranger.yaml", 3, 5)
@@ -85,6 +85,16 @@ HOSTILE = [
     ("torch", "torch.sum(z, nonsense=1)"),
     ("torch", "torch.linspace(0, 1, 10**10)"),
     ("torch", "torch.arange(0, 1.0, 1e-12)"),
+    ("torch", "z.sin(w)"),
+    ("torch", "z.to(torch.float64, z, z, z)"),
+    ("torch", "z.sum(nonsense=1)"),
+    ("torch", "z.norm(p=2, out=w)"),
+    ("torch", "z.clone(memory_format=w)"),
+    ("torch", "torch.clone(z).copy_(w, z)"),
+    ("jax", "z.sum(0, None, w)"),
+    ("jax", "z.round(2, w)"),
+    ("jax", "z.at[0].set(w, nonsense=True)"),
+    ("jax", "z.at[0].get(w)"),
     ("jax", "jax.scipy.linalg.dft(100000)"),
     ("jax", "jax.scipy.linalg.dft(n=100000)"),
     ("jax", "jax.scipy.linalg.hadamard(2**16)"),
@@ -105,14 +115,19 @@ def test_hostile_texts_are_refused_with_a_place(family: str, text: str) -> None:
 
 @pytest.mark.parametrize("family", ["torch", "jax"])
 def test_every_admitted_function_has_known_parameters(family: str) -> None:
-    assert set(parameters(family)) == set(whitelist(family).functions)
+    assert {name for name in parameters(family) if name[0] != "."} == set(whitelist(family).functions)
+    listed = whitelist(family)
+    methods = {*listed.methods, *listed.inplace, *(f"at.{name}" for name in AT if family == "jax")}
+    assert [name for name in methods if not method_parameters(family, name)] == []
+    assert {name[1:] for name in parameters(family) if name[0] == "."} <= methods
 
 
 @pytest.mark.parametrize("text", [
     "torch.nn.functional.relu(z, False)", "torch.nn.functional.relu(z, inplace=False)",
     "torch.nn.functional.relu(torch.clone(z), True)", "torch.nn.functional.batch_norm(z, w, w)",
     "torch.zeros(2, 3) + torch.einsum('ij,jk', z, w)", "torch.tensordot(z, w, 1, None)",
-    "a = [torch.clone(z), torch.clone(z)]; a[z.ndim].mul_(2)",
+    "a = [torch.clone(z), torch.clone(z)]; a[z.ndim].mul_(2)", "z.permute(1, 0).reshape(2, 3, 1).sum(0, True)",
+    "torch.clone(z).index_add_(0, w, z)", "z.norm(2, 0, False).view(z.shape[0], -1)", "z.where(w > 0, w)",
 ])
 def test_what_cannot_write_stays_allowed(text: str) -> None:
     check(Source("native", text), ["z", "w"], "torch", PLACE)
@@ -164,3 +179,27 @@ def test_a_stranger_has_many_ideas_and_none_gets_through() -> None:
 ])
 def test_long_texts_are_refused_before_they_are_parsed(family: str, text: str) -> None:
     refuse(text, family)
+
+
+INTEGERS_OUT_OF_SHAPES = [
+    ("torch", "native", "torch.zeros(z.shape[0] * 2**50)"), ("torch", "native", "z.expand(z.ndim * 4 * 2**50, 3)"),
+    ("jax", "native", "jax.lax.full((z.ndim * 2**50 * 2**12,), 2)"),
+    ("jax", "native", "jnp.zeros((z.ndim * 10**5, z.ndim * 10**5))"), ("jax", "native", "z.repeat(z.ndim * 2**40)"),
+    ("torch", "portable", "zeros((z.shape[0] * 2**50, 3)) + z"),
+    ("jax", "portable", "zeros((z.shape[0] * 2**50, 3)) + z"),
+]
+
+
+@pytest.mark.parametrize(("family", "kind", "text"), INTEGERS_OUT_OF_SHAPES)
+def test_integers_that_come_out_of_shapes_are_bounded_before_the_call(family: str, kind: str, text: str) -> None:
+    """XLA ends the process where a size overflows; a portable text's reference would fill the memory."""
+    from harness.expr.compiling import compile_source
+    from harness.expr.limits import TooBig
+
+    framework = pytest.importorskip(family)
+    roots = {"torch": framework} if family == "torch" else {"jax": framework, "jnp": framework.numpy}
+    z = framework.ones(3) if family == "torch" else framework.numpy.ones(3)
+    with pytest.raises(TooBig, match="too big"):
+        compile_source(Source(kind, text), ["z"], family, roots)(z)
+    within = text.replace("2**50", "2").replace("2**12", "2").replace("2**40", "2").replace("10**5", "10")
+    compile_source(Source(kind, within), ["z"], family, roots)(z)
