@@ -86,24 +86,10 @@ def judge_gradient(
         hidden = "conjugation+sign+factor" if is_complex else "sign+factor"
         return Finding("agree", raw, np.nan, top, 0.0, hidden, "zero, to rounding of the other gradients")
     floor = max(top, tol.coarse * whole)
-    max_abs, imaginary, nan, bad = 0.0, 0.0, 0, []
-    patterned = True
-    for k, (x, y) in enumerate(zip(_chunks(a), _chunks(b), strict=True)):
-        with np.errstate(all="ignore"):
-            delta = np.maximum(np.abs(np.real(x) - np.real(y)), np.abs(np.imag(x) - np.imag(y)))
-        same = _same_pattern(x, y)
-        patterned &= bool(same.all())
-        finite = np.isfinite(x) & np.isfinite(y)
-        max_abs = max(max_abs, float(delta[finite].max(initial=0.0)))
-        nan += int((np.isnan(x) & np.isnan(y)).sum())  # NaN equals nothing, not even itself
-        if is_complex:
-            imaginary = max(imaginary, _largest(np.imag(x)), _largest(np.imag(y)))
-        wrong = np.flatnonzero(~same | (finite & (delta > max(tol.fine * floor, atol, noise, tol.tiny))))
-        bad.append(wrong + k * _CHUNK)
+    max_abs, imaginary, nan, where = _apart(a, b, max(tol.fine * floor, atol, noise, tol.tiny))
     blind = _blind(is_complex, top, imaginary, tol)
     raw = "equal" if raw_sign == 1 or not is_complex or imaginary <= tol.coarse * top else "conjugate"
     max_rel = max_abs / floor if floor else 0.0
-    where = np.concatenate(bad)
     if nan and not where.size:
         told = f"NaN on both sides in {nan:,} of {a.size:,} entries" if a.size > 1 else "NaN on both sides"
         return Finding("nonfinite", raw, np.nan, max_abs, max_rel, blind, told)
@@ -126,6 +112,21 @@ def judge_gradient(
     )
     said = "; ".join(x for x in (note, said, share) if x)
     return Finding(verdict, raw, factor, max_abs, max_rel, blind, said, word)
+
+
+def _apart(a: Array, b: Array, allowed: float) -> tuple[float, float, int, Array]:
+    """(largest finite difference, largest imaginary part, entries that are NaN on both sides, indices of entries
+    that differ by more than is allowed or in where they are finite). NaN equals nothing, not even itself."""
+    max_abs, imaginary, nan, bad = 0.0, 0.0, 0, []
+    for k, (x, y) in enumerate(zip(_chunks(a), _chunks(b), strict=True)):
+        with np.errstate(all="ignore"):
+            delta = np.maximum(np.abs(np.real(x) - np.real(y)), np.abs(np.imag(x) - np.imag(y)))
+        finite = np.isfinite(x) & np.isfinite(y)
+        max_abs = max(max_abs, float(delta[finite].max(initial=0.0)))
+        nan += int((np.isnan(x) & np.isnan(y)).sum())
+        imaginary = max(imaginary, _largest(np.imag(x)), _largest(np.imag(y)))
+        bad.append(np.flatnonzero(~_same_pattern(x, y) | (finite & (delta > allowed))) + k * _CHUNK)
+    return max_abs, imaginary, nan, np.concatenate(bad)
 
 
 def _related(

@@ -8,8 +8,9 @@ import numpy as np
 
 from harness.comparison.culprit import both_refuted
 from harness.comparison.differing_pair import OPEN, DifferingPair
-from harness.comparison.engine import Engine, Results
+from harness.comparison.engine import Engine
 from harness.comparison.facts import FactIndex
+from harness.comparison.results import Results
 from harness.comparison.targets import REFERENCE
 from harness.comparison.value_kinds import Array
 from harness.verdicts import RELATION, VERDICT

@@ -1,6 +1,7 @@
 """The arbitrary-precision reference: who is right, and what kind of point it is.
 
-    namespace     every portable function on arrays of balls (python-flint); ball_arrays, registry, precision beneath it
+    namespace     every portable function on arrays of balls (python-flint); ball_arrays, ball_numbers, registry and
+                  precision beneath it
     function      a case's text as a function with real coordinates, rows and a dependence structure
     derivative    J by differences, each entry with a bound from other formulas
     singular      what a point is where J does not settle

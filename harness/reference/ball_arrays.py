@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
 from flint import acb, arb
 
-from harness.reference.precision import Ball, NotInReference, Undecided, literal, power_of_two, state
+from harness.reference.ball_numbers import Objects, equal, integer_power, less, less_equal, product, quotient, whole
+from harness.reference.operators import Operators
+from harness.reference.precision import Ball, NotInReference, literal
 
-Objects = np.ndarray[Any, np.dtype[Any]]
 ORDER = "birc"
 
 
@@ -33,7 +35,7 @@ def native(x: Any) -> Objects:
     return np.asarray(x)
 
 
-class Array:
+class Array(Operators):
     """An array of balls, of integers or of booleans; see the module's docstring."""
 
     __slots__ = ("data", "kind", "mask")
@@ -126,7 +128,10 @@ class Array:
         x = self.balls()
         return x.each(acb, "c")
 
-    # --- operators -----------------------------------------------------------------------------------------------
+    # --- operators: the rest are `Operators` -----------------------------------------------------------------------
+
+    def operate(self, name: str, left: Any, right: Any) -> Array:
+        return _OPERATIONS[name](lift(left), lift(right))
 
     def __neg__(self) -> Array:
         if self.kind in "rc":
@@ -141,83 +146,6 @@ class Array:
 
     def __invert__(self) -> Array:
         return Array(native(~self.data), self.kind, self.mask)
-
-    def __add__(self, other: Any) -> Array:
-        return arithmetic(operator.add, self, lift(other))
-
-    def __radd__(self, other: Any) -> Array:
-        return arithmetic(operator.add, lift(other), self)
-
-    def __sub__(self, other: Any) -> Array:
-        return arithmetic(operator.sub, self, lift(other))
-
-    def __rsub__(self, other: Any) -> Array:
-        return arithmetic(operator.sub, lift(other), self)
-
-    def __mul__(self, other: Any) -> Array:
-        return arithmetic(operator.mul, self, lift(other))
-
-    def __rmul__(self, other: Any) -> Array:
-        return arithmetic(operator.mul, lift(other), self)
-
-    def __truediv__(self, other: Any) -> Array:
-        return divide(self, lift(other))
-
-    def __rtruediv__(self, other: Any) -> Array:
-        return divide(lift(other), self)
-
-    def __floordiv__(self, other: Any) -> Array:
-        return floor_divide(self, lift(other))
-
-    def __rfloordiv__(self, other: Any) -> Array:
-        return floor_divide(lift(other), self)
-
-    def __mod__(self, other: Any) -> Array:
-        return remainder(self, lift(other))
-
-    def __rmod__(self, other: Any) -> Array:
-        return remainder(lift(other), self)
-
-    def __pow__(self, other: Any) -> Array:
-        return power(self, lift(other))
-
-    def __rpow__(self, other: Any) -> Array:
-        return power(lift(other), self)
-
-    def __matmul__(self, other: Any) -> Array:
-        return matmul(self, lift(other))
-
-    def __rmatmul__(self, other: Any) -> Array:
-        return matmul(lift(other), self)
-
-    def __and__(self, other: Any) -> Array:
-        return logic(operator.and_, self, lift(other))
-
-    def __or__(self, other: Any) -> Array:
-        return logic(operator.or_, self, lift(other))
-
-    def __xor__(self, other: Any) -> Array:
-        return logic(operator.xor, self, lift(other))
-
-    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
-
-    def __lt__(self, other: Any) -> Array:
-        return compare(less, self, lift(other))
-
-    def __le__(self, other: Any) -> Array:
-        return compare(less_equal, self, lift(other))
-
-    def __gt__(self, other: Any) -> Array:
-        return compare(less, lift(other), self)
-
-    def __ge__(self, other: Any) -> Array:
-        return compare(less_equal, lift(other), self)
-
-    def __eq__(self, other: Any) -> Array:  # type: ignore[override]
-        return compare(equal, self, lift(other))
-
-    def __ne__(self, other: Any) -> Array:  # type: ignore[override]
-        return ~compare(equal, self, lift(other))
 
     def __bool__(self) -> bool:
         if self.size != 1:
@@ -246,10 +174,6 @@ def fill(values: Sequence[Any], shape: Sequence[int], kind: str) -> Objects:
 
 def no_mask(shape: Sequence[int]) -> Objects:
     return np.full(tuple(shape), 0, dtype=object)
-
-
-def constant(values: Objects, kind: str) -> Array:
-    return Array(values, kind, None)
 
 
 def lift(x: Any) -> Array:
@@ -362,11 +286,8 @@ def _plain_index(key: Any, masks: list[Objects]) -> Any:
 
 
 def _both_masks(a: Array, b: Array) -> Objects | None:
-    if a.mask is None and b.mask is None:
-        return None
-    left = no_mask(a.shape) if a.mask is None else a.mask
-    right = no_mask(b.shape) if b.mask is None else b.mask
-    return boxed(left | right)
+    masks = masks_of([a, b])
+    return None if masks is None else boxed(masks[0] | masks[1])
 
 
 def arithmetic(op: Callable[[Any, Any], Any], a: Array, b: Array) -> Array:
@@ -383,15 +304,8 @@ def divide(a: Array, b: Array) -> Array:
     kind = "c" if "c" in (a.kind, b.kind) else "r"
     out = Array(boxed(a.data / b.data), kind, _both_masks(a, b))
     if kind == "r" and any(x.is_nan() for x in out.data.ravel().tolist()):
-        out.data = elements(_over_zero, [a, b], "r").data
+        out.data = elements(quotient, [a, b], "r").data
     return out
-
-
-def _over_zero(x: Ball, y: Ball) -> Ball:
-    """Real division with the infinities of IEEE 754."""
-    if y == 0 and x != 0 and not x.is_nan() and not x.contains(0):
-        return arb.pos_inf() if x > 0 else arb.neg_inf()
-    return x / y
 
 
 def pairwise(function: Callable[[Any, Any], Any], a: Array, b: Array, kind: str) -> Array:
@@ -408,25 +322,8 @@ def elements(function: Callable[..., Any], arrays: Sequence[Array], kind: str) -
         views = np.broadcast_arrays(*(a.data for a in arrays))
         shape, columns = views[0].shape, [v.ravel().tolist() for v in views]
     masks = masks_of(arrays)
-    mask = None
-    if masks is not None:
-        mask = masks[0]
-        for m in masks[1:]:
-            mask = boxed(mask | m)
+    mask = None if masks is None else boxed(reduce(operator.or_, masks))
     return Array(fill([function(*xs) for xs in zip(*columns, strict=True)], shape, kind), kind, mask)
-
-
-def _complex_power(x: Ball, y: Ball) -> Ball:
-    return x**y
-
-
-def _integer_power(x: Ball, n: Any) -> Ball:
-    exponent = int(n)
-    if exponent > 0 and isinstance(x, arb) and x.mid() == 0 and not x.is_exact():
-        # FLINT 3.6 answers NaN for a power of a real ball whose middle is 0, even for the first.
-        r = abs(x).upper() ** exponent
-        return arb(0, r).nonnegative_part() if exponent % 2 == 0 else arb(0, r)
-    return x**exponent
 
 
 def power(a: Array, b: Array) -> Array:
@@ -436,8 +333,8 @@ def power(a: Array, b: Array) -> Array:
     kind = "c" if "c" in (a.kind, b.kind) else "r"
     if b.kind in "ib":
         a = a.balls()
-        return elements(_integer_power, [a, b], kind)
-    return pairwise(_complex_power, a, b, kind)
+        return elements(integer_power, [a, b], kind)
+    return pairwise(operator.pow, a, b, kind)
 
 
 def absolute(a: Array) -> Array:
@@ -459,71 +356,7 @@ def remainder(a: Array, b: Array) -> Array:
     return pairwise(lambda x, y: x - whole(x / y, arb.floor) * y, a, b, "r")
 
 
-def whole(x: Ball, function: Callable[[Ball], Ball]) -> Ball:
-    """floor, ceil or the like of a ball, as an exact integer; undecided where the ball reaches across a step."""
-    if not x.is_finite():
-        return arb("nan")
-    out = function(x)
-    if out.is_exact():
-        return out
-    if state.ties:
-        return function(x.mid())
-    raise Undecided
-
-
 # --- comparisons ------------------------------------------------------------------------------------------------------
-
-
-def _note_closeness(x: Ball, y: Ball) -> None:
-    """Remember a comparison that rounding may decide otherwise: nearer than 2^-50 (single: 2^-21), of numbers that are
-    not both numbers of the machine, which everybody compares exactly. Balls that overlap are ties: another matter."""
-    if state.near or isinstance(x, acb) or isinstance(y, acb) or x.overlaps(y) or not (x.is_finite() and y.is_finite()):
-        return
-    gap, size = abs(x.mid() - y.mid()), max(abs(x.mid()), abs(y.mid()))
-    if gap <= size * power_of_two(-21 if state.single else -50) and not (_of_machine(x) and _of_machine(y)):
-        state.near = True
-
-
-def _of_machine(x: arb) -> bool:
-    return bool(x.is_exact()) and bool(arb(float(x.mid())) == x)
-
-
-def less(x: Ball, y: Ball) -> bool:
-    """x < y; False for a NaN, and `Undecided` where two balls overlap."""
-    _note_closeness(x, y)
-    if x < y:
-        return True
-    if x >= y or _undefined(x) or _undefined(y):
-        return False
-    if state.ties:
-        return False
-    raise Undecided
-
-
-def less_equal(x: Ball, y: Ball) -> bool:
-    _note_closeness(x, y)
-    if x <= y:
-        return True
-    if x > y or _undefined(x) or _undefined(y):
-        return False
-    if state.ties:
-        return True
-    raise Undecided
-
-
-def equal(x: Ball, y: Ball) -> bool:
-    if x == y:
-        return True
-    if not x.overlaps(y) or _undefined(x) or _undefined(y):
-        return False
-    if state.ties:
-        return True
-    raise Undecided
-
-
-def _undefined(x: Ball) -> bool:
-    parts = (x.real, x.imag) if isinstance(x, acb) else (x,)
-    return any(p.is_nan() for p in parts)
 
 
 def compare(test: Callable[[Ball, Ball], bool], a: Array, b: Array) -> Array:
@@ -564,7 +397,7 @@ def matmul(a: Array, b: Array) -> Array:
     kind = "c" if "c" in (a.kind, b.kind) else "r"
     left = a.data[None, :] if a.ndim == 1 else a.data
     right = b.data[:, None] if b.ndim == 1 else b.data
-    data = _matmul(left, right)
+    data = product(left, right)
     mask = None
     masks = masks_of([a, b])
     if masks is not None:
@@ -575,11 +408,11 @@ def matmul(a: Array, b: Array) -> Array:
     return Array(boxed(data[keep]), kind, None if mask is None else boxed(mask[keep]))
 
 
-def _matmul(left: Objects, right: Objects) -> Objects:
-    if left.shape[-1] != right.shape[-2]:
-        raise ValueError(f"matmul: {left.shape} and {right.shape} do not fit")
-    if not left.shape[-1]:
-        batch = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
-        return fill([arb(0)] * int(np.prod((*batch, left.shape[-2], right.shape[-1]))),
-                    (*batch, left.shape[-2], right.shape[-1]), "r")
-    return boxed(np.matmul(left, right))
+#: What `Operators` name; comparisons the other way round and "not equal" are among theirs.
+_OPERATIONS: dict[str, Callable[[Array, Array], Array]] = {
+    "add": partial(arithmetic, operator.add), "subtract": partial(arithmetic, operator.sub),
+    "multiply": partial(arithmetic, operator.mul), "divide": divide, "floor_divide": floor_divide,
+    "remainder": remainder, "power": power, "matmul": matmul, "and": partial(logic, operator.and_),
+    "or": partial(logic, operator.or_), "xor": partial(logic, operator.xor), "less": partial(compare, less),
+    "less_equal": partial(compare, less_equal), "equal": partial(compare, equal),
+}

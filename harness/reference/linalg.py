@@ -13,7 +13,9 @@ import numpy as np
 from flint import acb, acb_mat, arb, arb_mat, ctx
 
 from harness.reference import ball_arrays as A
-from harness.reference.ball_arrays import Array, Objects, lift
+from harness.reference import ball_numbers as B
+from harness.reference.ball_arrays import Array, lift
+from harness.reference.ball_numbers import Objects
 from harness.reference.precision import Ball, NotInReference, power_of_two, state
 from harness.reference.registry import portable
 
@@ -175,7 +177,7 @@ def adjoint(a: Objects) -> Objects:
 def _from_factor(c: Objects, lower: bool) -> Objects:
     """The matrix of which c is the Cholesky factor."""
     t = triangle(c, lower)
-    return A._matmul(t, adjoint(t)) if lower else A._matmul(adjoint(t), t)
+    return B.product(t, adjoint(t)) if lower else B.product(adjoint(t), t)
 
 
 @portable("cho_solve")
@@ -351,7 +353,7 @@ def householder_product(a: Any, tau: Any) -> Array:
         for k in reversed(range(len(t))):
             v = A.fill([arb(int(i == k)) if i <= k else m[i, k] for i in range(rows)], (rows,), "r")
             bar = adjoint(v[:, None])[0]
-            q = q - t[k] * (v[:, None] * A._matmul(bar[None, :], q))
+            q = q - t[k] * (v[:, None] * B.product(bar[None, :], q))
         return q
 
     return one(columns, [lift(a), lift(tau)], [2, 1])

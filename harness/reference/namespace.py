@@ -10,14 +10,26 @@ from typing import Any
 from flint import acb
 
 from harness.expr.portable import SCALAR
-from harness.reference import elementary, fourier, linalg, networks, products, reductions, shaping, special, spectral
+from harness.reference import (
+    elementary,
+    fourier,
+    least_squares,
+    linalg,
+    networks,
+    products,
+    reductions,
+    shaping,
+    special,
+    spectral,
+)
 from harness.reference.ball_arrays import Array
 from harness.reference.dialects import dialect
 from harness.reference.precision import working
 from harness.reference.registry import functions
 
 #: Imported for the functions that they register.
-MODULES = (elementary, reductions, shaping, products, fourier, special, networks, linalg, spectral)
+MODULES = (elementary, reductions, shaping, products, fourier, special, networks, linalg, spectral,
+           least_squares)
 
 _NUMBERS = (int, float, complex)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from flint import acb, arb
 
-from harness.reference import ball_arrays as A
+from harness.reference import ball_numbers as B
 from harness.reference.ball_arrays import Array, lift
 from harness.reference.elementary import larger, log_of_sum, maximum, undefined
 from harness.reference.precision import Ball, NotInReference, literal
@@ -27,12 +27,12 @@ def _sided(x: Ball, above: Callable[[], Ball], below: Callable[[], Ball]) -> Bal
     """above() for x > 0, below() otherwise; NaN stays NaN."""
     if undefined(x):
         return x
-    return above() if A.less(_ZERO, x) else below()
+    return above() if B.less(_ZERO, x) else below()
 
 
 def _clipped(x: Ball, low: Any, high: Any) -> Ball:
     x = larger(x, arb(low))
-    return arb(high) if A.less(arb(high), x) else x
+    return arb(high) if B.less(arb(high), x) else x
 
 
 unary("relu", _positive_part, None)
@@ -135,7 +135,7 @@ def softshrink(x: Any, lambd: Any = 0.5) -> Array:
     def rule(t: Ball) -> Ball:
         if undefined(t):
             return t
-        return t - width if A.less(width, t) else t + width if A.less(t, -width) else _ZERO
+        return t - width if B.less(width, t) else t + width if B.less(t, -width) else _ZERO
 
     return _real(x).each(rule, "r")
 
@@ -143,7 +143,7 @@ def softshrink(x: Any, lambd: Any = 0.5) -> Array:
 @portable("hardshrink")
 def hardshrink(x: Any, lambd: Any = 0.5) -> Array:
     width = literal(lambd)
-    return _real(x).each(lambda t: t if undefined(t) or A.less(width, abs(t)) else _ZERO, "r")
+    return _real(x).each(lambda t: t if undefined(t) or B.less(width, abs(t)) else _ZERO, "r")
 
 
 @portable("layer_norm")

@@ -9,7 +9,8 @@ import numpy as np
 from flint import acb, arb
 
 from harness.reference import ball_arrays as A
-from harness.reference.ball_arrays import Array, Objects, boxed, lift
+from harness.reference.ball_arrays import Array, boxed, lift
+from harness.reference.ball_numbers import Objects
 from harness.reference.reductions import _total, mean, square_modulus, sum_
 from harness.reference.registry import portable
 

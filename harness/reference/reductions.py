@@ -11,6 +11,7 @@ import numpy as np
 from flint import acb, arb
 
 from harness.reference import ball_arrays as A
+from harness.reference import ball_numbers as B
 from harness.reference.ball_arrays import Array, boxed, lift
 from harness.reference.elementary import larger, log_of_sum, precedes, smaller, undefined
 from harness.reference.precision import Ball, NotInReference
@@ -22,8 +23,7 @@ Axis = int | Sequence[int] | None
 def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(ndim))
-    axes = (axis,) if isinstance(axis, int) else tuple(axis)
-    return tuple(a % ndim for a in axes) if ndim else ()
+    return tuple(a % ndim for a in ((axis,) if isinstance(axis, int) else axis)) if ndim else ()
 
 
 def along(
@@ -197,11 +197,11 @@ def quantile(x: Any, q: Any, axis: Axis = None, keepdims: bool = False) -> Array
 
     def at(level: Ball) -> Array:
         def rule(terms: list[Ball]) -> Ball:
-            if any(undefined(t) for t in terms) or A.less(level, arb(0)) or A.less(arb(1), level):
+            if any(undefined(t) for t in terms) or B.less(level, arb(0)) or B.less(arb(1), level):
                 return arb("nan")
             s = [terms[k] for k in ordered(terms)]
             position = level * (len(s) - 1)
-            low = min(max(int(A.whole(position, arb.floor).unique_fmpz()), 0), len(s) - 1)
+            low = min(max(int(B.whole(position, arb.floor).unique_fmpz()), 0), len(s) - 1)
             high = min(low + 1, len(s) - 1)
             return s[low] + (s[high] - s[low]) * (position - low)
 
@@ -263,7 +263,7 @@ def p_norm(terms: list[Ball], order: Any) -> Ball:
     if order in (float("-inf"), "-inf"):
         return _extreme(smaller)(sizes)
     if order == 0:
-        return arb(sum(not A.equal(s, arb(0)) for s in sizes))
+        return arb(sum(not B.equal(s, arb(0)) for s in sizes))
     if order == 1:
         return _total(sizes)
     p = arb(order)
@@ -376,8 +376,8 @@ def unwrap(x: Any, axis: int = -1) -> Array:
         turn, out, shift = 2 * arb.pi(), terms[:1], arb(0)
         for before, after in pairwise(terms):
             step = after - before
-            wrapped = step + arb.pi() - A.whole((step + arb.pi()) / turn, arb.floor) * turn - arb.pi()
-            if A.less(arb.pi(), abs(step)):
+            wrapped = step + arb.pi() - B.whole((step + arb.pi()) / turn, arb.floor) * turn - arb.pi()
+            if B.less(arb.pi(), abs(step)):
                 shift = shift + wrapped - step
             out.append(after + shift)
         return out
@@ -395,10 +395,10 @@ def interp(x: Any, xp: Any, fp: Any) -> Array:
     knots, heights = nodes.data.tolist(), values.data.tolist()
 
     def rule(t: Ball) -> Ball:
-        if A.less_equal(t, knots[0]):
+        if B.less_equal(t, knots[0]):
             return heights[0]
         for k in range(1, len(knots)):
-            if A.less_equal(t, knots[k]):
+            if B.less_equal(t, knots[k]):
                 weight = (t - knots[k - 1]) / (knots[k] - knots[k - 1])
                 return heights[k - 1] + (heights[k] - heights[k - 1]) * weight
         return heights[-1]

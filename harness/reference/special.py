@@ -8,6 +8,7 @@ from typing import Any
 from flint import acb, arb
 
 from harness.reference import ball_arrays as A
+from harness.reference import ball_numbers as B
 from harness.reference.ball_arrays import Array, elements, lift
 from harness.reference.elementary import NAN, log_of_sum, undefined
 from harness.reference.precision import Ball, NotInReference
@@ -128,7 +129,7 @@ unary("logit", lambda x: (x / (1 - x)).log(), lambda z: (z / (1 - z)).log())
 
 def x_log_y(x: Ball, log: Callable[[], Ball]) -> Ball:
     """x * log(...), which is 0 for x = 0 whatever the logarithm."""
-    return x if A.equal(x, type(x)(0)) else x * log()
+    return x if B.equal(x, type(x)(0)) else x * log()
 
 
 def _weighted_log(name: str, log: Callable[[Ball], Ball]) -> None:

@@ -13,21 +13,21 @@ import numpy as np
 from flint import acb, acb_mat, arb, ctx
 
 from harness.reference import ball_arrays as A
-from harness.reference.ball_arrays import Array, Objects, lift
+from harness.reference import ball_numbers as B
+from harness.reference.ball_arrays import Array, lift
+from harness.reference.ball_numbers import Objects
 from harness.reference.linalg import (
     _kind,
     adjoint,
     batched,
     hermitian_part,
-    inv,
-    inverse,
     one,
     random_phase,
     to_matrix,
     unknown,
 )
-from harness.reference.precision import Ball, NotInReference, power_of_two, rounded, state
-from harness.reference.reductions import _total, along, p_norm, square_modulus
+from harness.reference.precision import Ball, power_of_two, rounded, state
+from harness.reference.reductions import _total, square_modulus
 from harness.reference.registry import portable
 
 _SWEEPS = 60
@@ -67,7 +67,7 @@ def _rotation(p: Ball, q: Ball, off: Ball) -> tuple[Ball, Ball]:
     return c, (off / size * (t * c)).mid()
 
 
-def _finite(values: Objects) -> bool:
+def finite(values: Objects) -> bool:
     return all(x.is_finite() for x in values.ravel().tolist())
 
 
@@ -136,7 +136,7 @@ def hermitian_system(a: Objects) -> tuple[list[Ball], Objects, list[list[int]]]:
     exact = h
     v = _start(_kind(a), n)
     state.site += 1
-    work = _middle(A._matmul(A._matmul(adjoint(v), h), v))
+    work = _middle(B.product(B.product(adjoint(v), h), v))
     scale = _norm(work)
     for _ in range(_SWEEPS):
         worst = max((abs(work[i, j]).mid() for i in range(n) for j in range(i + 1, n)), default=arb(0))
@@ -153,8 +153,8 @@ def hermitian_system(a: Objects) -> tuple[list[Ball], Objects, list[list[int]]]:
     v = _middle(v[:, order])
     values = [found[k] for k in order]
     state.vectors[state.site - 1, ctx.prec] = v
-    residual = _norm(A._matmul(exact, v) - v * A.fill(values, (n,), "r")[None, :])
-    skew = _norm(A._matmul(adjoint(v), v) - _identity(n))
+    residual = _norm(B.product(exact, v) - v * A.fill(values, (n,), "r")[None, :])
+    skew = _norm(B.product(adjoint(v), v) - _identity(n))
     radius = (2 * residual + scale * skew).upper()
     clusters = _clusters(values, scale)
     columns = v.copy()
@@ -185,28 +185,28 @@ def _moved(a: Objects, columns: Objects, clusters: list[list[int]], kind: str) -
         if len(own) == 1:
             out[:, own[0]] = out[:, own[0]] * random_phase(kind)
         else:
-            out[:, own] = A._matmul(out[:, own], random_unitary(len(own), kind))
+            out[:, own] = B.product(out[:, own], random_unitary(len(own), kind))
     return out
 
 
-def _row(values: list[Ball]) -> Objects:
+def row(values: list[Ball]) -> Objects:
     return A.fill(values, (len(values),), "r")
 
 
 @portable("eigh")
 def eigh(x: Any) -> tuple[Array, ...]:
     def parts(a: Objects) -> tuple[Objects, Objects]:
-        if not _finite(a):
+        if not finite(a):
             return unknown(a.shape[:1], "r"), unknown(a.shape, _kind(a))
         values, columns, clusters = hermitian_system(a)
-        return _row(values), _moved(a, columns, clusters, _kind(a))
+        return row(values), _moved(a, columns, clusters, _kind(a))
 
     return batched(parts, [lift(x)], [2], "r.")
 
 
 @portable("eigvalsh")
 def eigvalsh(x: Any) -> Array:
-    return one(lambda a: _row(hermitian_system(a)[0]) if _finite(a) else unknown(a.shape[:1], "r"), [lift(x)], [2], "r")
+    return one(lambda a: row(hermitian_system(a)[0]) if finite(a) else unknown(a.shape[:1], "r"), [lift(x)], [2], "r")
 
 
 # --- singular values --------------------------------------------------------------------------------------------------
@@ -220,7 +220,7 @@ def singular_system(a: Objects) -> tuple[Objects, list[Ball], Objects, list[list
     m, n = a.shape
     v = _start(_kind(a), n)
     site, state.site = state.site, state.site + 1
-    w = _middle(A._matmul(a, v))
+    w = _middle(B.product(a, v))
     scale = _norm(w)
     for _ in range(_SWEEPS):
         turned = False
@@ -256,9 +256,9 @@ def _with_radii(
     a: Objects, u: Objects, values: list[Ball], v: Objects, scale: Ball,
 ) -> tuple[Objects, list[Ball], Objects, list[list[int]]]:
     """Radii from both residuals, a V - U S and a^H U - V S, over the gaps."""
-    s, n = _row(values)[None, :], len(values)
-    residual = _norm(A._matmul(a, v) - u * s) + _norm(A._matmul(adjoint(a), u) - v * s)
-    skew = _norm(A._matmul(adjoint(v), v) - _identity(n)) + _norm(A._matmul(adjoint(u), u) - _identity(n))
+    s, n = row(values)[None, :], len(values)
+    residual = _norm(B.product(a, v) - u * s) + _norm(B.product(adjoint(a), u) - v * s)
+    skew = _norm(B.product(adjoint(v), v) - _identity(n)) + _norm(B.product(adjoint(u), u) - _identity(n))
     clusters = _clusters(values, scale)
     wide_u, wide_v = u.copy(), v.copy()
     for own in clusters:
@@ -277,7 +277,7 @@ def svd(x: Any, full_matrices: bool = True) -> tuple[Array, ...]:
     def parts(a: Objects) -> tuple[Objects, Objects, Objects]:
         (m, n), kind = a.shape, _kind(a)
         k = min(m, n)
-        if not _finite(a):
+        if not finite(a):
             return (unknown((m, m if full_matrices else k), kind), unknown((k,), "r"),
                     unknown((n if full_matrices else k, n), kind))
         u, values, v, clusters = singular_system(a)
@@ -285,14 +285,14 @@ def svd(x: Any, full_matrices: bool = True) -> tuple[Array, ...]:
             u, v = u.copy(), v.copy()
             for own in clusters:
                 turn = random_unitary(len(own), kind) if len(own) > 1 else A.fill([random_phase(kind)], (1, 1), "r")
-                u[:, own] = A._matmul(u[:, own], turn)
+                u[:, own] = B.product(u[:, own], turn)
                 null = values[own[0]].contains(0)
                 if null:
                     turn = random_unitary(len(own), kind)
-                v[:, own] = A._matmul(v[:, own], turn)
+                v[:, own] = B.product(v[:, own], turn)
         if full_matrices:
             u, v = _filled(u, m, kind), _filled(v, n, kind)
-        return u, _row(values), adjoint(v)
+        return u, row(values), adjoint(v)
 
     return batched(parts, [lift(x)], [2], ".r.")
 
@@ -306,14 +306,14 @@ def _filled(columns: Objects, count: int, kind: str) -> Objects:
     extra = whole[:, have:]
     radius = power_of_two(24 - ctx.prec)
     if state.gauge is not None:
-        extra = A._matmul(extra, random_unitary(count - have, kind))
+        extra = B.product(extra, random_unitary(count - have, kind))
     return np.concatenate([columns, _widened(extra, radius)], axis=1)
 
 
 @portable("svdvals")
 def svdvals(x: Any) -> Array:
     def values(a: Objects) -> Objects:
-        return _row(singular_system(a)[1]) if _finite(a) else unknown((min(a.shape),), "r")
+        return row(singular_system(a)[1]) if finite(a) else unknown((min(a.shape),), "r")
 
     return one(values, [lift(x)], [2], "r")
 
@@ -367,10 +367,10 @@ def _matched(found: Sequence[Ball], a: Objects) -> list[int]:
 @portable("eig")
 def eig(x: Any) -> tuple[Array, ...]:
     def parts(a: Objects) -> tuple[Objects, Objects]:
-        if not _finite(a):
+        if not finite(a):
             return unknown(a.shape[:1], "c"), unknown(a.shape, "c")
         values, columns = general_system(a, True)
-        return _row(values), _moved(a, columns, [[k] for k in range(len(values))], "c")
+        return row(values), _moved(a, columns, [[k] for k in range(len(values))], "c")
 
     return batched(parts, [lift(x)], [2], "cc")
 
@@ -378,88 +378,6 @@ def eig(x: Any) -> tuple[Array, ...]:
 @portable("eigvals")
 def eigvals(x: Any) -> Array:
     def values(a: Objects) -> Objects:
-        return _row(general_system(a, False)[0]) if _finite(a) else unknown(a.shape[:1], "c")
+        return row(general_system(a, False)[0]) if finite(a) else unknown(a.shape[:1], "c")
 
     return one(values, [lift(x)], [2], "c")
-
-
-# --- what singular values give ----------------------------------------------------------------------------------------
-
-
-def pseudo_inverse(a: Objects, rtol: Ball | None) -> Objects:
-    """By the normal equations where the rank is full; by the singular vectors above the cut-off where it is not."""
-    if not _finite(a):
-        return unknown(a.shape[::-1], _kind(a))
-    u, values, v, _ = singular_system(a)
-    if rtol is None:
-        rtol = arb(max(a.shape)) * power_of_two(-23 if state.single else -52)
-    rank = sum(bool(s.mid() > rtol * values[0].mid()) for s in values)
-    if rank == len(values):
-        other = adjoint(a)
-        if a.shape[0] >= a.shape[1]:
-            return A._matmul(inverse(A._matmul(other, a)), other)
-        return A._matmul(other, inverse(A._matmul(a, other)))
-    if not rank:
-        return A.fill([arb(0)] * a.size, a.shape[::-1], "r")
-    return A._matmul(v[:, :rank] / _row(values[:rank])[None, :], adjoint(u[:, :rank]))
-
-
-@portable("pinv")
-def pinv(x: Any, rtol: Any = None) -> Array:
-    cut = None if rtol is None else lift(rtol).balls().data[()]
-    return one(lambda a: pseudo_inverse(a, cut), [lift(x)], [2])
-
-
-@portable("lstsq")
-def lstsq(a: Any, b: Any) -> Array:
-    """The solution of least squares, of least length where there are many."""
-    return pinv(a) @ lift(b)
-
-
-_SINGULAR_ORDERS = ("nuc", 2, -2)
-
-
-def _matrix_norm(a: Objects, order: Any) -> Ball:
-    if order == "fro":
-        return _total([square_modulus(x) for x in a.ravel().tolist()]).sqrt()
-    if order in _SINGULAR_ORDERS:
-        if not _finite(a):
-            return arb("nan")
-        values = singular_system(a)[1]
-        return _total(values) if order == "nuc" else values[0] if order == 2 else values[-1]
-    if order in (1, -1, float("inf"), float("-inf")):
-        lines = a.T if abs(order) == 1 else a
-        sums = [_total([abs(x) for x in line.tolist()]) for line in lines]
-        return p_norm(sums, float("inf") if order > 0 else float("-inf"))
-    raise NotInReference(f"the matrix norm of order {order!r}")
-
-
-@portable("matrix_norm")
-def matrix_norm(x: Any, ord: Any = "fro", keepdims: bool = False) -> Array:
-    out = one(lambda a: A.boxed(_matrix_norm(a, ord)), [lift(x)], [2], "r")
-    return out.reshape((*out.shape, 1, 1)) if keepdims else out
-
-
-@portable("norm")
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
-    """NumPy's linalg.norm: the 2-norm of everything where no order is given, else a matrix norm of two dimensions."""
-    a = lift(x).balls()
-    if ord is None or isinstance(axis, int) or (axis is None and a.ndim == 1) or (
-            isinstance(axis, (tuple, list)) and len(axis) == 1):
-        return along(a, axis, keepdims, lambda terms: p_norm(terms, 2 if ord is None else ord), "r")
-    axes = (-2, -1) if axis is None else tuple(axis)
-    moved = a.structural(lambda d: np.moveaxis(d, axes, (-2, -1)))
-    out = matrix_norm(moved, ord)
-    if keepdims:
-        out = out.reshape(tuple(1 if k in {ax % a.ndim for ax in axes} else n for k, n in enumerate(a.shape)))
-    return out
-
-
-@portable("cond")
-def cond(x: Any, p: Any = None) -> Array:
-    a = lift(x)
-    if p is None or p in (2, -2):
-        s = svdvals(a)
-        ratio = s[..., 0] / s[..., -1]
-        return 1 / ratio if p == -2 else ratio
-    return matrix_norm(a, p) * matrix_norm(inv(a), p)

@@ -26,6 +26,7 @@ DOUBLE = ("complex128", "float64")
 WORTH_SAYING = 20.0  # seconds that a run is expected to take
 
 
+# Longer than a function should be because its options are its signature, and are all explained in it.
 def run(
     cases: str | Path | Case | Iterable[str | Path | Case],
     *,

@@ -107,17 +107,22 @@ def execute(
     finally:
         executor.close()
         progress.end()
-        if kept is not None:
-            kept.close()
-        if store.begun:
-            try:
-                more = {} if kept is None else {"reused": asdict(kept.count)}
-                store.note_invocation(started=started, ended=now(), outcome=outcome, **more)
-            finally:
-                store.release()
-        else:
-            store.discard()
+        _put_away(store, kept, started, outcome)
     return Run.open(folder)
+
+
+def _put_away(store: Folder, kept: Reuse | None, started: str, outcome: str) -> None:
+    """Note how the invocation ended and let go of the folder; one in which nothing was begun is no run."""
+    if kept is not None:
+        kept.close()
+    if not store.begun:
+        store.discard()
+        return
+    try:
+        more = {} if kept is None else {"reused": asdict(kept.count)}
+        store.note_invocation(started=started, ended=now(), outcome=outcome, **more)
+    finally:
+        store.release()
 
 
 class _Recording:

@@ -90,17 +90,10 @@ def write(
     outcome = {case: list(OUTCOMES)[k] for case, k in zip(words["case"], meta["caseOutcome"], strict=True)}
     seen = Observations([r.table() if hasattr(r, "table") else r.observations() for r in runs])
     body, places, omitted = chapters(seen, runs, cases, outcome, repro, size_limit * 9 // 10 - len(atlas_text))
-    meta |= {
+    meta |= _vocabulary(head) | {
         "title": title, "sentence": sentence(head), "surprising": head.surprising, "blind": head.blind,
         "culprits": dict(head.culprits), "runs": [facts.describe_run(r, seen, k) for k, r in enumerate(runs)],
-        "outcomes": [
-            {"name": o.name, "title": o.title, "symbol": o.symbol, "group": o.group, "meaning": o.meaning,
-             "severity": len(OUTCOMES) - k, "verdict": o.title, "count": head.outcomes[o.name]}
-            for k, o in enumerate(OUTCOMES.values())
-        ],
-        "styles": {name: _style(s) for name, s in {**STYLES, "convention": CONVENTION}.items()}
-        | {"?": _style(Style("?", "?", "a verdict that this report does not know"))},
-        "legend": {"verdicts": list(STYLES), "words": _WORDS}, "findings": facts.findings(findings, frame),
+        "findings": facts.findings(findings, frame),
         "timeline": facts.timeline(timeline, versions), "atlas": figures,
         "details": [places.get(c) for c in words["case"]], "omitted": omitted,
         "unasked": int(lone.sum()), "atlasOmitted": unshown,
@@ -116,6 +109,20 @@ def write(
     path = Path(output_path)
     path.write_text(page, encoding="utf-8", errors="backslashreplace", newline="\n")
     return path
+
+
+def _vocabulary(head: Any) -> dict[str, Any]:
+    """The words of the page, how they look, and how often each outcome occurs."""
+    unknown = Style("?", "?", "a verdict that this report does not know")
+    return {
+        "outcomes": [
+            {"name": o.name, "title": o.title, "symbol": o.symbol, "group": o.group, "meaning": o.meaning,
+             "severity": len(OUTCOMES) - k, "verdict": o.title, "count": head.outcomes[o.name]}
+            for k, o in enumerate(OUTCOMES.values())
+        ],
+        "styles": {name: _style(s) for name, s in {**STYLES, "convention": CONVENTION, "?": unknown}.items()},
+        "legend": {"verdicts": list(STYLES), "words": _WORDS},
+    }
 
 
 def _cases(run: Any) -> Iterable[Any]:
