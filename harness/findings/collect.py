@@ -8,6 +8,7 @@ differences of the framework's own values, or an internal assertion that the fra
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -86,13 +87,15 @@ def collect(frame: pd.DataFrame, cases: Sequence[Case], targets: Sequence[Mappin
     rows = rows[(rows["key"] != "") & ~rows["key"].isin([cause for cause, e in stated.items() if not e.defect])]
     if rows.empty:
         return []
+    rows = _plain(rows)
+    told = _candidates(rows)
     versions = {str(t["backend"]): t.get("versions", {}) for t in targets}
     found = []
     for (key, framework), part in rows.groupby(["key", "framework"], sort=False, observed=True):
         name = str(key)
         expectation = stated.get(name)
         sentence = expectation.because if expectation else _sentence(part)
-        ids = tuple(dict.fromkeys(part["case"].astype(str)))
+        ids = tuple(dict.fromkeys(part["case"]))
         since, fixed = _span(part)
         found.append(
             Finding(
@@ -100,21 +103,22 @@ def collect(frame: pd.DataFrame, cases: Sequence[Case], targets: Sequence[Mappin
                 framework=str(framework),
                 functions=_functions([known[i] for i in ids if i in known], str(framework)),
                 cases=ids,
-                points=tuple(dict.fromkeys(part["case"].astype(str) + "@" + part["point"].astype(str))),
+                points=tuple(dict.fromkeys(part["case"] + "@" + part["point"])),
                 dtypes=_words(part["dtype"]),
                 apis=_words(part["api"]),
                 quantities=_words(part["quantity"]),
                 versions=_versions(part["culprit"], versions),
-                verdict=worst(part["verdict"].astype(str)),
+                verdict=worst(part["verdict"]),
                 culprit=_words(part["culprit"]),
                 evidence=_words(part["evidence"]),
                 size=_size(part),
                 sentence=sentence,
                 link=expectation.link if expectation else "",
-                ordinary=len(part.loc[part["ordinary"].astype(bool), ["case", "point"]].drop_duplicates()),
+                ordinary=len({(c, p) for c, p, usual in zip(part["case"], part["point"], part["ordinary"], strict=True)
+                              if usual}),
                 since=since,
                 fixed=fixed,
-                candidates=_candidates(part),
+                candidates=tuple(told[key, framework]),
             )
         )
     return sorted(found, key=lambda f: (f.framework, f.id))
@@ -122,13 +126,17 @@ def collect(frame: pd.DataFrame, cases: Sequence[Case], targets: Sequence[Mappin
 
 def _span(part: pd.DataFrame) -> tuple[str, str]:
     """The stretch of releases that most rows share, of ordinary points where there are any with a recorded history."""
-    told = part[part["since"].astype(str) != ""]
-    usual = told[told["ordinary"].astype(bool)]
-    told = usual if len(usual) else told
-    if told.empty:
-        return "", ""
-    since, fixed = told[["since", "fixed"]].astype(str).value_counts().index[0]
-    return str(since), str(fixed)
+    spans = [row for row in zip(part["since"], part["fixed"], part["ordinary"], strict=True) if row[0]]
+    usual = [row for row in spans if row[2]]
+    counted = Counter((since, fixed) for since, fixed, _ in usual or spans)
+    return counted.most_common(1)[0][0] if counted else ("", "")
+
+
+def _plain(rows: pd.DataFrame) -> pd.DataFrame:
+    """Words as Python's strings: a category costs more to look at than it saves in so few rows."""
+    words = {name: rows[name].astype(str).to_numpy(object) for name in rows.columns
+             if isinstance(rows[name].dtype, (pd.CategoricalDtype, pd.StringDtype))}
+    return rows.assign(**{name: pd.Series(column, rows.index, object) for name, column in words.items()})
 
 
 def _accused(frame: pd.DataFrame) -> pd.DataFrame:
@@ -177,7 +185,7 @@ def _versions(culprits: pd.Series, versions: Mapping[str, Mapping[str, str]]) ->
 
 def _size(part: pd.DataFrame) -> float:
     """The largest relative error; infinite where there is none to speak of because NaN or infinity was returned."""
-    if (part["verdict"].astype(str) == "nonfinite").any():
+    if "nonfinite" in set(part["verdict"]):
         return float("inf")
     sizes = part["max_rel"].astype(float)
     return float("nan") if sizes.isna().all() else float(np.nanmax(sizes))
@@ -189,18 +197,21 @@ def _sentence(part: pd.DataFrame) -> str:
     return stated[0] if stated else str(part["note"].iloc[0])
 
 
-def _candidates(part: pd.DataFrame) -> tuple[Mapping[str, Any], ...]:
-    """One row a point: the widest dtype, a derivative before a value, the largest error first."""
+def _candidates(rows: pd.DataFrame) -> dict[tuple[Any, Any], list[Mapping[str, Any]]]:
+    """(key, framework) -> one row a point: the widest dtype, a derivative before a value, the largest error first."""
     order = {word: k for k, word in enumerate(_QUANTITIES)}
-    ranked = part.assign(
-        _narrow=~part["dtype"].astype(str).isin(_WIDEST),
-        _rank=part["quantity"].astype(str).map(order).fillna(9),
-        _small=-part["max_rel"].astype(float).fillna(-1.0),
+    ranked = rows.assign(
+        _narrow=~rows["dtype"].isin(_WIDEST),
+        _rank=rows["quantity"].map(order).fillna(9),
+        _small=-rows["max_rel"].astype(float).fillna(-1.0),
         # A script composes second derivatives with torch.func, also where torch.autograd is to be shown.
-        _composed=(part["quantity"].astype(str) == "hessian") & (part["culprit"] == "torch.autograd"),
+        _composed=(rows["quantity"] == "hessian") & (rows["culprit"] == "torch.autograd"),
     ).sort_values(["_narrow", "_rank", "_composed", "_small"], kind="stable")
-    once = ranked.drop_duplicates(["case", "point"])
-    return tuple({str(k): v for k, v in row.items() if not str(k).startswith("_")} for _, row in once.iterrows())
+    once = ranked.drop_duplicates(["key", "framework", "case", "point"])
+    told: dict[tuple[Any, Any], list[Mapping[str, Any]]] = {}
+    for row in once[list(rows.columns)].to_dict("records"):
+        told.setdefault((row["key"], row["framework"]), []).append({str(k): v for k, v in row.items()})
+    return told
 
 
 def _functions(cases: Iterable[Case], framework: str) -> tuple[str, ...]:
