@@ -21,7 +21,7 @@ import numpy as np
 from harness.audit.checks import Direction, as_leaf, curves, predicted
 from harness.audit.faults import SideFault
 from harness.audit.moving import moved, put_back
-from harness.audit.result import Check
+from harness.audit.result import HARMLESS, Check, ParameterRow
 from harness.audit.state import Faults, State
 from harness.differences import FIRST
 
@@ -67,6 +67,52 @@ def _off(state: State, c: Check, direction: Direction) -> float:
             raise
         return 0.0
     return apart / 2 if apart <= _SHARE * gap * 2 * _HALF else 0.0
+
+
+def alike(state: State, rows: Sequence[ParameterRow], checks: Sequence[Check]) -> list[Check]:
+    """The checks; two sides of one mind whose gradients leave their values by the same little accuse nobody where the
+    code iterates and no derivative goes through the iteration.
+
+    The gradient is that of the limit then (the envelope theorem, implicit differentiation), and a loop that was left
+    early is as far from it as what it computes. Raises Faults.
+    """
+    out = list(checks)
+    accusing = [k for k, c in enumerate(out) if c.consistent is False]
+    pairs = {k: _twin(state, out, k) for k in accusing}
+    if not accusing or any(r.verdict not in HARMLESS for r in rows) or any(j is None for j in pairs.values()):
+        return out
+    try:
+        found = state.ask("iterates")
+    except Faults as fault:
+        if any(f.word in ("timeout", "memory", "died") for f in fault.faults):
+            raise
+        return out
+    if any(found[side]["iterates"] for side in ("torch", "jax")):
+        for k in accusing:
+            out[k] = replace(out[k], consistent=None, limit=True)
+    return out
+
+
+def jumps_alone(checks: Sequence[Check]) -> bool:
+    """Whether what looks like a kink is an iteration that takes one turn more."""
+    bent = [c for c in checks if c.kink]
+    return any(c.limit for c in checks) and all(
+        abs(c.slopes[0] - c.slopes[1]) <= _NEARLY * max(*map(abs, c.slopes), c.size) for c in bent)
+
+
+def _twin(state: State, checks: Sequence[Check], k: int) -> int | None:
+    """The other side's check along the same direction, which says the same of a gap that is small; None without one."""
+    c = checks[k]
+    size = max(abs(c.predicted), abs(c.estimate), c.size)
+    gap = c.predicted - c.estimate
+    if not np.isfinite(gap) or abs(gap) > _NEARLY * size:
+        return None
+    for j, other in enumerate(checks):
+        same = (other.where, other.direction, other.predicted) == (c.where, c.direction, c.other)
+        if same and other.side != c.side and abs(c.other - c.predicted) <= state.tol.coarse * size and (
+                abs(other.predicted - other.estimate - gap) <= 0.5 * abs(gap)):
+            return j
+    return None
 
 
 def _values(state: State, side: str, direction: Direction, steps: Sequence[float]) -> np.ndarray:
@@ -122,6 +168,13 @@ def _integral(state: State, side: str, direction: Direction, count: int) -> floa
 def sentence(checks: Sequence[Check]) -> str:
     """How near finite differences can see here, and the tolerance to use; "" where no value is approximate."""
     said = []
+    limits = [c for c in checks if c.limit]
+    if limits:
+        gap = max(abs(c.predicted - c.estimate) / max(abs(c.predicted), abs(c.estimate), c.size) for c in limits)
+        said.append(f"Both sides have the same gradient, and it differs from finite differences of both values by "
+                    f"{gap:.1g} of it. The code iterates where no derivative goes: a gradient of the limit (the "
+                    "envelope theorem, implicit differentiation) is off by as much as the loop is from its limit. More "
+                    "turns bring them together; where they do not, both hold something still that they should not.")
     for side in ("torch", "jax"):
         found = [c for c in checks if c.side == side and c.approximate]
         if not found:

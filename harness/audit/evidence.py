@@ -27,7 +27,7 @@ def with_evidence(state: State, audit: Audit) -> Audit:
     tried = approximate.settled(state, along, tried)
     audit = replace(audit, rows=constrained.judged(state, audit.rows))
     found = kinks.settled(state, audit, tried)
-    checks = list(found.checks)
+    checks = approximate.alike(state, found.rows, found.checks)
     checks += [] if found.kinked else _bisected(state, audit, checks)
     rows = tuple(_blamed(row, checks) for row in found.rows)
     audit = replace(audit, rows=rows, checks=tuple(checks))
@@ -35,7 +35,8 @@ def with_evidence(state: State, audit: Audit) -> Audit:
     culprit = "both" if len(culprits) == 2 else next(iter(culprits), "")
     evidence = "finite-differences" if culprit else ""
     who = _sentence(audit, checks, culprit, state)
-    before = [kinks.sentence(found, checks) if found.kinked else "", constrained.sentence(state),
+    bent = found.kinked and not approximate.jumps_alone(checks)
+    before = [kinks.sentence(found, checks) if bent else "", constrained.sentence(state),
               approximate.sentence(checks)]
     who = " ".join(filter(None, [*before, who]))
     return replace(audit, culprit=culprit, evidence=evidence, who=who,
@@ -106,7 +107,7 @@ def _sentence(audit: Audit, checks: Sequence[Check], culprit: str, state: State)
     values = sum(c.values for c in checks)
     spent = f" ({values} evaluations, both sides together)"
     decided = [c for c in checks if c.consistent is not None]
-    if (not values and state.unchecked) or (not culprit and any(c.approximate for c in checks)):
+    if (not values and state.unchecked) or (not culprit and any(c.approximate or c.limit for c in checks)):
         return ""  # there is a sentence already
     worst = max((abs(c.predicted - c.estimate) / max(abs(c.predicted), abs(c.estimate), c.size, 1e-300)
                  for c in decided if c.consistent), default=0.0)

@@ -89,6 +89,7 @@ class Check:
     failed: str = ""
     size: float = 0.0  # of the terms that the prediction is a sum of
     noise: float = 0.0  # of the value: how far it jumps between two points next to each other
+    limit: bool = False  # whether its gradient is taken for that of the limit of an iteration, as the other side's is
     approximate: float = 0.0  # how far the value is off at most, where that is what a wrong gradient looked like
 
 

@@ -273,6 +273,9 @@ class Local:
     def _trace(self) -> dict[str, Any]:
         return {"calls": self._side.trace()}
 
+    def _iterates(self) -> dict[str, Any]:
+        return {"iterates": self._side.iterates()}
+
     def _elements(self, functions: Sequence[Any]) -> dict[str, Any]:
         return {"seen": self._side.elements(functions)}
 

@@ -150,6 +150,9 @@ class Server:
     def do_trace(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return {"calls": [{**c, "elements": self._put(c["elements"])} for c in self.side.trace()]}
 
+    def do_iterates(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return {"iterates": self.side.iterates()}
+
     def do_elements(self, request: Mapping[str, Any]) -> dict[str, Any]:
         functions = [(kind, text, argument, np.load(file)) for kind, text, argument, file in request["functions"]]
         return {"seen": [f if "message" in f else self._put_all(f) for f in self.side.elements(functions)]}

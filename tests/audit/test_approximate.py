@@ -59,6 +59,57 @@ def test_a_mistake_in_the_gradient_of_such_a_loop_is_named() -> None:
     assert (found.exit_status, found.culprit) == (1, "torch"), found.text(100)
 
 
+def transport(turns: int, scale: float = 1.0) -> tuple[Any, Any]:
+    """The dual value of entropic transport after some of Sinkhorn's turns, by the envelope theorem: the plan."""
+    import jax
+    import jax.numpy as jnp
+    import torch
+
+    def turn(c: Any, sums: Any, f: Any) -> tuple[Any, Any]:
+        g = -sums(f[:, None] - 4 * c, 0) - math.log(5)
+        return -sums(g - 4 * c, 1) - math.log(5), g
+
+    def left(c: Any) -> Any:
+        f = 0 * c[0].detach()
+        for _ in range(turns):
+            f, g = turn(c.detach(), torch.logsumexp, f)
+        return 0.25 * ((f + g).mean() - torch.exp(f[:, None] + g - 4 * c).sum())
+
+    def right(c: Any) -> Any:
+        held = jax.lax.stop_gradient(c)
+        f = jax.lax.fori_loop(0, turns - 1, lambda _, f: turn(held, jax.nn.logsumexp, f)[0], 0 * held[0])
+        f, g = turn(held, jax.nn.logsumexp, f)
+        plan = f[:, None] + g - 4 * (scale * c + (1 - scale) * held)
+        return 0.25 * (jnp.mean(f + g) - jnp.exp(plan).sum())
+
+    return left, right
+
+
+COST = np.random.default_rng(0).random((5, 5))
+
+
+def test_a_gradient_of_the_limit_of_an_iteration_accuses_nobody_and_is_told() -> None:
+    found = asked(*transport(9), COST)
+    assert (found.exit_status, found.culprit) == (0, "") and "wrong" not in found.text(), found.text(100)
+    assert found.who.startswith("Both sides have the same gradient, and it differs from finite differences")
+    assert asked(*transport(30), COST).who.startswith("Each side's gradient is the derivative of its own value")
+
+
+def test_a_mistake_on_one_side_of_such_an_iteration_is_named() -> None:
+    found = asked(*transport(30, 0.98), COST)
+    assert (found.exit_status, found.culprit) == (1, "jax"), found.text(100)
+
+
+def test_the_same_small_mistake_without_an_iteration_is_named_on_both_sides() -> None:
+    import jax
+    import jax.numpy as jnp
+    import torch
+
+    found = asked(lambda x: (torch.tanh(x) ** 2).sum() + 1e-3 * x.detach().exp().sum(),
+                  lambda x: (jnp.tanh(x) ** 2).sum() + 1e-3 * jnp.exp(jax.lax.stop_gradient(x)).sum(), X)
+    assert (found.exit_status, found.culprit) == (1, "both")
+
+
 @pytest.mark.parametrize("size", [1e-2, 1e-6])
 def test_a_small_mistake_of_a_smooth_function_is_no_tolerance(size: float) -> None:
     import jax

@@ -14,6 +14,7 @@ from harness.audit import AuditError, compare_gradients
 from harness.audit.files import read_arrays, read_safetensors
 from harness.audit.mapping import link, read_mapping
 from harness.audit.sides import SideLeaf
+from harness.backends.side.binding import Source, bind
 from tests.audit import trees
 
 
@@ -195,6 +196,17 @@ def test_a_module_is_a_target_itself() -> None:
 
 def leaf(name: str, array: np.ndarray) -> SideLeaf:
     return SideLeaf(name, name.partition(".")[0], True, array)
+
+
+def test_values_by_position_go_beyond_no_star() -> None:
+    """`apply` of Flax takes the parameters and then whatever the module takes; rngs are given by name alone."""
+    def apply(variables: Any, *args: Any, rngs: Any = None) -> None: ...
+    def named(a: Any, *, b: Any) -> None: ...
+
+    def taken(function: Any) -> list[str]:
+        return list(bind(function, [Source(values=(1.0, 2.0))], "it", lambda step: None).arguments)
+
+    assert taken(apply) == ["variables", "arg1"] and taken(named) == ["a", "b"]
 
 
 def test_values_decide_where_names_say_nothing() -> None:

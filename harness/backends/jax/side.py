@@ -14,7 +14,7 @@ from harness import kept
 from harness.backends.jax.compiled import Compiler, Untraceable
 from harness.backends.side.base import AuditSide
 from harness.backends.side.binding import as_function
-from harness.backends.side.faults import AuditFault
+from harness.backends.side.faults import AuditFault, guarded
 from harness.backends.side.tree import Node, State, by_name, flatten, standard
 from harness.backends.side.values import Leaf
 from harness.tapping import Tapped
@@ -212,6 +212,12 @@ class JaxSide(AuditSide):
         if self._program is None or self._program.leaves is not self.leaves:
             self._program = recording.program(self)
         return recording.play(self, self._program, tape)
+
+    def iterates(self) -> bool:
+        from harness.backends.jax import recording
+        from harness.backends.jax.loops import iterates
+
+        return guarded(lambda: iterates(recording.program(self).closed.jaxpr))
 
     def _traced(self, result: Any) -> list[tuple[str, Any]]:
         """As `outputs`, while the arrays are tracers."""

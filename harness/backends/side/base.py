@@ -275,6 +275,10 @@ class AuditSide(ABC):
         """The functions of the framework that the function calls (torch alone can tell). Raises AuditFault."""
         return []
 
+    def iterates(self) -> bool:
+        """Whether the function iterates where no derivative goes (a solver of the user's). Raises AuditFault."""
+        return False
+
     def elements(self, functions: Sequence[tuple[str, str, str, Array]]) -> list[dict[str, Any]]:
         """See harness.backends.elementwise.observe."""
         from harness.backends.elementwise import observe

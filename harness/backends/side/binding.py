@@ -96,9 +96,9 @@ def bind(function: Callable[..., Any], sources: Sequence[Source], name: str, ann
         else:
             bound = {"model": own, **bound}
     if positional is not None:
-        if bound and set(bound) & set(parameters[: len(positional)]):
+        names = _places(function, parameters, variable)[: len(positional)]
+        if set(bound) & set(names):
             raise AuditFault("inputs", "an input is given twice, by name and by position")
-        names = parameters[: len(positional)]
         names += [f"arg{k}" for k in range(len(names), len(positional))]
         if len(positional) > len(parameters) and not variable:
             raise AuditFault("inputs", f"{name} takes {len(parameters)} arguments and the inputs are {len(positional)}")
@@ -153,6 +153,17 @@ def signature(function: Callable[..., Any]) -> tuple[list[str], list[str], bool]
     plain = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     required = [p.name for p in plain if p.default is p.empty]
     return [p.name for p in plain], required, any(p.kind is p.VAR_POSITIONAL for p in parameters)
+
+
+def _places(function: Callable[..., Any], parameters: list[str], variable: bool) -> list[str]:
+    """The names that values without one get, in their order. Where any number is taken, none goes beyond the star."""
+    if not variable:
+        return parameters
+    try:
+        found = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return parameters
+    return [name for name in parameters if found[name].kind is not inspect.Parameter.KEYWORD_ONLY]
 
 
 def named_only(function: Callable[..., Any], names: Sequence[str]) -> list[str]:

@@ -180,6 +180,14 @@ class TorchSide(AuditSide):
         found: list[dict[str, Any]] = guarded(lambda: trace(self.torch, lambda: self.call(leaves)))
         return found
 
+    def iterates(self) -> bool:
+        from harness.backends.torch.trace import iterates
+
+        leaves = self.natives()
+        for k in self._wanted():
+            leaves[k].requires_grad_(True)
+        return guarded(lambda: iterates(self.torch, lambda: self.call(leaves)))
+
     def play(self, tape: Any) -> dict[str, Array]:
         """See harness.backends.torch.recording.play."""
         from harness.backends.torch.recording import play

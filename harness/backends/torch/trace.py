@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -15,6 +16,8 @@ import numpy as np
 
 #: Elements that are kept of one function's arguments, over all its calls; the rest is counted.
 MOST = 1024
+#: Calls of one line from which on it iterates.
+MANY = 8
 _FUNCTIONS = 200  # different calls that are told apart
 _OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _NOT_CALLS = ("__get__", "__set__", "shape", "dtype", "device", "size", "dim", "numel", "is_complex")
@@ -46,6 +49,22 @@ def trace(torch: Any, call: Callable[[], Any]) -> list[dict[str, Any]]:
         parts = entry.pop("parts")
         entry["elements"] = np.concatenate(parts) if parts else np.zeros(0)
     return out
+
+
+def iterates(torch: Any, call: Callable[[], Any]) -> bool:
+    """Whether one line calls a function again and again, and no gradient goes through what it returns."""
+    still: Counter[Any] = Counter()
+
+    class Mode(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            result = func(*args, **(kwargs or {}))
+            if isinstance(result, torch.Tensor) and _differentiable(result) and not result.requires_grad:
+                still[func, _where()] += 1
+            return result
+
+    with Mode():
+        call()
+    return any(count >= MANY for count in still.values())
 
 
 def _operands(torch: Any, args: Any, kwargs: Any) -> list[Any]:
