@@ -64,7 +64,8 @@ def test_a_right_port_accuses_nobody() -> None:
 
 def test_a_conjugated_step_is_named(port: Any) -> None:
     wrong = port("conjugated-step")
-    found = audited(wrong, torch_step=torch_side.step, jax_step=wrong.step, differences=False)
+    found = audited(wrong, torch_step=torch_side.step, jax_step=wrong.step, differences=False,
+                    trace=False)
     assert found.exit_status == 1 and found.gradients_agree and found.values_agree and starts(found) == ("", "")
     bad = {s.name: (s.torch, s.jax) for s in found.steps if s.odd}
     assert len(bad) == 12 and set(bad.values()) == {("descent", "conjugate")}
@@ -73,7 +74,7 @@ def test_a_conjugated_step_is_named(port: Any) -> None:
 
 
 def test_a_factor_two_in_the_loss_is_named(port: Any) -> None:
-    found = audited(port("factor-two"), differences=False)
+    found = audited(port("factor-two"), differences=False, trace=False)
     assert found.exit_status == 1
     bad = [r for r in found.rows if r.verdict != "agree"]
     assert len(bad) == 19 and all(r.verdict == "factor" and r.factor == pytest.approx(0.5) for r in bad)
@@ -82,7 +83,7 @@ def test_a_factor_two_in_the_loss_is_named(port: Any) -> None:
 
 
 def test_a_real_part_taken_too_early_is_named_with_its_parameter(port: Any) -> None:
-    found = audited(port("real-too-early"), differences=False)
+    found = audited(port("real-too-early"), differences=False, trace=False)
     assert found.exit_status == 1
     (hint,) = [h for h in found.hints if ".real" in h]
     assert "jax side" in hint and "model.embed.bias" in hint and "hidden" not in hint
@@ -97,7 +98,7 @@ def test_abs_against_abs_squared_accuses_neither_framework(port: Any) -> None:
 
 
 def test_a_transposed_kernel_is_named_with_its_parameter(port: Any) -> None:
-    found = audited(port("transposed-kernel"), differences=False)
+    found = audited(port("transposed-kernel"), differences=False, trace=False)
     (hint,) = [h for h in found.hints if "transposed" in h]
     assert "params.hidden.kernel" in hint and "the values agree" in hint
     assert starts(found)[0] == "hidden" and "between `activation`" in found.start[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 
 import numpy as np
 import pytest
@@ -80,9 +81,22 @@ def numeric(expected: Expected, arrays: dict[str, np.ndarray], kinds: tuple[str,
 NOT_COMPARED = ("eig(", "eigvals(", "svd(", "eigh(", "lu(", "qr(")
 
 
+#: Each entry of a derivative costs decompositions in many digits: three rows show all that four do, at a quarter.
+DECOMPOSITIONS = re.compile(r"svd|eig|nuc|ord=2|cond\(|\bsolve\(|cho_solve|sqrtm|pinv|qr\(c\)")
+
+
+def smaller(array: np.ndarray) -> np.ndarray:
+    """The leading corner of a matrix, square where it was."""
+    if array.ndim != 2 or array.dtype.kind not in "fc":
+        return array
+    return array[:3, :3] if array.shape[0] == array.shape[1] else array[:2, :3]
+
+
 @pytest.mark.parametrize(("text", "expected"), CASES, ids=[text for text, _ in CASES])
 def test_derivative(text: str, expected: Expected) -> None:
     arrays = arrays_of(expected)
+    if DECOMPOSITIONS.search(text):
+        arrays = {name: smaller(a) for name, a in arrays.items()}
     if sum(a.size * (1 + (a.dtype.kind == "c")) for a in arrays.values()) > 70 or text.startswith(NOT_COMPARED):
         pytest.skip("too large, or without a NumPy counterpart that is continuous")
     mine = solved(text, arrays)
