@@ -76,6 +76,14 @@ class Backend(ABC):
         yields one row per point with quantity "value", api "" and status "unsupported".
         """
 
+    def settings(self) -> Mapping[str, Any]:
+        """What a case's function could leave changed, in words -> value: compared before and after every task."""
+        return {}
+
+    def namespaces(self) -> tuple[Any, ...]:
+        """Modules and classes of the framework in which a case's function could replace a name."""
+        return ()
+
     def sweep(
         self, call: Callable[..., Any], points: Array, dtype: str = ""
     ) -> Mapping[str, Callable[[], Array]] | None:

@@ -5,7 +5,7 @@ What else decides about the size of a result is bounded by the worker's memory a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -91,17 +91,23 @@ def comes_out_of_shapes(kind: Kind) -> bool:
     return kind.sort == "int" and not kind.known and kind.bits > 1
 
 
-def bounded(value: Any) -> Any:
-    """The argument, where each integer in it and what its sizes multiply to are no bigger than may be. Raises TooBig.
+def bounding(name: str) -> Callable[[Any], Any]:
+    """What an argument of the function of this name that holds such integers goes through before the call: it returns
+    the argument, or raises TooBig. An integer out of range is a failed assertion in XLA, which ends the process."""
+    return _bounded_side if name.rpartition(".")[2] in _SQUARE else _bounded
 
-    An integer out of range is a failed assertion in XLA, which ends the process.
-    """
+
+def _bounded_side(value: Any) -> Any:
+    return _bounded(value, MAX_SIDE)
+
+
+def _bounded(value: Any, most: int = MAX_COMPUTED) -> Any:
     total = 1
     for integer in value if isinstance(value, tuple | list) else (value,):
         if isinstance(integer, tuple | list):
-            bounded(integer)
+            _bounded(integer, most)
         elif isinstance(integer, int):
-            if abs(integer) > MAX_COMPUTED:
+            if abs(integer) > most:
                 raise TooBig(f"{integer:,} is too big for an integer argument")
             total *= max(1, integer)
     if total > MAX_COMPUTED:

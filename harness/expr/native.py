@@ -315,8 +315,8 @@ class Native(Translator):
             check_arguments(self.family, name, kinds, named, fresh or _first_fresh(positional))
         if self.cell is None:
             limits.check_call(name, [kind for _, kind in (*positional, *(typed for _, typed in keywords))])
-        built = [starred.get(position, self.bounded(*typed)) for position, typed in enumerate(positional)]
-        return built, [ast.keyword(keyword, self.bounded(*typed)) for keyword, typed in keywords]
+        built = [starred.get(position, self.bounded(name, *typed)) for position, typed in enumerate(positional)]
+        return built, [ast.keyword(keyword, self.bounded(name, *typed)) for keyword, typed in keywords]
 
     # A cell may say more than a case: it is ours
 

@@ -134,8 +134,8 @@ class Portable(Translator):
             parts = spelling.rows[row].signature.parts
             result = FRESH if parts is None else _parts(parts)
         kind_of_need = "scalar" if result is NUMBER and self.scalars else "portable"
-        values = [self.bounded(*typed) if kind_of_need == "portable" else typed[0] for typed in positional]
-        built = [ast.keyword(keyword, self.bounded(*typed)) for keyword, typed in keywords]
+        values = [self.bounded(name, *typed) if kind_of_need == "portable" else typed[0] for typed in positional]
+        built = [ast.keyword(keyword, self.bounded(name, *typed)) for keyword, typed in keywords]
         if kind_of_need == "portable":
             hidden = self.hidden_of(name, row)
             self.hidden.update(hidden)

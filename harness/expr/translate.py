@@ -233,11 +233,11 @@ class Translator(ABC):
             self._names[key] = known
         return ast.Name(known, ast.Load())
 
-    def bounded(self, value: ast.expr, kind: Kind) -> ast.expr:
-        """An argument as it is handed over: integers that come out of shapes behind a bound, in what is to run."""
+    def bounded(self, name: str, value: ast.expr, kind: Kind) -> ast.expr:
+        """An argument of `name` as it is handed over: integers out of shapes behind a bound, in what is to run."""
         if not (self.bounds and limits.comes_out_of_shapes(kind)):
             return value
-        return ast.Call(self.require("value", "bounded", value=limits.bounded), [value], [])
+        return ast.Call(self.require("value", "bounded", value=limits.bounding(name)), [value], [])
 
     def call_parts(self, node: ast.Call) -> tuple[list[Typed], list[tuple[str, Typed]]]:
         """The judged arguments of a call."""

@@ -13,7 +13,8 @@ from harness.runs.planning import worker_spec
 from harness.runs.protocol import rows_from, task_frame
 from harness.runs.recovery import MERCY, Ledger
 from harness.runs.shut_in import ShutIn, inherited
-from harness.runs.worker_slots import Desk, Event, crowded, ended_soon
+from harness.runs.worker_slots import FROM_OUTSIDE, Desk, Event, crowded, ended_soon, hopeless, outside
+from harness.untrusted import visible
 from harness.workers.frames import CorruptFrame, Frame
 from harness.workers.machine import default_jobs, memory_of_machine
 from harness.workers.process import Paths, Worker, WorkerSpec
@@ -22,10 +23,7 @@ STARTUP = 300.0  # seconds that importing a framework may take
 _START = 60.0  # seconds from handing over a task until the worker takes it up
 _TICK = 0.1  # seconds between looks at clocks and memory
 _AHEAD = 2  # tasks a worker holds: the one it observes and the next
-_PATIENCE = 3  # workers of one kind that may fail in a row without finishing a task,
-_MERCY = 12  # and that may be killed from outside before they take up one: that says nothing of the kind
 _GIB = 1 << 30
-_FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGHUP")  # signals that people and kernels send
 
 
 class LocalExecutor:
@@ -72,7 +70,7 @@ class LocalExecutor:
         while True:
             while any(not desk.ready for desk in self._desks):
                 self._turn()
-            again = [k for k in kinds if k not in self.hellos and _outside(self._failures[k])]
+            again = [k for k in kinds if k not in self.hellos and outside(self._failures[k])]
             if not again:
                 break
             for kind in again:  # killed from outside while it imported, which says nothing about the framework
@@ -137,7 +135,7 @@ class LocalExecutor:
     def _staff(self) -> None:
         """Give idle workers tasks, let those go for whom there is nothing, start others where it pays."""
         for kind, pending in self._pending.items():
-            if _hopeless(self._failures.get(kind, ())):
+            if hopeless(self._failures.get(kind, ())):
                 while pending:
                     self._give_up(pending.popleft(), self._failures[kind][-1])
         active = [d for d in self._desks if d.queue and not d.leaving]
@@ -198,6 +196,14 @@ class LocalExecutor:
     def _let_go(self, desk: Desk) -> None:
         desk.leaving, desk.since = True, time.monotonic()
         desk.worker.dismiss()
+
+    def _replace(self, desk: Desk, after: Ledger, left: str) -> None:
+        """A task left something behind in its worker: what was to follow there is for another one."""
+        rest = list(desk.queue)
+        self._remove(desk)
+        self._pending.setdefault(desk.worker.kind, deque()).extendleft(reversed(rest))
+        text = f"{' '.join(after.task.key)}: changed {left}, so another worker takes over\n"
+        self._events.append(Event("log", -1, b"", {"text": visible(text[:2000])}))
 
     def _remove(self, desk: Desk) -> None:
         for fd in (desk.worker.frames, desk.worker.log, desk.worker.inbox):
@@ -308,6 +314,8 @@ class LocalExecutor:
                 self._close_task(first)
             else:
                 self._charge(first, WorkerFailed("error", head["error"], head["message"]), False)
+            if "left" in head:
+                self._replace(desk, first, str(head["left"]))
 
     def _next(self, desk: Desk) -> None:
         """The first task of the queue is over; stop feeding a worker that has grown fat."""
@@ -352,7 +360,7 @@ class LocalExecutor:
         else:
             name, text = worker.cause()
             # A signal that people and kernels send, not code that runs astray: maybe it was not this step's doing.
-            self._fail(desk, WorkerFailed("crash", name, text), forgivable=name in _FROM_OUTSIDE)
+            self._fail(desk, WorkerFailed("crash", name, text), forgivable=name in FROM_OUTSIDE)
 
     def _fail(self, desk: Desk, failure: WorkerFailed, forgivable: bool = False) -> None:
         """Kill the worker, charge the step that ran, put everything else back."""
@@ -401,14 +409,3 @@ class LocalExecutor:
 
     def _close_task(self, ledger: Ledger) -> None:
         self._events.append(Event("done", ledger.number, ledger.finish(), {}))
-
-
-def _outside(failures: Sequence[WorkerFailed]) -> bool:
-    """Whether the last worker of a kind was killed from outside before it could speak, and another is worth a try."""
-    return not _hopeless(failures) and failures[-1].error in _FROM_OUTSIDE
-
-
-def _hopeless(failures: Sequence[WorkerFailed]) -> bool:
-    """Whether workers of a kind have failed so often, without finishing a task in between, that none will."""
-    outside = sum(failure.error in _FROM_OUTSIDE for failure in failures)
-    return len(failures) - outside >= _PATIENCE or outside >= _MERCY

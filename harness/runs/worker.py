@@ -32,6 +32,7 @@ from harness.runs import protocol
 from harness.runs.protocol import MAX_KEPT
 from harness.workers import sandbox
 from harness.workers.frames import Frame, array_bytes, pack
+from harness.workers.leaks import Leaks
 from harness.workers.serving import Sender, harden, receive
 
 _ROWS, _WAIT = 256, 0.05  # observations (and seconds) held back at most before they are sent
@@ -73,11 +74,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     # a framework is a million objects that stay: without this a tenth of the time goes into looking at them again
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+    leaks = Leaks(backend.settings, backend.namespaces())
     while True:
         frame = inbox.get()
-        if frame.header["m"] == "bye":
+        if frame.header["m"] == "bye" or serve(backend, frame, send, leaks):
             return 0
-        serve(backend, frame, send)
 
 
 def _shut_in(temporary: str, send: Sender) -> None:
@@ -103,13 +104,22 @@ def _shut_in(temporary: str, send: Sender) -> None:
     sandbox.enter([temporary], caches)
 
 
-def serve(backend: Any, frame: Frame, send: Any) -> None:
-    """Observe one task: frames start, (step | rows | point)*, and done or failed."""
+def serve(backend: Any, frame: Frame, send: Any, leaks: Leaks | None = None) -> str:
+    """Observe one task: frames start, (step | rows | point)*, and done or failed.
+
+    What it left behind in this process, in words; then no other task should be observed here.
+    """
     number, target = frame.header["task"], frame.header["target"]
     send(pack({"m": "start", "task": number}))
     held: list[Observation] = []
     said: set[tuple[str, ...]] = set()
     since, announced = time.monotonic(), False
+    before = leaks.read() if leaks is not None else None
+
+    def end(**what: Any) -> str:
+        left = leaks.changed(before) if leaks is not None and before is not None else ""
+        flush(pack({**what, "task": number, **({"left": protocol.shorten(left)} if left else {})}))
+        return left
 
     def flush(then: bytes = b"") -> None:
         nonlocal since
@@ -132,15 +142,14 @@ def serve(backend: Any, frame: Frame, send: Any) -> None:
             else:
                 announced = True
                 flush(pack({"m": "step", "task": number, "point": item.point, "api": item.api}))
-        flush(pack({"m": "done", "task": number}))
+        return end(m="done")
     except (BrokenPipeError, GeneratorExit):
         raise
     except BaseException as error:  # SystemExit and KeyboardInterrupt of user code included
         import traceback
 
         traceback.print_exc()
-        failed = {"m": "failed", "task": number, "error": type(error).__name__, "message": _plain(error)}
-        flush(pack(failed))
+        return end(m="failed", error=type(error).__name__, message=_plain(error))
 
 
 def _hello(backend: Any) -> dict[str, Any]:

@@ -8,9 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from harness.runs.errors import WorkerFailed
 from harness.runs.recovery import Ledger
 from harness.workers.process import Worker, WorkerSpec
 
+FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGHUP")  # signals that people and kernels send
+_PATIENCE = 3  # workers of one kind that may fail in a row without finishing a task,
+_MERCY = 12  # and that may be killed from outside before they take up one: that says nothing of the kind
 _PER_DEVICE = 4  # workers at a time on one accelerator: each holds a context and memory there
 
 
@@ -56,3 +60,14 @@ def ended_soon(worker: Worker) -> bool:
             return False
         time.sleep(0.01)
     return False
+
+
+def outside(failures: Sequence[WorkerFailed]) -> bool:
+    """Whether the last worker of a kind was killed from outside before it could speak, and another is worth a try."""
+    return not hopeless(failures) and failures[-1].error in FROM_OUTSIDE
+
+
+def hopeless(failures: Sequence[WorkerFailed]) -> bool:
+    """Whether workers of a kind have failed so often, without finishing a task in between, that none will."""
+    killed = sum(failure.error in FROM_OUTSIDE for failure in failures)
+    return len(failures) - killed >= _PATIENCE or killed >= _MERCY

@@ -28,12 +28,12 @@ from typing import Any
 import numpy as np
 
 from harness.expr.guards import GUARDS
-from harness.expr.limits import bounded
+from harness.expr.limits import bounding
 from harness.expr.native import full, whitelist
 from harness.expr.parameters import Parameters, parameters
 
-SECONDS = 10  # of the processor, for one function
 MOST_CALLS = {"torch": 400, "jax": 100}  # sound ones, and as many hostile ones; JAX compiles each
+_SOME_THREADS = 4  # of a framework's own that start late; a function that leaves one does so with every call
 _NO_MEMORY = re.compile(rb"bad_alloc|out of memory|RESOURCE_EXHAUSTED|failed to allocate|can't allocate", re.I)
 
 #: What a parameter of this name usually takes, so that a call gets far enough for the hostile one to matter.
@@ -63,7 +63,9 @@ HOSTILE = [
 
 
 class Make:
-    """What a family of functions takes and gives; this one NumPy's arrays."""
+    """What a family of functions takes and gives; this one NumPy's arrays. seconds: of the processor, for each."""
+
+    seconds = 10
 
     def __call__(self, array: Any) -> Any:
         """The family's own array."""
@@ -176,7 +178,7 @@ class Watch:
                 given = [eval(p, {"__builtins__": {"float": float}}, self.arrays) for p in positional]
                 by_name = {k: eval(v, {"__builtins__": {"float": float}}, self.arrays) for k, v in named.items()}
                 for value in (*given, *by_name.values()):
-                    bounded(value)  # as a case's arguments are
+                    bounding(self.name)(value)  # as a case's arguments are
                 results.append(self.make.settled(self.function(*given, **by_name)))
             except Exception:
                 break
@@ -201,7 +203,7 @@ def try_function(watch: Watch, overloads: tuple[Parameters, ...], most: int) -> 
         hostile += hostile_calls(one, spread(bases, went))
     for positional, named in hostile[:: max(1, len(hostile) // most)]:
         watch.call(positional, named)
-    if len(os.listdir("/proc/self/task")) > max(tasks, watch.pool):
+    if len(os.listdir("/proc/self/task")) > max(tasks, watch.pool) + _SOME_THREADS:
         watch.report({"fault": f"{watch.name} left a thread"})
     if os.listdir("."):
         watch.report({"fault": f"{watch.name} wrote {os.listdir('.')}"})
@@ -210,7 +212,7 @@ def try_function(watch: Watch, overloads: tuple[Parameters, ...], most: int) -> 
 
 def _child(name: str, function: Any, overloads: Any, make: Make, most: int, pool: int, pipe: int,
            said: int) -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
+    resource.setrlimit(resource.RLIMIT_CPU, (make.seconds, make.seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
     size = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
@@ -298,6 +300,8 @@ class _Torch(Make):
 
 
 class _Jax(Make):
+    seconds = 5  # sooner than for torch, since most of it is compiling
+
     def settled(self, result: Any) -> Any:
         import jax
 

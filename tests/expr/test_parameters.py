@@ -185,6 +185,7 @@ INTEGERS_OUT_OF_SHAPES = [
     ("torch", "native", "torch.zeros(z.shape[0] * 2**50)"), ("torch", "native", "z.expand(z.ndim * 4 * 2**50, 3)"),
     ("jax", "native", "jax.lax.full((z.ndim * 2**50 * 2**12,), 2)"),
     ("jax", "native", "jnp.zeros((z.ndim * 10**5, z.ndim * 10**5))"), ("jax", "native", "z.repeat(z.ndim * 2**40)"),
+    ("jax", "native", "jax.scipy.linalg.dft(z.ndim * 2**12)"),
     ("torch", "portable", "zeros((z.shape[0] * 2**50, 3)) + z"),
     ("jax", "portable", "zeros((z.shape[0] * 2**50, 3)) + z"),
 ]

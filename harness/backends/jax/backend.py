@@ -88,6 +88,13 @@ class Jax(Transforms):
             "xla_flags": os.environ.get("XLA_FLAGS", ""),
         }
 
+    def settings(self) -> Mapping[str, Any]:
+        return {f"jax's {name}": value for name, value in self.jax.config.values.items()}
+
+    def namespaces(self) -> tuple[Any, ...]:
+        jax = self.jax
+        return jax, jax.numpy, jax.numpy.fft, jax.numpy.linalg, jax.lax, jax.nn, jax.scipy.special
+
     def devices(self) -> tuple[Device, ...]:
         hosts = self.jax.devices("cpu")
         found = [Device("cpu", True), *(Device(f"cpu:{k}", True) for k in range(len(hosts)))]

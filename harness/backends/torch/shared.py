@@ -64,6 +64,25 @@ class TorchBackend(PointwiseBackend):
             "threads": str(torch.get_num_threads()),
         }
 
+    def settings(self) -> Mapping[str, Any]:
+        torch = self.torch
+        device = getattr(torch, "get_default_device", lambda: "cpu")  # since 2.3
+        return {
+            "torch's default dtype": torch.get_default_dtype(),
+            "torch's default device": str(device()),
+            "torch's threads": torch.get_num_threads(),
+            "torch's gradient mode": (torch.is_grad_enabled(), torch.is_inference_mode_enabled()),
+            "torch's anomaly mode": torch.is_anomaly_enabled(),
+            "torch's deterministic mode": torch.get_deterministic_debug_mode(),
+            "torch's matmul precision": torch.get_float32_matmul_precision(),
+            "torch's random numbers": torch.get_rng_state().numpy().tobytes(),
+        }
+
+    def namespaces(self) -> tuple[Any, ...]:
+        torch = self.torch
+        more = (torch.autograd, torch.autograd.functional, torch.fft, torch.linalg, torch.nn.functional, torch.special)
+        return (torch, torch.Tensor, *more, *filter(None, [getattr(torch, "func", None)]))
+
     def devices(self) -> tuple[Device, ...]:
         torch = self.torch
         found = [Device("cpu", True)]
