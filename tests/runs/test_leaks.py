@@ -41,10 +41,10 @@ FILES = ("cumulative/real", "elementwise/hyperbolic", "linalg/determinants", "li
 SOME = load([catalogue_path() / f"{name}.yaml" for name in FILES])
 
 
-@pytest.mark.parametrize("backend", ["torch.autograd", "torch.func", "jax"])
+@pytest.mark.parametrize("backend", ["torch.autograd", "jax"])
 def test_the_order_of_the_cases_changes_no_byte(backend: str, tmp_path: Path) -> None:
     pytest.importorskip(backend.partition(".")[0])
-    few = SOME[:: 6 if backend == "jax" else 2]
+    few = SOME[:: 14 if backend == "jax" else 3]
     cases = [replace(case, points=case.points[:1], dtypes=case.dtypes[:1]) for case in few]
     assert len(in_orders(cases, tmp_path, InProcess, backends=[backend], reference=False, apis=())) == 1
 
