@@ -196,6 +196,14 @@ def test_junit_has_times_and_places() -> None:
         ("0.250000", "cases/exp.yaml", "7"), ("0.500000", "cases/exp.yaml", "7")]
 
 
+def test_what_junit_tells_of_a_failure_begins_with_its_place() -> None:
+    """Readers that leave out the attributes `file` and `line` show that."""
+    root = ET.fromstring(junit(FRAME, places={"arccosh": Place("cases/arccosh.yaml", 7, 3)}))
+    cases = {c.get("name"): c for c in root.iter("testcase")}
+    failure = cases["arccosh@generic [complex128]"].find("failure")
+    assert failure is not None and (failure.text or "").splitlines()[0] == "cases/arccosh.yaml:7"
+
+
 def test_badge() -> None:
     root = ET.fromstring(badge(FRAME))
     # exp, same agree; abs, arccosh, silu and only-refused do not.

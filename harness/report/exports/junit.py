@@ -55,7 +55,9 @@ def junit(
         if place is not None and place.path:
             test.set("file", xml_text(place.path, 1000))
             test.set("line", str(place.line))
-        _judge(test, part, counts[family])
+        # Readers that leave out `file` and `line` show what is told.
+        where = f"{place.path}:{place.line}" if place is not None and place.path else ""
+        _judge(test, part, counts[family], where)
     for family, suite in suites.items():
         for key, value in counts[family].items():
             suite.set(key, str(value))
@@ -67,14 +69,14 @@ def junit(
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _judge(test: ET.Element, part: list[Row], counts: dict[str, int]) -> None:
+def _judge(test: ET.Element, part: list[Row], counts: dict[str, int], where: str) -> None:
     surprising = [r for r in part if r["surprising"]]
     if surprising:
         failed = any(r["verdict"] in ("crash", "timeout", "error") for r in surprising)
         counts["errors" if failed else "failures"] += 1
         child = ET.SubElement(test, "error" if failed else "failure", message=line(surprising[0]),
                               type=xml_text(surprising[0]["verdict"], 60))
-        lines = [line(r) for r in surprising[:50]]
+        lines = [xml_text(where, 1000)] * bool(where) + [line(r) for r in surprising[:50]]
         if len(surprising) > 50:
             lines.append(f"and {len(surprising) - 50} more")
         child.text = "\n".join(lines)
