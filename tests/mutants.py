@@ -35,7 +35,8 @@ EVIDENCE = ("tests/comparison/test_evidence.py", "tests/comparison/test_pairs.py
 WIRTINGER = ("tests/test_wirtinger.py",)
 CONVENTIONS = ("tests/backends/test_conventions.py",)
 REFERENCE = ("tests/reference/test_parts.py", "tests/reference/test_singular.py")
-RECOVERY = ("tests/runs/test_faults.py", "-k", "costs_its_step_alone or three_deaths or killed_from_outside or no_fault")
+RECOVERY = ("tests/runs/test_faults.py", "-k",
+            "costs_its_step_alone or three_deaths or killed_from_outside or no_fault")
 JOURNAL = ("tests/runs/test_durability.py", "tests/runs/test_resume.py", "-k",
            "durab or flushed or flipped or lost_frame")
 

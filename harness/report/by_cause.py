@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 import pandas as pd
 
 from harness.report import text
@@ -39,7 +41,8 @@ def counted(frame: pd.DataFrame, size: int = 80) -> str:
         for kind, cause, verdict, count, cases, usual, since, example in by_cause(frame).itertuples(index=False)
     ]
     head = ["kind", "cause", "verdict", "rows", "cases", "ordinary", "since", "example"]
-    body = text.table(head, rows, size, right="rows,cases,ordinary")
+    body = text.table(head, rows, size, right="rows,cases,ordinary", spare="cases,verdict,since")
     surprising = int(frame["surprising"].astype(bool).sum())
     told = f"{surprising:,} of them surprising" if surprising else "none of them surprising"
-    return f"{body}\n{len(frame):,} rows, {told}; --rows prints the rows, --counts the verdicts of every pair of sides"
+    last = f"{len(frame):,} rows, {told}; --rows prints the rows, --counts the verdicts of every pair of sides"
+    return "\n".join([body, *wrap(last, size, subsequent_indent="  ")])

@@ -28,14 +28,22 @@ def clip(text: str, size: int) -> str:
     return text if len(text) <= size else text[: max(0, size - 1)] + "…"
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], size: int | None = None, right: str = "") -> str:
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], size: int | None = None, right: str = "", spare: str = ""
+) -> str:
     """Aligned columns. The widest text column gives way so that every line fits in `size`.
 
-    right: names of the header's columns that are aligned to the right (comma separated).
+    right: names of the header's columns that are aligned to the right (comma separated). spare: of those that are left
+    out before any gives way, in that order.
     """
     size = size or width()
-    cells = [list(map(str, header)), *(list(map(str, row)) for row in rows)]
+    header, cells = list(map(str, header)), [list(map(str, header)), *(list(map(str, row)) for row in rows)]
     widths = [max(len(row[k]) for row in cells) for k in range(len(header))]
+    for name in filter(None, spare.split(",")):
+        if sum(widths) + 2 * (len(widths) - 1) > size:
+            k = header.index(name)
+            header, widths = header[:k] + header[k + 1 :], widths[:k] + widths[k + 1 :]
+            cells = [row[:k] + row[k + 1 :] for row in cells]
     while sum(widths) + 2 * (len(widths) - 1) > size and max(widths) > 8:
         widths[widths.index(max(widths))] -= 1
     to_right = {name.strip() for name in right.split(",")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+import harness
 from harness.comparison import Comparison
 from tests.report.rows import frame, row
 
+NOTEBOOK = Path(__file__).parents[2] / "docs" / "questions.ipynb"
 PAGE = (Path(__file__).parents[2] / "docs" / "questions.md").read_text(encoding="utf-8")
 LINES = re.findall(r"```python\n(.*?)\n```", PAGE, re.DOTALL)
 
@@ -52,6 +55,20 @@ def test_the_answers(known: pd.DataFrame) -> None:
     assert answer(8, known).to_dict() == {"inverse": 0, "nn": 0, "log": 0, "exp": 0.5}
     assert list(answer(9, known).index) == ["silu"]
     assert answer(10, known)["case"].tolist() == ["tan"]
+
+
+def test_the_notebook_asks_the_same_and_runs(known: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its cells, executed in order; the run and the comparison of the first one are the known frame's."""
+    book = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
+    first, *asked = ["".join(c["source"]) for c in book["cells"] if c["cell_type"] == "code"]
+    assert asked == LINES and book["nbformat"] == 4
+    assert not any(c.get("outputs") for c in book["cells"])
+    monkeypatch.setattr(harness, "run", lambda cases, tour: (cases, tour))
+    monkeypatch.setattr(harness, "compare", {("../cases", True): known}.__getitem__)
+    space: dict[str, Any] = {}
+    exec(first, space)
+    answers = [eval(cell, space) for cell in asked]
+    assert answers[2] == 1 and list(answers[8].index) == ["silu"] and answers[9]["case"].tolist() == ["tan"]
 
 
 def test_a_notebook_shows_culprit_and_cause_in_rows_of_one_line(known: pd.DataFrame) -> None:

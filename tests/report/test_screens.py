@@ -8,11 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.model import Case, Input, Point
+from harness.findings import collect, text
+from harness.model import Case, Expectation, Input, Point
+from harness.recorded.functions import Defect, Known
+from harness.report.by_cause import counted
 from harness.report.causes import defects, fixed_in, release, upstream
 from harness.report.first_screen import first_screen, outcomes
 from harness.report.headline import function_outcomes, headline
 from harness.report.html.rows import normalised
+from harness.report.known import text as told_of
 from harness.report.point_page import point_page
 from tests.report.rows import fake_run, frame, row
 
@@ -42,6 +46,45 @@ def test_the_first_screen() -> None:
     screen = first_screen(fake_run(*CASES), rows())
     assert screen + "\n" == (GOLDEN / "first_screen.txt").read_text(encoding="utf-8")
     assert all(len(line) <= 80 for line in screen.splitlines())
+
+
+def stated() -> list[Case]:
+    """Cases that state the causes of `rows`."""
+    point = Point("generic", {"z": np.array([1 + 2j])})
+    said = {
+        "arccosh": ("jax-arccosh", "sign", "the other root", "https://github.com/jax-ml/jax/pull/40643", "jax"),
+        "pow": ("torch-pow-mixed", "part", "the power of a modulus loses half",
+                "https://github.com/pytorch/pytorch/issues/185639", "torch.func"),
+        "tiny-log": ("torch-log-tiny", "zero", "nothing left of it", "", "torch.func"),
+    }
+    return [
+        Case(name, {"portable": "z"}, (Input("z", "complex", (1,)),), (point,), ("complex128",),
+             expect=(Expectation(verdict=(word,), because=why, link=link, cause=cause, backends=(who,)),))
+        for name, (cause, word, why, link, who) in said.items()
+    ]
+
+
+def golden(name: str) -> str:
+    return (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def test_the_screen_of_compare() -> None:
+    assert counted(rows(), 80) + "\n" == golden("compare")
+
+
+def test_the_screen_of_findings() -> None:
+    assert text(collect(rows(), stated(), []), 80) + "\n" == golden("findings")
+
+
+def test_the_screen_of_known() -> None:
+    defects = (
+        Defect("jax-arccosh", "jax", "the derivative is that of the other root in the left half plane, which is its "
+               "negative", "sign", "jax 0.4.38", "jax 0.12.0.1", "https://github.com/jax-ml/jax/pull/40643", True),
+        Defect("torch-square", "torch", "the square of the argument overflows", "zero", "", "", "", False),
+    )
+    found = [Known("arccosh", "torch.arccosh(x)", "jnp.arccosh(x)", defects, ("port.py:3", "port.py:7")),
+             Known("sin", "torch.sin(x)", "jnp.sin(x)", ())]
+    assert told_of(found, 80) + "\n" == golden("known")
 
 
 def test_it_fits_a_terminal_however_much_is_wrong() -> None:
