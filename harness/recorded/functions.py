@@ -17,7 +17,7 @@ from pathlib import Path
 from harness import expr
 from harness.model import HarnessError
 from harness.recorded.releases import of_finding
-from harness.recorded.tables import FINDINGS, rows
+from harness.recorded.tables import ACCURACY, FINDINGS, rows
 
 _CALL = re.compile(r"\b((?:torch|jnp|jax)(?:\.\w+)+)(?=\()")
 #: Other names of torch's functions, by its documentation, where the spelling table has one only.
@@ -48,10 +48,23 @@ class Defect:
 
 
 @dataclass(frozen=True)
+class Worst:
+    """The largest errors over all doubles that a sweep found, in ulp: of the value, and of df/dz in either direction.
+
+    text: the function of x (real) or z (complex) that was swept.
+    """
+
+    text: str
+    framework: str
+    value: float
+    derivative: float
+
+
+@dataclass(frozen=True)
 class Known:
     """A function: its portable name, its spelling in each framework ("" where it has none), its recorded defects.
 
-    places: "file:line" of its calls, where a source file was asked about.
+    places: "file:line" of its calls, where a source file was asked about. worst: where it was swept.
     """
 
     name: str
@@ -59,6 +72,7 @@ class Known:
     jax: str
     defects: tuple[Defect, ...]
     places: tuple[str, ...] = ()
+    worst: tuple[Worst, ...] = ()
 
 
 def known(*names: str) -> tuple[Known, ...]:
@@ -107,7 +121,7 @@ def _index() -> Mapping[str, str]:
 
 def _known(name: str, places: tuple[str, ...]) -> Known:
     cells = spellings(name)
-    return Known(name, cells.get("torch", ""), cells.get("jax", ""), defects(name), places)
+    return Known(name, cells.get("torch", ""), cells.get("jax", ""), defects(name), places, worst(name))
 
 
 def spellings(name: str) -> Mapping[str, str]:
@@ -163,6 +177,18 @@ def defects(name: str) -> tuple[Defect, ...]:
             tuple(v.strip() for v in (row.get("versions") or "").split(",") if v.strip()),
         ))
     return tuple(sorted(out, key=lambda d: (not d.ordinary, d.framework, d.id)))
+
+
+def worst(name: str) -> tuple[Worst, ...]:
+    """Of each text of this function alone that was swept in double precision, by framework."""
+    out: dict[tuple[str, str], tuple[float, float]] = {}
+    for row in rows(ACCURACY):
+        text = row["function"]
+        if row["dtype"] in ("float64", "complex128") and text.partition("(")[0] == name and text.count("(") == 1:
+            key = text, row["backend"].partition(".")[0]
+            numbers = (float(row[column] or "nan") for column in ("value_worst", "dz_worst"))
+            out[key] = tuple(map(max, zip(out.get(key, (0.0, 0.0)), numbers, strict=True)))  # type: ignore[assignment]
+    return tuple(Worst(text, framework, *numbers) for (text, framework), numbers in out.items())
 
 
 def _calls(path: Path, index: Mapping[str, str]) -> Iterable[tuple[str, str]]:

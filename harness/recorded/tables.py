@@ -16,6 +16,7 @@ PLACES = (_PACKAGE / "_results", _PACKAGE.parent / "results")
 
 TIMELINE = "matrix/timeline.csv"
 FINDINGS = "findings.csv"
+ACCURACY = "accuracy.csv"
 
 
 @lru_cache(maxsize=4)

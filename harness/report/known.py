@@ -39,7 +39,17 @@ def _block(known: Known, size: int) -> str:
         lines += _wrap(f"≠ {defect.framework}: {defect.sentence}", size, initial_indent="  ",
                                subsequent_indent="    ")
         lines += _wrap(_when(defect), size, initial_indent="    ", subsequent_indent="    ")
+    for text in dict.fromkeys(w.text for w in known.worst):
+        told = "; ".join(f"{w.framework} {_ulp(w.value)}, its derivative {_ulp(w.derivative)}"
+                         for w in known.worst if w.text == text)
+        lines += _wrap(f"worst error of {text} over all doubles: {told}", size, initial_indent="  ",
+                       subsequent_indent="    ")
     return "\n".join(lines)
+
+
+def _ulp(error: float) -> str:
+    """An error that leaves no digit of 53 bits is no number that anybody could use."""
+    return "somewhere not a digit right" if error >= 2.0**52 else f"{error:.2g} ulp"
 
 
 def _when(defect: Defect) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -30,6 +31,18 @@ def test_a_function_without_a_defect_says_so(capsys: pytest.CaptureFixture[str])
     assert main(["known", "trace"]) == 0
     out = capsys.readouterr().out
     assert "no recorded defect" in out and "jnp.conj(jax.grad(f)(z))" in out
+
+
+def test_worst_errors_are_those_of_the_sweeps(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of sin itself; sums, compositions and other precisions in the table are not its."""
+    (found,) = known("sin")
+    assert {w.text for w in found.worst} == {"sin(x)", "sin(z)"}
+    (torch,) = [w for w in found.worst if (w.text, w.framework) == ("sin(x)", "torch")]
+    with (Path(__file__).parents[2] / "results" / "accuracy.csv").open() as file:
+        rows = [r for r in csv.DictReader(file) if r["function"] == "sin(x)" and "torch" in r["backend"]]
+    assert torch.value == max(float(r["value_worst"]) for r in rows if r["dtype"] == "float64") < 1
+    assert main(["known", "torch.sin"]) == 0
+    assert "worst error of sin(x) over all doubles: torch 0.5 ulp" in capsys.readouterr().out
 
 
 def test_a_source_file_lists_what_it_calls(tmp_path: Path) -> None:

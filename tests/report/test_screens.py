@@ -10,7 +10,7 @@ import pytest
 
 from harness.findings import collect, text
 from harness.model import Case, Expectation, Input, Point
-from harness.recorded.functions import Defect, Known
+from harness.recorded.functions import Defect, Known, Worst
 from harness.report.by_cause import counted
 from harness.report.causes import defects, fixed_in, release, upstream
 from harness.report.first_screen import first_screen, outcomes
@@ -82,7 +82,8 @@ def test_the_screen_of_known() -> None:
                "negative", "sign", "jax 0.4.38", "jax 0.12.0.1", "https://github.com/jax-ml/jax/pull/40643", True),
         Defect("torch-square", "torch", "the square of the argument overflows", "zero", "", "", "", False),
     )
-    found = [Known("arccosh", "torch.arccosh(x)", "jnp.arccosh(x)", defects, ("port.py:3", "port.py:7")),
+    worst = (Worst("arccosh(z)", "torch", 1.07, 5.05), Worst("arccosh(z)", "jax", 1.4, 1.8e16))
+    found = [Known("arccosh", "torch.arccosh(x)", "jnp.arccosh(x)", defects, ("port.py:3", "port.py:7"), worst),
              Known("sin", "torch.sin(x)", "jnp.sin(x)", ())]
     assert told_of(found, 80) + "\n" == golden("known")
 
