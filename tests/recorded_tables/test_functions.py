@@ -81,3 +81,15 @@ def test_no_framework_is_imported() -> None:
     code = "import sys; from harness.cli import main; main(['known', 'arccosh']); " \
            "sys.exit(bool({'torch', 'jax', 'pandas'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_the_readme_shows_what_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[2]
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    monkeypatch.setenv("COLUMNS", "100")
+    assert main(["known", "torch.acosh"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    block = readme[readme.index("    arccosh   torch.arccosh") : readme.index("## Start")].rstrip().splitlines()
+    assert len(block) == 5 and all(line.removeprefix("    ") in printed for line in block)
+    story = readme[readme.index("    Where it starts") : readme.index("And what is known")].strip()
+    assert story in (root / "docs" / "audit.md").read_text(encoding="utf-8")  # whose blocks are tested themselves
