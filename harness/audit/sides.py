@@ -303,8 +303,8 @@ class Local:
     def _recorded(self, number: int, ids: Sequence[int]) -> dict[str, Any]:
         return {"arrays": [[i, *found] for i, found in self._recorder.arrays(number, ids).items()]}
 
-    def _rerun(self, replace: Sequence[Any], ids: Sequence[int]) -> dict[str, Any]:
-        outputs, values = self._recorder.probe(dict(replace), ids)
+    def _rerun(self, replace: Sequence[Any], ids: Sequence[int], factors: Sequence[Any] = ()) -> dict[str, Any]:
+        outputs, values = self._recorder.probe(dict(replace), ids, dict(factors))
         return {"outputs": outputs, "values": [[i, v] for i, v in values.items()]}
 
     def _options(self, replace: Sequence[Any], id: int) -> dict[str, Any]:

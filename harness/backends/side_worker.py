@@ -190,7 +190,8 @@ class Server:
 
     def do_rerun(self, request: Mapping[str, Any]) -> dict[str, Any]:
         replace = {int(i): np.load(file) for i, file in request["replace"]}
-        outputs, values = self.recorder.probe(replace, request["ids"])
+        factors = {int(i): float(f) for i, f in request.get("factors", ())}
+        outputs, values = self.recorder.probe(replace, request["ids"], factors)
         return {"outputs": self._put_all(outputs), "values": [[i, self._put(v)] for i, v in values.items()]}
 
     def do_options(self, request: Mapping[str, Any]) -> dict[str, Any]:

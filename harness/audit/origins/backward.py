@@ -25,6 +25,7 @@ SIDES = ("torch", "jax")
 #: Evaluations of either side that may be spent.
 EVALUATIONS = 600
 _MOST = 24
+_DEEP = 24  # steps of one side alone that are looked at for one mistake
 _DIRECTIONS = 2
 #: Of a difference, as a part of the value; in double and in single precision.
 _STEP = (2e-4, 3e-2)
@@ -124,7 +125,7 @@ class Walk:
         truths: dict[str, list[float]] = {}
         for side in SIDES:
             turned = [v if side == "torch" else layout.to_right(v) for v in directions]
-            truths[side] = [self._derivative(side, k, roots[side], v, {}) for v in turned]
+            truths[side] = [self._derivative(side, k, roots[side], v) for v in turned]
             expected = [self._expected(side, k, roots[side], v, w) for v, w in zip(turned, truths[side], strict=True)]
             defects[side] = [_dot(cots[side], v) - e for v, e in zip(turned, expected, strict=True)]
         sizes = [max(abs(x) for x in row) for row in zip(*truths.values(), *(
@@ -159,25 +160,15 @@ class Walk:
         users = {s: self._users(scene, s, roots[s]) for s in SIDES}
         left = {s: [self._expected(s, k, roots[s], v, w) for v, w in zip(turned[s], truths[s], strict=True)]
                 for s in SIDES}
-        shares = {s: {c: self._shares(s, k, roots[s], turned[s], left[s], c) for c in users[s]} for s in SIDES}
-        scored = []
-        for c, share in shares[side].items():
-            useful = [(d, x) for d, x in zip(defects[side], share, strict=True)
-                      if abs(x) > 10 * self.tolerance * max(map(abs, truths[side]), default=0.0)]
-            if not useful:
-                continue
-            ratios = [1 + d / x for d, x in useful]
-            spread = max(ratios) - min(ratios)
-            scored.append((spread > 1e3 * self.tolerance * max(1.0, *map(abs, ratios)), abs(ratios[0]), c,
-                           float(np.mean(ratios)), spread))
-        if not scored:
-            c, factor = (users[side] or [roots[side][0]])[0], float("nan")
-        else:
-            exact = [s for s in scored if not s[0]]
-            best = min(exact, key=lambda s: (s[1] > 1e-2, s[2])) if exact else min(scored, key=lambda s: (
-                not _special(scene.graph(side).steps[s[2]]), s[2]))
-            c, factor = best[2], best[3] if exact else float("nan")
-        factor = 0.0 if abs(factor) < self.tolerance else factor
+        shares: dict[str, dict[int, list[float]]] = {s: {} for s in SIDES}
+        c, factor = self._again(scene, k, side, roots[side], turned[side], left[side], defects[side], truths[side])
+        if c is None:
+            shares = {s: {c: self._shares(s, k, roots[s], turned[s], left[s], c) for c in users[s]} for s in SIDES}
+            c, factor = self._scored(scene.graph(side), shares[side], defects[side], truths[side])
+        c = (users[side] or [roots[side][0]])[0] if c is None else c
+        if not np.isfinite(factor):  # no user alone lacks it: what comes behind them may
+            deeper = self._deeper(scene, k, side, roots[side])
+            c, factor = (c, factor) if deeper is None else deeper
         g, inside = scene.graph(side), set(scene.matching.members[scene.matching.of[side][roots[side][0]]][side])
         silent = not any(np.abs(cots[side]).ravel() > 0) and c not in inside
         if silent and roots[side][0] >= 0:  # nothing arrives at all: the step itself is left out
@@ -191,10 +182,85 @@ class Walk:
         return Part(steps["torch"], steps["jax"], wrong, factor, before, predicted,
                     {s: truths[s][0] for s in SIDES})
 
+    def _scored(self, g: Graph, shares: Mapping[int, list[float]], defects: Sequence[float],
+                truths: Sequence[float]) -> tuple[int | None, float]:
+        """The step whose share in the loss, or a multiple of it, is what a cotangent lacks, and what the step passes on
+        of it: NaN where it is no multiple, None where no step has a share."""
+        scored = []
+        for c, share in shares.items():
+            useful = [(d, x) for d, x in zip(defects, share, strict=True)
+                      if abs(x) > 10 * self.tolerance * max(map(abs, truths), default=0.0)]
+            if not useful:
+                continue
+            ratios = [1 + d / x for d, x in useful]
+            spread = max(ratios) - min(ratios)
+            scored.append((spread > 1e3 * self.tolerance * max(1.0, *map(abs, ratios)), abs(ratios[0]), c,
+                           float(np.mean(ratios))))
+        exact = [s for s in scored if not s[0]]
+        if exact:
+            *_, c, factor = min(exact, key=lambda s: (s[1] > 1e-2, s[2]))
+            return c, 0.0 if abs(factor) < self.tolerance else factor
+        first = min(scored, key=lambda s: (not _special(g.steps[s[2]]), s[2]), default=None)
+        return None if first is None else first[2], float("nan")
+
+    def _again(self, scene: Scene, k: int, side: str, roots: Sequence[int], turned: Any, expected: Any, defects: Any,
+               truths: Any) -> tuple[int | None, float]:
+        """As `_scored`, of the steps on lines that are known to be wrong: other iterations of a loop."""
+        g = scene.graph(side)
+        known = {_place(g.steps[c]) for c, _ in self.blocks[side]}
+        same = [i for i in self._alone(scene, side, roots) | set(self._users(scene, side, roots))
+                if _place(g.steps[i]) in known] if known else []
+        shares = {c: self._shares(side, k, roots, turned, expected, c) for c in same}
+        c, factor = self._scored(g, shares, defects, truths)
+        return (c, factor) if np.isfinite(factor) else (None, factor)
+
+    def _deeper(self, scene: Scene, k: int, side: str, roots: Sequence[int]) -> tuple[int, float] | None:
+        """As `_scored`, behind the users of a value: of the steps that this side alone has, the one nearest to the loss
+        whose cotangent is not the derivative of its own loss; the step that uses it."""
+        g, recording = scene.graph(side), scene.recordings[side]
+        for i in sorted(self._alone(scene, side, roots), reverse=True)[:_DEEP]:
+            if self.spent > EVALUATIONS:
+                return None
+            directions = self._directions(recording.value(i))
+            cot = recording.cotangent(i)
+            cot = np.zeros_like(recording.value(i)) if cot is None else cot
+            truths = [self._derivative(side, k, [i], v) for v in directions[:1]]
+            known = [self._expected(side, k, [i], v, w) for v, w in zip(directions, truths, strict=False)]
+            said = _dot(cot, directions[0])
+            if abs(said - known[0]) <= max(self.tolerance * max(abs(truths[0]), abs(said)), self._noise(k)):
+                continue
+            truths += [self._derivative(side, k, [i], v) for v in directions[1:]]
+            known += [self._expected(side, k, [i], v, w) for v, w in zip(directions[1:], truths[1:], strict=True)]
+            shares = {c: self._shares(side, k, [i], directions, known, c) for c in self._users(scene, side, [i])}
+            c, factor = self._scored(g, shares, [_dot(cot, v) - e for v, e in zip(directions, known, strict=True)],
+                                     truths)
+            return None if c is None else (c, factor)
+        return None
+
+    def _alone(self, scene: Scene, side: str, roots: Sequence[int]) -> set[int]:
+        """The steps with a cotangent that come behind a value before the other side has it again."""
+        g, other = scene.graph(side), scene.graph(SIDES[1 - SIDES.index(side)])
+        of, own = scene.matching.of[side], {scene.matching.of[side][r] for r in roots}
+        met = {i for i in g.steps if of[i] not in own and any(
+            not other.steps[p].quiet for p in scene.matching.partners(side, i))}
+        found: set[int] = set()
+        todo = [c for i in roots for c in g.children[i]]
+        while todo:
+            i = todo.pop()
+            if i not in found and i not in met:
+                found.add(i)
+                todo += g.children[i]
+        return {i for i in found if not g.steps[i].quiet}
+
     def _like(self, scene: Scene, side: str, c: int, shares: Any, users: Any, roots: Any) -> int:
         """The step of the other side that does what step c does: by its value, by its share in the loss, or the step
         that has the next value that both sides have."""
         other = SIDES[1 - SIDES.index(side)]
+        g, first = scene.graph(side), roots[side][0]
+        of = scene.matching.of[side]
+        if c in roots[side] or (of[c] == of[first] and _place(g.steps[c])[:2] == _place(g.steps[first])[:2]
+                                and roots[other][0] >= 0):
+            return int(roots[other][0])  # made and stopped on one line
         behind = set().union(*(scene.graph(other).descendants(r) for r in roots[other])) - set(roots[other])
         partners = [p for p in scene.matching.partners(side, c) if p in behind]
         direct = [p for p in partners if p in users[other]]
@@ -278,10 +344,12 @@ class Walk:
             out.append(size * (v + 1j * draw.standard_normal(value.shape) if np.iscomplexobj(value) else v))
         return out
 
-    def _derivative(self, side: str, k: int, roots: Sequence[int], v: Array, held: Mapping[int, Array]) -> float:
-        """The loss along v at a value, by an extrapolated central difference; steps in `held` keep their value."""
+    def _derivative(self, side: str, k: int, roots: Sequence[int], v: Array,
+                    factors: Mapping[int, float] | None = None) -> float:
+        """The loss along v at a value, by an extrapolated central difference. factors: by step, how much of its change
+        goes on."""
         program, recording = self.programs[side], self.scenes[k].recordings[side]
-        base = {**(self.replaced[k] if side == "jax" else {}), **held}
+        base = {**(self.replaced[k] if side == "jax" else {}), **{c: recording.value(c) for c in factors or ()}}
         main = recording.value(roots[0])
         layouts = [find(main, recording.value(i), self._loose) for i in roots]
 
@@ -289,10 +357,10 @@ class Walk:
             self.spent += 1
             moved = {i: recording.value(i) + (h * lay.to_right(v)).astype(recording.value(i).dtype)
                      for i, lay in zip(roots, layouts, strict=True) if lay is not None}
-            return program.loss(program.source.outputs({**base, **moved}))
+            return program.loss(program.source.outputs({**base, **moved}, factors))
 
         h = _STEP[self.single]
-        here = at(0.0)
+        here = program.loss(recording.outputs)
         ends = [(at(s), at(-s), s) for s in (h, h / 2)]
         coarse, fine = ((above - below) / (2 * s) for above, below, s in ends)
         # Of a smooth loss the two one-sided slopes draw together as the step does; at a kink they stay apart.
@@ -310,25 +378,20 @@ class Walk:
             terms += sum(float(np.abs(np.asarray(value) * np.asarray(cot)).sum()) for value, cot in held)
         return 32 * eps * terms / (_STEP[self.single] / 2)
 
+    def _passing(self, scene: Scene, side: str, roots: Sequence[int]) -> dict[int, float]:
+        """The mistakes that are known below a value, and what each passes on."""
+        below = set().union(*(scene.graph(side).descendants(r) for r in roots))
+        return {c: f for c, f in self.blocks[side] if c in below and np.isfinite(f)}
+
     def _expected(self, side: str, k: int, roots: Sequence[int], v: Array, truth: float) -> float:
         """What the cotangent would predict if the mistakes that are known were the only ones."""
-        total = truth
-        below = set().union(*(self.scenes[k].graph(side).descendants(r) for r in roots))
-        known = [(c, f) for c, f in self.blocks[side] if c in below]
-        held: dict[int, Array] = {}
-        for c, factor in known:
-            before = self._derivative(side, k, roots, v, held) if held else truth
-            held[c] = self.scenes[k].recordings[side].value(c)
-            share = before - self._derivative(side, k, roots, v, held)
-            if np.isfinite(factor):
-                total += (factor - 1) * share
-        return total
+        known = self._passing(self.scenes[k], side, roots)
+        return self._derivative(side, k, roots, v, known) if known else truth
 
-    def _shares(self, side: str, k: int, roots: Sequence[int], turned: Any, truths: Any, c: int) -> list[float]:
+    def _shares(self, side: str, k: int, roots: Sequence[int], turned: Any, expected: Any, c: int) -> list[float]:
         """How much of the loss's change goes through step c."""
-        held = {c: self.scenes[k].recordings[side].value(c)}
-        held |= {b: self.scenes[k].recordings[side].value(b) for b, f in self.blocks[side] if f == 0}
-        return [w - self._derivative(side, k, roots, v, held) for v, w in zip(turned, truths, strict=True)]
+        held = {**self._passing(self.scenes[k], side, roots), c: 0.0}
+        return [w - self._derivative(side, k, roots, v, held) for v, w in zip(turned, expected, strict=True)]
 
     def _users(self, scene: Scene, side: str, roots: Sequence[int]) -> list[int]:
         """Steps that use the value of the roots."""
@@ -341,6 +404,10 @@ def _outside(g: Graph, i: int) -> Any:
     """A step, or the result of the rule that it is inside of: the rule is what is differentiated."""
     loud = [k for k in sorted(g.descendants(i)) if not g.steps[k].quiet] if g.steps[i].quiet else []
     return g.steps[loud[0] if loud else i]
+
+
+def _place(step: Any) -> tuple[str, int, str]:
+    return step.file, step.line, step.op
 
 
 def _special(step: Any) -> bool:

@@ -157,8 +157,10 @@ class _Asked:
     def replay(self, replaced: Mapping[int, Array], gradients: bool = False) -> Recording:
         return self.record(replaced, gradients)[0]
 
-    def outputs(self, replaced: Mapping[int, Array]) -> Mapping[str, Array]:
-        return arrays(self.ask("rerun", replace=[[i, a] for i, a in replaced.items()], ids=[])["outputs"])
+    def outputs(self, replaced: Mapping[int, Array], factors: Mapping[int, float] | None = None) -> Mapping[str, Array]:
+        given = [[i, f] for i, f in (factors or {}).items()]
+        put = [[i, a] for i, a in replaced.items()]
+        return arrays(self.ask("rerun", replace=put, ids=[], factors=given)["outputs"])
 
     def probe(self, replaced: Mapping[int, Array], ids: Sequence[int]) -> dict[int, Array]:
         reply = self.ask("rerun", replace=[[i, a] for i, a in replaced.items()], ids=list(ids))

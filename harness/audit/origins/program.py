@@ -19,8 +19,9 @@ class Source(Protocol):
     def replay(self, replace: Mapping[int, Array], gradients: bool = False) -> Recording:
         """The program evaluated again with the values of some steps (or inputs, negative) replaced."""
 
-    def outputs(self, replace: Mapping[int, Array]) -> Mapping[str, Array]:
-        """The outputs alone of the same."""
+    def outputs(self, replace: Mapping[int, Array], factors: Mapping[int, float] | None = None) -> Mapping[str, Array]:
+        """The outputs alone of the same. factors: by id, how much of what a value differs by from the one in its place
+        goes on nevertheless (none of it where there is no factor)."""
 
     def probe(self, replace: Mapping[int, Array], ids: Sequence[int]) -> dict[int, Array]:
         """The values of some steps of the same."""

@@ -147,7 +147,8 @@ class Steps:
 
         def look(x: Any) -> Any:
             if number in tape.replace:
-                x = jax.numpy.asarray(np.asarray(tape.replace[number]).reshape(x.shape), x.dtype)
+                given = jax.numpy.asarray(np.asarray(tape.replace[number]).reshape(x.shape), x.dtype)
+                x = tape.put(number, given, x)
             if tape.prints or tape.wanted is None or number in tape.wanted:
                 tape.step(number, name, here.where, parents, _array(jax, x), scope=here.scope, loop=here.loop,
                           quiet=here.quiet)

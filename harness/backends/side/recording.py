@@ -86,14 +86,17 @@ class Step:
 class Tape:
     """One evaluation, as a framework fills it in.
 
-    replace: arrays that take the place of values, by id. gradients: whether cotangents are wanted. prints: whether
+    replace: arrays that take the place of values, by id; factors: by id, how much of what a value differs by from the
+    one in its place goes on nevertheless. gradients: whether cotangents are wanted. prints: whether
     steps are. wanted: ids of which arrays are kept; None: of all, while there is room. varied: the id of a step whose
     operation is evaluated with other options too, into `options`.
     """
 
     def __init__(self, replace: Mapping[int, Array], *, gradients: bool = True, prints: bool = True,
-                 wanted: Collection[int] | None = None, varied: int | None = None) -> None:
+                 wanted: Collection[int] | None = None, varied: int | None = None,
+                 factors: Mapping[int, float] | None = None) -> None:
         self.replace, self.gradients, self.prints, self.wanted = replace, gradients, prints, wanted
+        self.factors = factors or {}
         self.varied, self.options = varied, list[tuple[str, str, Array]]()
         self.values: dict[int, Array] = {}
         self.cotangents: dict[int, Array] = {}
@@ -124,6 +127,11 @@ class Tape:
         if self.prints:
             self._prints[number] = fingerprint(value)
         self._keep(self.cotangents, number, value)
+
+    def put(self, number: int, given: Any, value: Any) -> Any:
+        """What takes the place of a value, both arrays of the framework."""
+        factor = self.factors.get(number)
+        return given if factor is None else given + factor * (value - given)
 
     def drop(self, numbers: Collection[int]) -> list[int]:
         """Take out steps whose values are recorded as those of another; their parents."""
@@ -207,14 +215,11 @@ class Recorder:
             out[i] = value, held.cotangents.get(i)
         return out
 
-    def rerun(self, replace: Mapping[int, Array]) -> dict[str, Array]:
-        """The outputs alone. Raises AuditFault."""
-        return self.probe(replace, ())[0]
-
-    def probe(self, replace: Mapping[int, Array], ids: Sequence[int]) -> tuple[dict[str, Array], dict[int, Array]]:
-        """(outputs, values of some steps), nothing else. Raises AuditFault."""
+    def probe(self, replace: Mapping[int, Array], ids: Sequence[int],
+              factors: Mapping[int, float] | None = None) -> tuple[dict[str, Array], dict[int, Array]]:
+        """(outputs, values of some steps), nothing else; factors: see Tape. Raises AuditFault."""
         self.side.announce("evaluating the function with a value replaced")
-        tape = Tape(replace, gradients=False, prints=False, wanted=set(ids))
+        tape = Tape(replace, gradients=False, prints=False, wanted=set(ids), factors=factors)
         return self._play(tape), tape.values
 
     def options(self, replace: Mapping[int, Array], number: int) -> list[tuple[str, str, Array]]:

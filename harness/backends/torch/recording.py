@@ -141,6 +141,7 @@ class Steps:
 
     def _given(self, x: Any, number: int, in_place: bool) -> Any:
         given = self.torch.from_numpy(np.array(self.tape.replace[number])).to(x.device, x.dtype).reshape(x.shape)
+        given = self.tape.put(number, given, x.detach())
         if in_place:
             x.data.copy_(given)
             return x
