@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.audit.origins.cut import SIZES, Cut, joined, lacking, lines, one
 from harness.audit.origins.layout import Layout, candidates, close, distance, find
-from harness.audit.origins.match import Graph, match
+from harness.audit.origins.match import Graph, constants, match
 from harness.audit.origins.program import Program, Recording
 from harness.audit.origins.region import Marks, Scene, ends, region_of
 from harness.audit.origins.reorder import moved
@@ -269,9 +269,11 @@ class Search:
         for j in able:
             other = scene.recordings["jax"].value(j)
             alike = marks["jax"].basis[j] == basis[t]
+            # a mistake in a loop shows in its first iteration
+            later = not alike and _repeats(scene, scene.right.steps[j], scene.regions["jax"])
             for gap, layout in _nearest(value, other)[: 2 if alike else 1]:
-                ranked.append((not alike, gap, -j, j, layout))
-        for unlike, _, _, j, layout in sorted(ranked, key=lambda x: x[:3]):
+                ranked.append((not alike, later, gap, -j, j, layout))
+        for unlike, *_, j, layout in sorted(ranked, key=lambda x: x[:4]):
             yield j, layout, not unlike
 
     def _replay(self, scene: Scene, pairs: Sequence[tuple[Any, Any, Layout]]) -> Recording:
@@ -286,9 +288,12 @@ class Search:
         placed = {again.matching.of["torch"][t.id] for t, _, _ in pairs}
         fed = [scene.left.descendants(t.id) for t, _, _ in pairs]
         behind = {d for _, j, _ in pairs for d in scene.right.descendants(j.id)} - {j.id for _, j, _ in pairs}
+        repeated = len(pairs) == 1 and _repeats(scene, pairs[0][1])
         for d in sorted(set.intersection(*fed)):
             if d not in marks["torch"].region or again.matching.of["torch"][d] in placed:
                 continue
+            if repeated and not _joins(again, fed[0], d):
+                continue  # one function of equal numbers: it says nothing of which iteration they belong to
             if any(j in behind for j in again.matching.partners("torch", d)):
                 return after
         ends = len(pairs) == 1 and pairs[0][0].id in ended
@@ -327,6 +332,22 @@ def _twins(scene: Scene, step: Any) -> list[int]:
     held = scene.matching.members[scene.matching.of["jax"][step.id]]["jax"]
     same = [scene.right.steps[i] for i in held if i in scene.regions["jax"] and i != step.id]
     return [s.id for s in same if (s.file, s.line, s.op, s.shape) == (step.file, step.line, step.op, step.shape)]
+
+
+def _repeats(scene: Scene, step: Any, among: set[int] | None = None) -> bool:
+    """Whether a step of JAX comes from one (among some) of the same statement in another iteration."""
+    above = scene.right.ancestors([step.id]) if step.loop else set()
+    above = above if among is None else above & among
+    return any((s.file, s.line, s.op) == (step.file, step.line, step.op) and s.loop != step.loop
+               for s in (scene.right.steps[i] for i in above))
+
+
+def _joins(scene: Scene, fed: set[int], d: int) -> bool:
+    """Whether something else than the first step of `fed`, which feeds the others, goes into step d too."""
+    g, of = scene.left, scene.matching.of["torch"]
+    fixed = constants(g)
+    between = [i for i in g.ancestors([d]) & fed if of[i] != of[min(fed)]]
+    return any(p not in fed and p not in fixed for i in between for p in g.parents(i))
 
 
 def _statement(step: Any) -> tuple[Any, ...]:
