@@ -288,7 +288,8 @@ class Search:
         placed = {again.matching.of["torch"][t.id] for t, _, _ in pairs}
         fed = [scene.left.descendants(t.id) for t, _, _ in pairs]
         behind = {d for _, j, _ in pairs for d in scene.right.descendants(j.id)} - {j.id for _, j, _ in pairs}
-        repeated = len(pairs) == 1 and _repeats(scene, pairs[0][1])
+        fewer = len(self._differing(after)) < len(self._differing(scene.recordings["jax"]))
+        repeated = len(pairs) == 1 and not fewer and _repeats(scene, pairs[0][1])
         for d in sorted(set.intersection(*fed)):
             if d not in marks["torch"].region or again.matching.of["torch"][d] in placed:
                 continue
@@ -297,7 +298,6 @@ class Search:
             if any(j in behind for j in again.matching.partners("torch", d)):
                 return after
         ends = len(pairs) == 1 and pairs[0][0].id in ended
-        fewer = len(self._differing(after)) < len(self._differing(scene.recordings["jax"]))
         return after if ends and fewer else None
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 
 from harness.audit import Audit, compare_gradients
-from tests.audit.origins import further
+from tests.audit.origins import adverse, further
 from tests.audit.origins.ports import CONTROLS, PLANTED, Port
 
-ALL = (*PLANTED, *further.PLANTED)
-ALL_CONTROLS = (*CONTROLS, *further.CONTROLS)
+ALL = (*PLANTED, *further.PLANTED, *adverse.PLANTED)
+ALL_CONTROLS = (*CONTROLS, *further.CONTROLS, *adverse.CONTROLS)
 _NAMED = {p.name: p for p in (*ALL, *ALL_CONTROLS)}
+assert len(_NAMED) == len(ALL) + len(ALL_CONTROLS)
 
 
 def port(name: str) -> Port:
