@@ -17,7 +17,7 @@ from flint import acb, arb
 
 from harness.reference.ball_numbers import Objects, equal, integer_power, less, less_equal, product, quotient, whole
 from harness.reference.operators import Operators
-from harness.reference.precision import Ball, NotInReference, literal
+from harness.reference.precision import Ball, NotInReference, literal, room_for, state
 
 ORDER = "birc"
 
@@ -43,6 +43,7 @@ class Array(Operators):
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, data: Objects, kind: str, mask: Objects | None = None) -> None:
+        state.spend(data.size)
         self.data, self.kind, self.mask = data, kind, mask
 
     # --- shape ---------------------------------------------------------------------------------------------------
@@ -69,8 +70,7 @@ class Array(Operators):
 
     def structural(self, function: Callable[[Objects], Any]) -> Array:
         """The same rearrangement of the elements and of their masks."""
-        mask = None if self.mask is None else boxed(function(self.mask))
-        out = function(self.data)
+        out, mask = function(self.data), None if self.mask is None else boxed(function(self.mask))
         return Array(boxed(out) if self.data.dtype == object else native(out), self.kind, mask)
 
     def reshape(self, *shape: Any) -> Array:
@@ -123,15 +123,14 @@ class Array(Operators):
         return Array(fill([arb(int(x)) for x in self.data.ravel().tolist()], self.shape, "r"), "r", self.mask)
 
     def to_complex(self) -> Array:
-        if self.kind == "c":
-            return self
-        x = self.balls()
-        return x.each(acb, "c")
+        return self if self.kind == "c" else self.balls().each(acb, "c")
 
     # --- operators: the rest are `Operators` -----------------------------------------------------------------------
 
     def operate(self, name: str, left: Any, right: Any) -> Array:
-        return _OPERATIONS[name](lift(left), lift(right))
+        a, b = lift(left), lift(right)
+        room_for(name, a.shape, b.shape)
+        return _OPERATIONS[name](a, b)
 
     def __neg__(self) -> Array:
         if self.kind in "rc":
@@ -320,7 +319,8 @@ def elements(function: Callable[..., Any], arrays: Sequence[Array], kind: str) -
         shape, columns = arrays[0].shape, [a.data.ravel().tolist() for a in arrays]
     else:
         views = np.broadcast_arrays(*(a.data for a in arrays))
-        shape, columns = views[0].shape, [v.ravel().tolist() for v in views]
+        room_for("", shape := views[0].shape)
+        columns = [v.ravel().tolist() for v in views]
     masks = masks_of(arrays)
     mask = None if masks is None else boxed(reduce(operator.or_, masks))
     return Array(fill([function(*xs) for xs in zip(*columns, strict=True)], shape, kind), kind, mask)

@@ -13,7 +13,7 @@ from harness.model import Input
 from harness.reference.ball_arrays import Array
 from harness.reference.dialects import TOLD
 from harness.reference.function import Compiled, Problem
-from harness.reference.precision import rounded, state, working
+from harness.reference.precision import bounded, rounded, state, working
 
 Floats = np.ndarray[Any, np.dtype[Any]]
 
@@ -36,7 +36,7 @@ def own_values(
     state.forget()
     state.single = single
     try:
-        with working(500, ties=True):
+        with bounded(), working(500, ties=True):
             problem = Problem(Compiled(text, inputs, family), arrays)
             flat = [_components(a) for a in problem.outputs({})]
     except Exception:  # a text that the reference cannot evaluate says nothing about anybody

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,7 @@ def batched(
     widest = A.widest(given)
     heads = [a.shape[: a.ndim - c] for a, c in zip(given, cores, strict=True)]
     batch = np.broadcast_shapes(*heads)
+    state.work(prod(batch) * max(max(a.shape, default=1) for a in given) ** 3 >> 3)
     views = [np.broadcast_to(a.data, batch + a.shape[a.ndim - c :]) for a, c in zip(given, cores, strict=True)]
     masks = A.masks_of(given)
     mask_views = None if masks is None else [

@@ -23,6 +23,9 @@ from harness.model import Unsupported
 Ball = Any  # arb or acb; python-flint ships no types that mypy could use
 
 
+MAX_ELEMENTS = 1 << 20  # of an array of balls, a hundred bytes each
+
+
 class Undecided(Exception):
     """A comparison of two balls that overlap: more precision is needed to tell."""
 
@@ -46,6 +49,7 @@ class State:
     source:  the random source of the gauge in the decomposition at hand
     near:    set by a comparison that rounding may decide otherwise
     skew:    None, or a list to which functions of Hermitian matrices append x - x^H of their argument
+    room:    None, or how many more elements may be computed: what evaluates a stranger's text beside a worker sets it
     """
 
     single: bool = False
@@ -59,6 +63,20 @@ class State:
     site: int = 0
     vectors: dict[Any, Any] = field(default_factory=dict)
     skew: list[Any] | None = None
+    room: int | None = None
+
+    def spend(self, elements: int) -> None:
+        """Note that so many elements are about to be computed, or refuse them."""
+        if elements > MAX_ELEMENTS:
+            raise NotInReference(f"an array of {elements:,} elements is too large for the reference")
+        self.work(elements)
+
+    def work(self, elements: int) -> None:
+        """Note work that is worth so many elements, or refuse it."""
+        if self.room is not None:
+            self.room -= elements
+            if self.room < 0:
+                raise NotInReference("this takes too long to be evaluated here")
 
     def begin(self) -> None:
         """Forget what belongs to one evaluation."""
@@ -155,3 +173,26 @@ def magnitude_bits(x: float) -> int:
 
 def is_complex(x: Ball) -> bool:
     return isinstance(x, acb)
+
+
+def room_for(name: str, *shapes: tuple[int, ...]) -> None:
+    """Refuse an operation on arrays of these shapes whose result, or whose work, is too large; before it begins."""
+    try:
+        if name == "matmul":
+            elements = math.prod(shapes[0]) * (shapes[1][-1] if len(shapes[1]) > 1 else 1)
+        else:
+            elements = math.prod(np.broadcast_shapes(*shapes))
+    except ValueError:  # shapes that do not fit: the operation says so
+        return
+    state.spend(elements)
+
+
+@contextmanager
+def bounded(elements: int = 3_000_000) -> Iterator[None]:
+    """Within: so many elements may be computed and no more, a few seconds' work. For texts of recorded runs, which a
+    stranger may have written and no worker's limits hold in."""
+    before, state.room = state.room, elements
+    try:
+        yield
+    finally:
+        state.room = before

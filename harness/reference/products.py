@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from flint import acb, arb
 from harness.reference import ball_arrays as A
 from harness.reference.ball_arrays import Array, boxed, lift
 from harness.reference.ball_numbers import Objects
+from harness.reference.precision import state
 from harness.reference.reductions import _total, mean, square_modulus, sum_
 from harness.reference.registry import portable
 
@@ -19,6 +21,7 @@ def multilinear(function: Callable[..., Any], *arrays: Array) -> Array:
     """A function that is linear in each array, written for NumPy; the masks are found with zeros and ones."""
     given = [a.balls() for a in arrays]
     kind = A.widest(given)
+    state.work(prod(a.size for a in given) >> 4)  # no more is multiplied than every element with every other
     data = boxed(function(*(a.data for a in given)))
     data = _finished(data, kind)
     if all(a.mask is None for a in given):
@@ -80,7 +83,9 @@ def einsum(equation: str, *operands: Any) -> Array:
 
 @portable("kron")
 def kron(a: Any, b: Any) -> Array:
-    return multilinear(np.kron, lift(a), lift(b))
+    x, y = lift(a), lift(b)
+    state.spend(x.size * y.size)
+    return multilinear(np.kron, x, y)
 
 
 @portable("cross")
@@ -240,6 +245,7 @@ def toeplitz(c: Any, r: Any = None) -> Array:
     row = column.conj() if r is None else lift(r)
     values = A.joined(np.concatenate, [row.structural(lambda d: d[:0:-1]), column])
     n, m = column.shape[0], row.shape[0]
+    state.spend(n * m)
     where = np.arange(n)[:, None] - np.arange(m)[None, :] + m - 1
     return values.structural(lambda d: d[where])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,19 @@ from flint import arb
 
 from harness.reference import ball_arrays as A
 from harness.reference.ball_arrays import Array, boxed, lift
-from harness.reference.precision import Ball
+from harness.reference.precision import Ball, state
 from harness.reference.reductions import lines, ordered
 from harness.reference.registry import portable
 
 
-def _structural(name: str, function: Callable[..., Any]) -> None:
-    """A function of one array that only moves elements."""
+def _structural(name: str, function: Callable[..., Any], most: Callable[..., int] | None = None) -> None:
+    """A function of one array that only moves elements. most: of its arguments, how many there may then be."""
 
     def moved(x: Any, *args: Any, **kw: Any) -> Array:
-        return lift(x).structural(lambda d: function(d, *args, **kw))
+        a = lift(x)
+        if most is not None:
+            state.spend(most(a, *args, **kw))
+        return a.structural(lambda d: function(d, *args, **kw))
 
     portable(name)(moved)
 
@@ -33,14 +37,16 @@ _structural("transpose", lambda d, axes=None: np.transpose(d, axes))
 _structural("permute_dims", lambda d, axes: np.transpose(d, axes))
 _structural("swapaxes", lambda d, axis1, axis2: np.swapaxes(d, axis1, axis2))
 _structural("moveaxis", lambda d, source, destination: np.moveaxis(d, source, destination))
-_structural("broadcast_to", lambda d, shape: np.broadcast_to(d, shape).copy())
+_structural("broadcast_to", lambda d, shape: np.broadcast_to(d, shape).copy(), lambda a, shape: prod(_shape(shape)))
 _structural("flip", lambda d, axis=None: np.flip(d, axis))
 _structural("fliplr", np.fliplr)
 _structural("flipud", np.flipud)
 _structural("roll", lambda d, shift, axis=None: np.roll(d, shift, axis))
 _structural("rot90", lambda d, k=1, axes=(0, 1): np.rot90(d, k, axes))
-_structural("tile", lambda d, repetitions: np.tile(d, repetitions))
-_structural("repeat", lambda d, repeats, axis=None: np.repeat(d, repeats, axis))
+_structural("tile", lambda d, repetitions: np.tile(d, repetitions),
+            lambda a, repetitions: a.size * prod(_shape(repetitions)))
+_structural("repeat", lambda d, repeats, axis=None: np.repeat(d, repeats, axis),
+            lambda a, repeats, axis=None: a.size * int(np.max(repeats, initial=0)))
 _structural("matrix_transpose", lambda d: d.swapaxes(-1, -2))
 _structural("diagonal", lambda d, offset=0, axis1=0, axis2=1: np.diagonal(d, offset, axis1, axis2).copy())
 
@@ -78,6 +84,7 @@ def unstack(x: Any, axis: int = 0) -> tuple[Array, ...]:
 @portable("pad")
 def pad(x: Any, pad_width: Any, constant_values: float = 0.0) -> Array:
     a = lift(x)
+    state.spend(prod(side + 2 * int(np.max(np.abs(pad_width), initial=0)) for side in a.shape))
     edge = (A.common([lift(constant_values), a])[0][0] if a.kind in "rc" else lift(int(constant_values))).data[()]
     data = np.pad(a.data, pad_width, constant_values=edge)
     mask = None
@@ -90,6 +97,7 @@ def pad(x: Any, pad_width: Any, constant_values: float = 0.0) -> Array:
 @portable("meshgrid")
 def meshgrid(*arrays: Any, indexing: str = "xy") -> tuple[Array, ...]:
     given = [lift(x) for x in arrays]
+    state.spend(prod(x.size for x in given))
     masks = A.masks_of(given)
     spread: Any = np.meshgrid
     grids = spread(*(a.data for a in given), indexing=indexing)
@@ -173,6 +181,7 @@ def _shape(shape: Any) -> tuple[int, ...]:
 @portable("full")
 def full(shape: Any, value: Any) -> Array:
     v: Array = lift(value).balls()
+    state.spend(prod(_shape(shape)))
     return v.structural(lambda d: np.broadcast_to(d, _shape(shape)).copy())
 
 
@@ -205,6 +214,7 @@ def ones_like(x: Any) -> Array:
 
 @portable("eye")
 def eye(n: int, m: int | None = None) -> Array:
+    state.spend(n * (n if m is None else m))
     return Array(np.eye(n, m, dtype=np.int64), "i").balls()
 
 
@@ -212,6 +222,7 @@ def eye(n: int, m: int | None = None) -> Array:
 def arange(start: Any, stop: Any = None, step: Any = 1) -> Array:
     first, last = (0, start) if stop is None else (start, stop)
     count = max(int(np.ceil((last - first) / step)), 0)
+    state.spend(count)
     out: Array = Array(np.arange(count), "i").balls() * step + first
     return out
 
@@ -224,6 +235,7 @@ def indices(n: int) -> Array:
 @portable("linspace")
 def linspace(start: Any, stop: Any, num: int) -> Array:
     a, b = lift(start).balls(), lift(stop).balls()
+    state.spend(num)
     return Array(np.arange(num), "i").balls() * (b - a) / max(num - 1, 1) + a
 
 

@@ -24,7 +24,7 @@ from harness.model import Input
 from harness.reference import ball_arrays as A
 from harness.reference.local import TooLarge
 from harness.reference.namespace import namespace
-from harness.reference.precision import state
+from harness.reference.precision import bounded, state
 from harness.reference.tape import Floats, Tape, Track, Value, components
 
 
@@ -134,10 +134,11 @@ def _rounding(text: str, inputs: Sequence[Input], arrays: Mapping[str, Floats], 
     state.forget()
     state.single = single
     try:
-        followed = Text(text, inputs)
-        tape, outputs = followed.evaluate(arrays, single, None)
-        lost = all(_lost(o) for o in outputs)  # there is nothing finite left that could move
-        others = [] if lost else [followed.evaluate(arrays, single, Random(seed))[1] for seed in _SEEDS]
+        with bounded():
+            followed = Text(text, inputs)
+            tape, outputs = followed.evaluate(arrays, single, None)
+            lost = all(_lost(o) for o in outputs)  # there is nothing finite left that could move
+            others = [] if lost else [followed.evaluate(arrays, single, Random(seed))[1] for seed in _SEEDS]
     except TooLarge:
         return None
     except Exception:  # a text that the reference cannot evaluate says nothing about anybody

@@ -21,7 +21,7 @@ from harness.reference import ball_arrays as A
 from harness.reference.arithmetic import ARITHMETIC, Local
 from harness.reference.ball_arrays import Array
 from harness.reference.local import local_derivative
-from harness.reference.precision import working
+from harness.reference.precision import state, working
 
 Floats = np.ndarray[Any, np.dtype[Any]]
 _BITS = 300
@@ -172,6 +172,7 @@ class Tape:
         outputs = _listed(raw)
         if not any(isinstance(o, Array) for o in outputs):
             return raw
+        state.work(sum(o.size for o in outputs if isinstance(o, Array)) * (16 + self.columns // 16))
         local = local_derivative(call, [v.array for v in inputs], name, self.single)
         made = []
         at = 0
