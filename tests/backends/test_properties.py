@@ -17,7 +17,7 @@ from harness.wirtinger import wirtinger_pair
 from tests.backends.tasks import FRAMEWORKS, data, make_task, observe
 
 POINTS = 12
-EXAMPLES = settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+EXAMPLES = settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def gaussian(draw: Any, *shape: int) -> np.ndarray:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +110,33 @@ def compiled(case: Case, family: str) -> tuple[Callable[..., tuple[Any, ...]], C
     return outputs, array
 
 
+@cache
+def program(name: str, family: str) -> tuple[Callable[..., Any], Callable[[Array], Any]]:
+    """A case's function; that of JAX as one program, where each of its operations would be one otherwise."""
+    function, array = compiled(PROGRAMS[name], family)
+    return (jit(function) if family == "jax" else function), array
+
+
+@cache
+def jax_gradient(name: str) -> tuple[Callable[..., Any], Callable[[Array], Any], list[int]]:
+    """The gradient of a case's loss as a program, and by which of the inputs."""
+    import jax
+
+    case = PROGRAMS[name]
+    function, array = compiled(case, "jax")
+    numbers = [k for k, i in enumerate(case.inputs) if i.differentiate]
+    return jit(jax.grad(lambda *a: function(*a)[0].sum(), argnums=tuple(numbers))), array, numbers
+
+
+def jit(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Without the optimiser, which is not under test."""
+    import jax
+
+    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
+
+
 def framework_values(case: Case, point: Point, family: str) -> list[Array]:
-    function, array = compiled(case, family)
+    function, array = program(case.id, family)
     return [plain(v) for v in function(*(array(point.arrays[i.name]) for i in case.inputs))]
 
 
@@ -170,12 +196,8 @@ def torch_gradients(case: Case, point: Point) -> dict[str, Array]:
 
 def jax_gradients(case: Case, point: Point) -> dict[str, Array]:
     """The conjugate of what jax returns, L_x - i L_y."""
-    import jax
-
-    function, array = compiled(case, "jax")
-    leaves = [array(point.arrays[i.name]) for i in case.inputs]
-    numbers = [k for k, i in enumerate(case.inputs) if i.differentiate]
-    found = jax.grad(lambda *a: function(*a)[0].sum(), argnums=tuple(numbers))(*leaves)
+    gradient, array, numbers = jax_gradient(case.id)
+    found = gradient(*(array(point.arrays[i.name]) for i in case.inputs))
     return {case.inputs[k].name: np.conj(plain(g)) for k, g in zip(numbers, found, strict=True)}
 
 
