@@ -60,9 +60,10 @@ class Leaks:
         """What is not as it was, in words; "" where all is. Warnings filters are put back."""
         settings, filters = before
         if list(warnings.filters) != filters:
-            warnings.filters[:] = filters
+            held: Any = warnings.filters  # a list, whatever its stub says
+            held[:] = filters
             warnings.simplefilter("default", category=_Nothing)  # tells the interpreter that the filters changed
-            warnings.filters[:] = filters
+            held[:] = filters
         now = {**_settings(), **self._more()}
         found = [name for name, value in now.items() if name not in settings or settings[name] != value]
         for space, (names, values) in self._spaces.items():

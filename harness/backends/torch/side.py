@@ -186,7 +186,7 @@ class TorchSide(AuditSide):
         leaves = self.natives()
         for k in self._wanted():
             leaves[k].requires_grad_(True)
-        return guarded(lambda: iterates(self.torch, lambda: self.call(leaves)))
+        return bool(guarded(lambda: iterates(self.torch, lambda: self.call(leaves))))
 
     def play(self, tape: Any) -> dict[str, Array]:
         """See harness.backends.torch.recording.play."""
