@@ -120,7 +120,7 @@ class LocalExecutor:
     def _start(self, kind: WorkerSpec) -> None:
         try:
             more = ["--identify"] if self.identify else []
-            words, environment = self.shut_in.needs(kind)
+            words, environment = self.shut_in.needs(kind, self.memory)
             worker = Worker(kind, self._paths.of(kind), more=[*more, *words], environment=environment,
                             inherited=inherited if words else None)
         except OSError as error:

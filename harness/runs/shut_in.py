@@ -58,14 +58,14 @@ class ShutIn:
         """Whether workers of this kind are shut in: an accelerator's driver needs what a sandbox takes away."""
         return self.wanted and kind.device == "cpu" and kind.spec in (*BUILT_IN, *BUILT_IN.values())
 
-    def needs(self, kind: WorkerSpec) -> tuple[list[str], dict[str, str]]:
-        """(further words, further environment variables) for a worker of this kind."""
+    def needs(self, kind: WorkerSpec, memory: int = 0) -> tuple[list[str], dict[str, str]]:
+        """(further words, further environment variables) for a worker of this kind. memory: its limit in bytes."""
         if not self.applies(kind):
             return [], {}
         if self._scratch is None:  # the one folder for their temporary files; it goes with the executor
             self._scratch = tempfile.TemporaryDirectory(prefix="harness-", ignore_cleanup_errors=True)
         keys = kept.keys_for(*(kept.shut_in_purpose(p) for p in self._keeps(kind)))
-        return ["--shut-in", self._scratch.name], {kept.KEYS_VARIABLE: keys}
+        return ["--shut-in", self._scratch.name, "--memory", str(memory)], {kept.KEYS_VARIABLE: keys}
 
     def keep(self, kind: WorkerSpec, frame: Frame) -> None:
         """Write what a worker that is shut in cannot. Raises CorruptFrame, ValueError for what is not its own."""

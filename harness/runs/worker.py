@@ -37,6 +37,8 @@ from harness.workers.serving import Sender, harden, receive
 
 _ROWS, _WAIT = 256, 0.05  # observations (and seconds) held back at most before they are sent
 _FILE = 1 << 30  # bytes of a file that a worker that is shut in may write
+_SPARE = 1 << 30  # bytes beside the memory limit: stacks of threads, code, what is reserved and never touched
+_GRACE = 60.0  # seconds of each processor beside the time limit of a task
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
 
 
@@ -49,11 +51,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", dest="sink", type=int, required=True)
     parser.add_argument("--identify", action="store_true", help="say in the hello what computes here, to the last file")
     parser.add_argument("--shut-in", metavar="FOLDER", help="write only there; no network, no processes")
+    parser.add_argument("--memory", type=int, default=0, help="bytes of its own that one that is shut in may have")
     args = parser.parse_args(argv)
     harden(args.source, args.sink)
     send = Sender(args.sink)
     if args.shut_in:
-        _shut_in(args.shut_in, send)
+        _shut_in(args.shut_in, args.memory, send)
     inbox: queue.SimpleQueue[Frame] = queue.SimpleQueue()
     threading.Thread(target=receive, args=(args.source, inbox), daemon=True).start()
     try:
@@ -77,11 +80,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     leaks = Leaks(backend.settings, backend.namespaces())
     while True:
         frame = inbox.get()
-        if frame.header["m"] == "bye" or serve(backend, frame, send, leaks):
+        if frame.header["m"] == "bye":
+            return 0
+        if args.shut_in and not sandbox.missing():
+            _limit_processor(frame.header["seconds"])
+        if serve(backend, frame, send, leaks):
             return 0
 
 
-def _shut_in(temporary: str, send: Sender) -> None:
+def _limit_processor(seconds: float) -> None:
+    """End this process where a task takes far more of the processors than its time limit allows, even if the
+    coordinator is stopped and looks at no clock."""
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    most = int(used.ru_utime + used.ru_stime + (seconds + _GRACE) * (os.cpu_count() or 1))
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+def _shut_in(temporary: str, memory: int, send: Sender) -> None:
     """Enter the sandbox, before there is another thread: temporary files are written, the caches are read, and what is
     to be kept goes to the coordinator."""
     if sandbox.missing():
@@ -96,7 +114,10 @@ def _shut_in(temporary: str, send: Sender) -> None:
 
     kept.receive_keys(hand_over)
     os.environ["TMPDIR"] = temporary
-    for limit, most in ((resource.RLIMIT_FSIZE, _FILE), (resource.RLIMIT_NOFILE, 1024)):
+    limits = [(resource.RLIMIT_FSIZE, _FILE), (resource.RLIMIT_NOFILE, 1024)]
+    if memory:  # the coordinator looks at it ten times a second; this holds in between
+        limits.append((resource.RLIMIT_DATA, memory + _SPARE))
+    for limit, most in limits:
         hard = resource.getrlimit(limit)[1]
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(limit, (most, most))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -19,6 +21,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from harness.storage import cache_folder
+from harness.workers import sandbox
 from harness.workers.frames import CorruptFrame, Frame, FrameReader, pack
 
 Inherited = Callable[[Mapping[str, str]], Mapping[str, str]]
@@ -35,6 +38,7 @@ SETTINGS = {
     "MKL_NUM_THREADS": "1",
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # several workers share one accelerator
 }
+MARK = "HARNESS_WORKER"  # whose processes are whose
 NUMERIC = re.compile(
     r"XLA_\w+|JAX_\w+|TORCH_\w+|TORCHINDUCTOR_\w+|CUBLAS_WORKSPACE_CONFIG|NVIDIA_TF32_OVERRIDE|CUDA_VISIBLE_DEVICES|"
     r"\w+_NUM_THREADS|MKL_\w+|KMP_\w+|OMP_\w+"
@@ -88,9 +92,11 @@ class Worker:
     ) -> None:
         self.kind = kind
         self.started = time.monotonic()
+        self._mark = secrets.token_hex(16)
         self._reader, self._outgoing = FrameReader(), bytearray()
         self._log: deque[bytes] = deque()
         self._logged = 0
+        self._shut_in = "--shut-in" in more and not sandbox.missing()
         self.silent, self.deaf = False, False  # whether its pipes for frames and for output have ended
         self.corrupt: CorruptFrame | None = None
         task_r, task_w = os.pipe()
@@ -102,7 +108,7 @@ class Worker:
             self.process = subprocess.Popen(
                 [kind.python or sys.executable, "-c", _BOOT, json.dumps(paths), module, *words],
                 stdin=subprocess.DEVNULL, stdout=log_w, stderr=log_w, pass_fds=(task_r, frame_w),
-                start_new_session=True, env=_environment(kind, environment, inherited),
+                start_new_session=True, env=_environment(kind, {**environment, MARK: self._mark}, inherited),
             )
         except BaseException:
             self._close(task_w, frame_r, log_r)
@@ -232,11 +238,29 @@ class Worker:
             os.killpg(self.process.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):  # stuck in a driver: nothing more can be done
             self.process.wait(timeout=10)
+        if not self._shut_in:  # what is shut in starts no processes
+            _end_strays(self._mark)
 
     def close(self) -> None:
         """Kill if alive, and release the pipes."""
         self.kill()
         self._close(self.inbox, self.frames, self.log)
+
+
+def _end_strays(mark: str) -> None:
+    """End what a worker started in a session of its own (a daemon): it has inherited the worker's mark. Linux alone."""
+    wanted = f"{MARK}={mark}".encode()
+    for _ in range(10):  # one may have started another meanwhile
+        found = []
+        for place in glob.iglob("/proc/[0-9]*/environ"):
+            with contextlib.suppress(OSError), open(place, "rb") as file:
+                if wanted in file.read():
+                    found.append(int(place.split("/")[2]))
+        for number in found:
+            with contextlib.suppress(OSError):
+                os.kill(number, signal.SIGKILL)
+        if not found:
+            return
 
 
 class Paths:

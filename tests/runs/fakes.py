@@ -319,6 +319,44 @@ class Forks(Square):
         ctypes.string_at(0)
 
 
+class Daemonises(Square):
+    """Leaves a daemon behind that belongs to no process group of ours; FAKE_ONCE names the file with its number."""
+
+    name = "daemonises"
+
+    def harm(self, task: Task) -> None:
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                with open(os.environ["FAKE_ONCE"], "w") as file:
+                    file.write(str(os.getpid()))
+                time.sleep(3600)
+            os._exit(0)
+        while not os.path.exists(os.environ["FAKE_ONCE"]):
+            time.sleep(0.01)
+
+
+class Stops(Square):
+    """Stops itself, as a debugger or a scheduler may: it does nothing and does not end."""
+
+    name = "stops"
+
+    def harm(self, task: Task) -> None:
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+class KillsCoordinatorOnce(Square):
+    """Kills the process that started the worker, where FAKE_ONCE does not say that it has."""
+
+    name = "kills-coordinator-once"
+
+    def harm(self, task: Task) -> None:
+        if not os.path.exists(os.environ["FAKE_ONCE"]):
+            open(os.environ["FAKE_ONCE"], "w").close()
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(3600)
+
+
 class NotThere(Square):
     name = "not-there"
     requires = ("no_such_framework",)

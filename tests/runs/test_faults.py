@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -78,7 +79,7 @@ def test_a_fault_costs_its_step_alone(go: Go, fake: str, status: str, error: str
     assert message in frame[frame["status"] != "ok"].iloc[0]["message"]
 
 
-@pytest.mark.parametrize("fake", ["Hang", "Spin"])
+@pytest.mark.parametrize("fake", ["Hang", "Spin", "Stops"])
 def test_a_hang_is_ended_at_the_time_limit(go: Go, fake: str) -> None:
     run = go(fake, seconds=1.0)
     assert bad_rows(run) == [("bad", "pushforward", "differential", "timeout", "Timeout")]
@@ -244,6 +245,16 @@ def test_no_process_outlives_a_run(go: Go) -> None:
     while time.monotonic() < deadline and _workers():
         time.sleep(0.05)
     assert _workers() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_daemon_of_a_worker_ends_with_the_run(go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has left the worker's process group and session, and its parent is gone."""
+    monkeypatch.setenv("FAKE_ONCE", str(tmp_path / "once"))
+    run = go("Daemonises")
+    assert bad_rows(run) == []
+    number = int((tmp_path / "once").read_text())
+    assert not psutil.pid_exists(number) or psutil.Process(number).status() == psutil.STATUS_ZOMBIE
 
 
 def _workers() -> list[psutil.Process]:

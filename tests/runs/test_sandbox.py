@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -171,3 +172,35 @@ def test_the_environment_of_a_worker_holds_no_secrets() -> None:
     given = {"PATH": "/bin", "AWS_SECRET_ACCESS_KEY": "x", "GITHUB_TOKEN": "x", "SSH_AUTH_SOCK": "x", "XLA_FLAGS": "y",
              "OMP_NUM_THREADS": "1", "LC_ALL": "C", "PGPASSWORD": "x", "DBUS_SESSION_BUS_ADDRESS": "x"}
     assert set(inherited(given)) == {"PATH", "XLA_FLAGS", "OMP_NUM_THREADS", "LC_ALL"}
+
+
+_LIMITS = """
+import json, resource, sys
+from harness.runs import worker
+
+worker._shut_in(sys.argv[1], 64 << 20, lambda data: None)
+worker._limit_processor(30.0)
+said = {"processor": resource.getrlimit(resource.RLIMIT_CPU)[0], "files": resource.getrlimit(resource.RLIMIT_NOFILE)}
+bytearray(64 << 20)
+try:
+    bytearray(3 << 30)
+    said["memory"] = "had"
+except MemoryError:
+    said["memory"] = "refused"
+try:
+    resource.setrlimit(resource.RLIMIT_DATA, (8 << 30, 8 << 30))
+    said["raised"] = resource.getrlimit(resource.RLIMIT_DATA)
+except (ValueError, PermissionError):
+    said["raised"] = "refused"
+print(json.dumps(said))
+"""
+
+
+def test_memory_files_and_the_processor_are_limited_by_the_kernel(tmp_path: Path) -> None:
+    """Beside the coordinator, which looks ten times a second and may itself be stopped."""
+    done = subprocess.run([sys.executable, "-c", _LIMITS, str(tmp_path)], capture_output=True, text=True, check=False)
+    said = json.loads(done.stdout or done.stderr)
+    assert said["memory"] == "refused"
+    assert 90 <= said["processor"] <= 95 * (os.cpu_count() or 1)
+    assert said["files"][1] <= 1024
+    assert said["raised"] == "refused" or os.geteuid() == 0  # root may raise what it likes

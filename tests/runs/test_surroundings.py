@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import harness.runs as runs
+from harness import kept
 from tests.runs.conftest import make_case
 from tests.runs.slow_run import cases
 
@@ -21,7 +22,7 @@ Go = Callable[..., runs.Run]
 
 
 def slow_run(folder: Path, *more: str, **environment: str) -> subprocess.Popen[str]:
-    words = [sys.executable, "-m", "tests.runs.slow_run", str(folder), "2", "Square", *more]
+    words = [sys.executable, "-m", "tests.runs.slow_run", str(folder), "2", environment.pop("FAKE", "Square"), *more]
     return subprocess.Popen(words, cwd=ROOT, env={**os.environ, **environment}, stderr=subprocess.PIPE, text=True)
 
 
@@ -50,15 +51,30 @@ def test_two_coordinators_and_one_folder(tmp_path: Path, whole: Path) -> None:
     assert same(folder, whole)
 
 
+def test_a_worker_that_kills_the_coordinator(tmp_path: Path, whole: Path) -> None:
+    """The run is interrupted and can be read; no process is left; continued, it is what it would have been."""
+    folder, once = tmp_path / "run", tmp_path / "once"
+    process = slow_run(folder, FAKE_ONCE=str(once), FAKE="KillsCoordinatorOnce")
+    process.communicate(timeout=60)
+    assert process.returncode == -9 and once.exists()
+    assert not runs.Run.open(folder).complete
+    process = slow_run(folder, "resume", FAKE_ONCE=str(once), FAKE="KillsCoordinatorOnce")
+    _, words = process.communicate(timeout=60)
+    assert process.returncode == 0, words
+    frame, undisturbed = (runs.Run.open(p).observations() for p in (folder, whole))
+    other = ["seconds", "backend", "target"]
+    assert frame.drop(columns=other, errors="ignore").equals(undisturbed.drop(columns=other, errors="ignore"))
+
+
 # -- disks
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 96 KiB. Skips where it cannot be mounted (that takes root)."""
+def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A disk of 96 KiB, or of what the test asks for. Skips where it cannot be mounted (that takes root)."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=96k", "harness-test", str(folder)]
+    words = ["mount", "-t", "tmpfs", "-o", f"size={getattr(request, 'param', '96k')}", "harness-test", str(folder)]
     if not shutil.which("mount") or subprocess.run(words, capture_output=True, check=False).returncode:
         pytest.skip("a small disk cannot be mounted here; /dev/full and a limit on file size are tried elsewhere")
     yield folder
@@ -76,6 +92,31 @@ def test_a_disk_that_fills_up_and_is_then_enlarged(disk: Path, go: Go) -> None:
     subprocess.run(["mount", "-o", "remount,size=16m", str(disk)], check=True)
     again = go("Square", cases=many, output=str(disk / "run"), resume=True)
     assert same(again.path, go("Square", cases=many, output="elsewhere").path)
+
+
+@pytest.mark.parametrize("disk", ["4k", "8k"], indirect=True)
+def test_a_disk_too_small_to_begin(disk: Path, go: Go) -> None:
+    """Header and catalogue do not fit: a sentence, and nothing is left but what can be begun again."""
+    cases = [make_case(f"case{k}") for k in range(12)]
+    with pytest.raises(runs.RunError, match=r"cannot write .*No space left on device") as caught:
+        go("Square", output=str(disk / "run"), cases=cases)
+    assert caught.value.exit_status == 2
+    subprocess.run(["mount", "-o", "remount,size=16m", str(disk)], check=True)
+    assert go("Square", output=str(disk / "run"), resume=True, cases=cases).complete
+
+
+def test_a_cache_on_a_full_disk_costs_nothing_but_the_cache(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(disk / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(disk.parent / "state"))
+    top = kept.root("reference")
+    assert top is not None
+    kept.store("reference", top, "small", b"kept")
+    for size in (40, 60, 80, 200):
+        kept.store("reference", top, "large", bytes(size << 10))
+    assert kept.load("reference", top, "small") == b"kept"
+    large = kept.load("reference", top, "large")
+    assert large is None or set(large) == {0}
+    assert sorted(p.name for p in disk.rglob("*") if p.is_file()) in (["small"], ["large", "small"])  # no drafts
 
 
 #: Root may write anywhere. Without these two capabilities it is held to the permissions of what it owns.
