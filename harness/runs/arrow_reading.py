@@ -33,12 +33,15 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
     if size > MAX_FILE:
         raise Malformed(f"it has {size:,} bytes, and at most {MAX_FILE:,} are read")
     _footer(path, size)
-    if not pq.read_schema(path).remove_metadata().equals(schema):
-        raise Malformed("it has other columns than a run has")
     once = ["data"] if "data" in schema.names else None
-    with pq.ParquetFile(path, page_checksum_verification=True, read_dictionary=once) as file:
-        _check_pages(path, file.metadata, size)
-        table = file.read(use_threads=False)
+    try:
+        if not pq.read_schema(path).remove_metadata().equals(schema):
+            raise Malformed("it has other columns than a run has")
+        with pq.ParquetFile(path, page_checksum_verification=True, read_dictionary=once) as file:
+            _check_pages(path, file.metadata, size)
+            table = file.read(use_threads=False)
+    except UnicodeDecodeError:  # names of columns, which pyarrow hands over as text
+        raise Malformed("it names its columns in bytes that are no text") from None
     table.validate(full=True)
     if once:
         table = _written_out(table, size)

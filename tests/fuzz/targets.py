@@ -24,6 +24,11 @@ def folder() -> Path:
     return made
 
 
+def corpus(name: str) -> list[bytes]:
+    """What this fuzzer has found before (tests/fuzz/corpus): tried first, and what mutations begin with."""
+    return [path.read_bytes() for path in sorted(Path(__file__).with_name("corpus").glob(f"{name}-*"))]
+
+
 def yaml() -> Fuzzer:
     from harness.cases import catalogue_path, load
     from harness.cases.schema import schema
@@ -39,6 +44,7 @@ def yaml() -> Fuzzer:
     seeds = [h.text.encode() if isinstance(h.text, str) else h.text for h in HOSTILE if not callable(h.text)]
     seeds += [p.read_bytes()[:2000] for p in sorted(Path(catalogue_path()).rglob("*.yaml"))[:40]]
     keys = sorted(schema()["properties"]) + sorted(schema()["$defs"])
+    seeds += corpus("yaml")
     return Fuzzer(target, [s for s in seeds if len(s) < 3000], words(_NUMBERS, _ODD, keys, ("complex[3]", "cases:\n")))
 
 
@@ -62,7 +68,7 @@ def expression() -> Fuzzer:
     names = [f"{name}(" for name in (*table(), *whitelist("torch").functions, *whitelist("jax").functions)]
     methods = [f".{m}(" for m in whitelist("torch").methods]
     marks = ("z", "w", ", ", ")", "; ", " = ", "axis=", "**")
-    return Fuzzer(target, seeds, words(_NUMBERS, _ODD, names, methods, marks))
+    return Fuzzer(target, seeds + corpus("expression"), words(_NUMBERS, _ODD, names, methods, marks))
 
 
 def frames() -> Fuzzer:
@@ -87,7 +93,7 @@ def frames() -> Fuzzer:
         seeds.append(found[0].raw[12:])
         at = found[1]
     marks = ('"m":"rows"', '"rows":[', '"task":', "null", "true", "<f8", "|O")
-    return Fuzzer(target, seeds, words(_NUMBERS, _ODD, marks))
+    return Fuzzer(target, seeds + corpus("frames"), words(_NUMBERS, _ODD, marks))
 
 
 def _framed(payload: bytes) -> bytes:
@@ -125,7 +131,7 @@ def run() -> Fuzzer:
 
     seeds = [bytes([k]) + sound[name] for k, name in enumerate(names)]
     marks = ("null", "true", "[]", "{}", '"jax"', "1e400", '""', "NaN", "PAR1")
-    return Fuzzer(target, seeds, words(_NUMBERS, _ODD, marks))
+    return Fuzzer(target, seeds + corpus("run"), words(_NUMBERS, _ODD, marks))
 
 
 TARGETS: dict[str, Callable[[], Fuzzer]] = {"yaml": yaml, "expression": expression, "frames": frames, "run": run}

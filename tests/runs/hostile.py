@@ -138,6 +138,12 @@ def flag_for_a_header(run: Path) -> None:
     seal(run)
 
 
+def names_that_are_no_text(run: Path) -> None:
+    path = run / "observations.parquet"
+    path.write_bytes(path.read_bytes().replace(b"status", b"st\xe1tus"))
+    seal(run)
+
+
 def lying_footer(run: Path) -> None:
     path = run / "observations.parquet"
     data = bytearray(path.read_bytes())
@@ -261,6 +267,7 @@ HOSTILE_RUNS = [
     HostileRun("parquet-page", big_page, "in memory"),
     HostileRun("parquet-page-lies", lying_page, "observations.parquet"),
     HostileRun("parquet-page-flag", flag_for_a_header, "observations.parquet"),
+    HostileRun("parquet-names", names_that_are_no_text, "no text"),
     HostileRun("parquet-footer", lying_footer, "does not end as"),
     HostileRun("rows-twice", twice, "the same thing twice"),
     HostileRun("row-of-nobody", row(backend="evil"), "targets of the header"),
