@@ -5,9 +5,26 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
+
+from harness import cases
+from harness.cases import load
+from harness.model import Case
+
+
+@cache
+def catalogue() -> tuple[Case, ...]:
+    """The cases of the catalogue, loaded once in a process; nobody may change their arrays."""
+    return load([cases.catalogue_path()])
+
+
+def catalogue_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands that load the catalogue in this process take the one above."""
+    monkeypatch.setattr(cases, "load", lambda paths, **more: (
+        catalogue() if list(paths) == [cases.catalogue_path()] and not any(more.values()) else load(paths, **more)))
 
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:

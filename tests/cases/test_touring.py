@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.cases import catalogue_path, load, tour
+from harness.cases import tour
 from harness.model import Case, Expectation
+from tests import recorded
 
 Make = Callable[..., Case]
 DOUBLE = ("complex128", "float64")
@@ -19,7 +20,7 @@ DOUBLE = ("complex128", "float64")
 
 @pytest.fixture(scope="module")
 def catalogue() -> tuple[Case, ...]:
-    return load([catalogue_path()])
+    return recorded.catalogue()
 
 
 @pytest.fixture(scope="module")

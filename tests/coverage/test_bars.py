@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from harness.cases import catalogue_path, load
 from harness.coverage.blindness import judged
 from harness.coverage.blindness_survey import Sight, sights
 from harness.coverage.count import Coverage, coverage
 from harness.model import Case
+from tests import recorded
 from tests.coverage.recorded import surveys
 
 #: Every how-manieth case is judged anew here; `harness lint` judges all of them.
@@ -17,7 +17,7 @@ STEP = 40
 
 @pytest.fixture(scope="module")
 def cases() -> tuple[Case, ...]:
-    return load([catalogue_path()])
+    return recorded.catalogue()
 
 
 @pytest.fixture(scope="module")

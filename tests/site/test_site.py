@@ -13,12 +13,11 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
-from harness.cases import catalogue_path
-from harness.cases.catalogue import load
 from harness.cli import main
 from harness.model import Case, Input, Point
 from harness.site import SiteError, write
 from harness.site.facts import STATES, Site, gather, state_of
+from tests import recorded
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = '<script>alert(1)</script>" onload="x'
@@ -29,7 +28,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Site]:
     """The site of the committed tables and five functions of the catalogue."""
     folder = tmp_path_factory.mktemp("site") / "out"
     wanted = {"arccosh", "sign", "sin", "svd-values", "softmax-complex"}
-    cases = [c for c in load([catalogue_path()]) if c.id in wanted]
+    cases = [c for c in recorded.catalogue() if c.id in wanted]
     return folder, write(folder, cases, docs=ROOT / "docs", base="https://example.org/derivatives")
 
 

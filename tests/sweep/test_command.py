@@ -16,8 +16,14 @@ from harness.sweep import exhaustive
 from harness.sweep.asking import Asker
 from harness.sweep.everything import page, subjects
 from harness.sweep.tables import COLUMNS, frame
+from tests.recorded import catalogue_once
 
 SMALL = ["--points", "2000", "--decided", "400", "--jobs", "1", "--backend", "torch.autograd"]
+
+
+@pytest.fixture(autouse=True)
+def loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    catalogue_once(monkeypatch)
 
 
 @pytest.fixture(scope="module")
