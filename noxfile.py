@@ -104,7 +104,6 @@ def bench(session: nox.Session) -> None:
     session.install("-e", ".[pinned,test,ray]")
     session.run("python", "-m", "tests.bench.volume", success_codes=range(256))
     session.run("python", "tests/bench/scale.py", *session.posargs, success_codes=range(256))
-    session.run("python", "-m", "tests.bench.origins", success_codes=range(256))
 
 
 @nox.session

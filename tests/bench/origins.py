@@ -36,9 +36,11 @@ def loss(params, x):
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds and bytes (of all processes together) of an audit with the search and without it."""
+    """Seconds of the clock and of processors, and bytes (of all processes together), of an audit with the search and
+    without it."""
 
     seconds: tuple[float, float]
+    processors: tuple[float, float]
     memory: tuple[int, int]
     found: Audit
     wanted: int
@@ -67,14 +69,22 @@ def bench(millions: float = 100.0, operations: int = 2000) -> Cost:
         write_npz(folder / "data.npz", held | {"x": draw.standard_normal((BATCH, width), dtype=np.float32)})
         del held
         wanted = next(n for n, line in enumerate(("import jax.numpy as jnp\n" + jax).splitlines(), 1) if "r = " in line)
-        seconds, memory = [], []
+        seconds, processors, memory = [], [], []
         for trace in (False, True):
+            began = _processors()
             found = audit("bench_torch_side:loss", "bench_jax_side:loss", folder / "data.npz", path=[name],
                           constant=["x"], timeout=3000, trace=trace)
             own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
             seconds.append(found.seconds)
+            processors.append(_processors() - began)
             memory.append(own + sum(found.peak.values()))
-        return Cost((seconds[1], seconds[0]), (memory[1], memory[0]), found, wanted)
+        return Cost((seconds[1], seconds[0]), (processors[1], processors[0]), (memory[1], memory[0]), found, wanted)
+
+
+def _processors() -> float:
+    """Seconds on processors of this process and of all that it has waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in used)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -82,7 +92,8 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     cost = bench(float(words[0]) if words else 100.0, int(words[1]) if len(words) > 1 else 2000)
     print(cost.found.text())
-    for what, (with_, without), unit in (("seconds", cost.seconds, 1), ("GiB", cost.memory, 2**30)):
+    for what, (with_, without), unit in (("seconds", cost.seconds, 1), ("processor seconds", cost.processors, 1),
+                                         ("GiB", cost.memory, 2**30)):
         print(f"{what}: {with_ / unit:.2f} with the search, {without / unit:.2f} without: {with_ / without:.2f} times")
     print("the planted line was named" if cost.located else "the planted line was NOT named")
     return 0 if cost.located else 1

@@ -187,6 +187,26 @@ def _spread(lines: Sequence[Sequence[str]]) -> float:
     return max(each) / min(each)
 
 
+# -- where a port starts
+
+
+def origins(args: argparse.Namespace) -> Iterator[str]:
+    """An audit with the search for origins, and without it."""
+    from tests.bench.origins import bench
+
+    cost = bench()
+    yield "A port of 100 million parameters and 2,000 operations with a mistake in one layer of the middle."
+    yield ""
+    yield "| | with the search | without | ratio | wanted at most |"
+    yield "|---|--:|--:|--:|--:|"
+    for what, (mine, other), unit, most in (
+        ("seconds", cost.seconds, 1, 3), ("processor seconds", cost.processors, 1, 3), ("GiB", cost.memory, 2**30, 2),
+    ):
+        yield f"| {what} | {mine / unit:.1f} | {other / unit:.1f} | **{mine / other:.2f}** | {most} |"
+    yield ""
+    yield "The line of the mistake was named, and nothing else." if cost.located else "The line was NOT named."
+
+
 # -- cheaper compilation
 
 
@@ -263,6 +283,7 @@ PARTS: dict[str, tuple[str, Callable[[argparse.Namespace], Iterator[str]]]] = {
     "workers": ("Two workers against one", workers),
     "ray": ("Ray against local workers", ray),
     "volume": ("A million observations compared", volume),
+    "origins": ("Where a port starts to differ", origins),
     "xla": ("Cheaper compilation", xla),
     "sandbox": ("Workers that are shut in", sandbox),
 }

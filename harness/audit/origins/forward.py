@@ -19,7 +19,7 @@ from harness.audit.origins.cut import SIZES, Cut, joined, lacking, lines, one
 from harness.audit.origins.layout import Layout, candidates, close, distance, find
 from harness.audit.origins.match import Graph, constants, match
 from harness.audit.origins.program import Program, Recording
-from harness.audit.origins.region import Marks, Scene, ends, region_of
+from harness.audit.origins.region import Marks, Scene, ends, holding, region_of
 from harness.audit.origins.reorder import moved
 from harness.wirtinger import Array
 
@@ -64,9 +64,8 @@ class Search:
         seen: dict[tuple[Any, ...], Cut] = {}
         while len(out) < MOST:
             scene = self.scene(right)
-            if not (scene.regions["torch"] and scene.regions["jax"]):
-                break
-            found = self._first(scene)
+            both = scene.regions["torch"] and scene.regions["jax"]
+            found = self._first(scene) if both else self._at_end(scene)
             if found is None:
                 break
             cut, after = found
@@ -123,6 +122,17 @@ class Search:
             if after is not None:  # the first alone is put in place: the others come out by themselves
                 return self._cut(scene, many[0], self._replay(scene, many[:1]))
         return self._unproven(scene, marks, pairs)
+
+    def _at_end(self, scene: Scene) -> tuple[Cut, Recording | None] | None:
+        """An output of one side that the other has as well and goes on from: what it does then is the mistake."""
+        for k in self._differing(scene.recordings["jax"]):
+            ends = {side: holding(scene.graph(side), scene.recordings[side], k) for side in ("torch", "jax")}
+            alone = {side for side in ends if scene.regions[side] & set(ends[side][-1:])}
+            if all(ends.values()) and len(alone) == 1:
+                t, j = scene.left.steps[ends["torch"][-1]], scene.right.steps[ends["jax"][-1]]
+                pair = t, j, Layout(t.shape, j.shape, None)
+                return self._cut(scene, pair, self._replay(scene, [pair]))
+        return None
 
     def _split(self, scene: Scene, marks: dict[str, Marks], pairs: Sequence[Any],
                ended: set[int]) -> tuple[Cut, Recording | None] | None:

@@ -51,16 +51,20 @@ class Marks:
 def region_of(g: Graph, found: Matching, recording: Recording, odd: Sequence[int]) -> set[int]:
     """Steps without counterpart from which the differing outputs are computed through such steps alone."""
     known = {i for i in g.steps if found.matched(g.side, i)}
-    outputs = list(recording.outputs.values())
     starts = []
     for k in odd:
-        ends = [i for i, s in g.steps.items() if s.print.size == outputs[k].size and i not in known]
-        near = [i for i in ends if _holds(recording, i, outputs[k])]
+        near = [i for i in holding(g, recording, k) if i not in known]
         if near:
             starts.append(max(near))
     if odd and not starts:  # an output that is made without a recorded step, such as a cast
         starts = [i for i in g.steps if i not in known and not g.children[i]]
     return g.ancestors(starts, known)
+
+
+def holding(g: Graph, recording: Recording, k: int) -> list[int]:
+    """The steps that have the value of the k-th output, in program order."""
+    output = list(recording.outputs.values())[k]
+    return sorted(i for i, s in g.steps.items() if s.print.size == output.size and _holds(recording, i, output))
 
 
 def _holds(recording: Recording, i: int, output: Array) -> bool:
