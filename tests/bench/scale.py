@@ -3,7 +3,8 @@
     python tests/bench/scale.py [--all] [--only PART ...] [--output FILE]
 
 Parts: core (against the bare framework calls; tests/bench/core.py), workers (one, two, four), ray (a cluster of this
-machine against local workers), volume (a million observations compared), xla (cheaper compilation: is it safe?),
+machine against local workers), volume (a million observations compared), origins (where a port starts to differ, and
+what looking for it costs), xla (cheaper compilation: is it safe?),
 sandbox (workers that are shut in; tests/bench/shut_in.py). By default every tenth case of the catalogue stands for all
 of it (of sandbox: every twentieth); --all takes the whole. The section about the soak is written by
 `python -m tests.bench.soak --report FILE` and left as it is. Fails nothing.

@@ -22,8 +22,8 @@ from tests.audit.origins.ports import CONTROLS, Port
 OFTEN = (
     "gelu", "variance", "group_eps", "softmax_axis", "fused_scale", "mean_sum", "transposed_kernel", "conjugate",
     "fft_norm", "lstm_hand", "conv_same", "residual", "heads", "single", "two_values", "loop", "steps_short",
-    "stopped", "detached", "no_grad", "custom_rule", "rule_jvp", "two_kinds", "two_gradients", "loop_stopped",
-    "frozen_weight", "same_qkv", "same_lstm",
+    "stopped", "detached", "no_grad", "rule_loop", "rule_jvp", "two_kinds", "two_gradients", "loop_stopped",
+    "frozen_weight", "halved", "same_qkv", "same_lstm",
 )
 
 
