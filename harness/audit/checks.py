@@ -88,6 +88,8 @@ def random_direction(state: State, links: Sequence[Link], word: str, salt: int) 
         elif np.iscomplexobj(array) and word == "random":
             numbers = numbers + 1j * draw.standard_normal(array.shape, dtype=np.float32) * size
         numbers = np.asarray(numbers).astype(array.dtype)
+        if x.torch in state.padded:
+            numbers[state.padded[x.torch]] = 0
         held = state.sets.get(x.torch)
         found[x.torch] = numbers if held is None else held.step(array, numbers, random=True)
     return Direction(word, found, tuple(links))
@@ -105,8 +107,10 @@ def along_difference(state: State, links: Sequence[Link]) -> Direction | None:
         if not np.iscomplexobj(like):
             delta = np.real(delta)
         delta = np.where(np.isfinite(delta), delta, 0)
+        if x.torch in state.padded:
+            delta[state.padded[x.torch]] = 0
         top = largest(delta)
-        if top == 0:
+        if top == 0 or (x.torch in state.padded and top <= state.tol.coarse * max(map(largest, (left, right)))):
             continue
         held = state.sets.get(x.torch)
         if held is None:

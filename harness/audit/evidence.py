@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.audit import approximate, constrained, kinks
+from harness.audit import approximate, constrained, kinks, padding
 from harness.audit.answer import Audit
 from harness.audit.approximate import tolerance
 from harness.audit.checks import checked, directions, random_direction
@@ -19,6 +19,7 @@ def with_evidence(state: State, audit: Audit) -> Audit:
     """The audit with its checks, the culprit of each parameter that differs, and a sentence on who is right."""
     if not state.options.differences:
         return audit
+    audit = replace(audit, rows=padding.settle(state, audit.rows))
     along = directions(state, audit.rows, audit.values_agree)
     tried = checked(state, along)
     if constrained.suspicious(tried) and constrained.settle(state, audit.rows):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from harness.audit import padding
 from harness.audit.answer import Audit
 from harness.audit.constants import lengths, meaning
 from harness.audit.judging import largest
@@ -122,9 +123,9 @@ def _by_row(audit: Audit) -> list[str]:
         "sign": "the sign is flipped on one side",
         "nonfinite": "NaN or infinity: guard the point with a double where",
     }
-    out = []
+    out = [text for text in map(padding.hint, audit.rows) if text]
     for verdict, words in groups.items():
-        rows = [r for r in audit.rows if r.verdict == verdict]
+        rows = [r for r in audit.rows if r.verdict == verdict and r.word != "padding"]
         if rows:
             names = ", ".join(r.name for r in rows[:4]) + (f" and {len(rows) - 4} more" if len(rows) > 4 else "")
             out.append(f"{names}: {words}{'; ' + rows[0].note if rows[0].note else ''}.")

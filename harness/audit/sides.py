@@ -273,6 +273,9 @@ class Local:
     def _trace(self) -> dict[str, Any]:
         return {"calls": self._side.trace()}
 
+    def _padded(self) -> dict[str, Any]:
+        return {"padded": self._side.padded()}
+
     def _iterates(self) -> dict[str, Any]:
         return {"iterates": self._side.iterates()}
 

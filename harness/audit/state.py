@@ -61,6 +61,7 @@ class State:
     tol: Tolerances = field(default_factory=lambda: tolerances("complex128"))
     sets: dict[str, Set] = field(default_factory=dict)  # torch's name -> the set in which a constrained input is moved
     noise: dict[str, float] = field(default_factory=dict)  # side -> how far its value jumps next to the point
+    padded: dict[str, int] = field(default_factory=dict)  # torch's name -> the row that gets no gradient by intention
     unchecked: dict[str, str] = field(default_factory=dict)  # torch's name -> why it cannot be moved at all
 
     def ask(self, request: str, fields: Callable[[str], Mapping[str, Any]] = lambda side: {}) -> dict[str, Any]:

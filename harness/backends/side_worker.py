@@ -150,6 +150,9 @@ class Server:
     def do_trace(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return {"calls": [{**c, "elements": self._put(c["elements"])} for c in self.side.trace()]}
 
+    def do_padded(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return {"padded": self.side.padded()}
+
     def do_iterates(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return {"iterates": self.side.iterates()}
 

@@ -153,3 +153,33 @@ def test_the_command_prints_the_answer_and_ends_with_its_status(tmp_path: Path, 
     wrong = [*command[:-2], "--map", "nowhere.yaml"]
     bad = subprocess.run(wrong, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
     assert bad.returncode == 2 and "nowhere.yaml" in bad.stderr and "Traceback" not in bad.stderr
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_row_of_padding_accuses_nobody(stopped: bool) -> None:
+    """torch documents that the row of padding_idx gets no gradient. A port that sends one is another, and not wrong."""
+    import jax
+    import jax.numpy as jnp
+    import torch
+
+    class Model(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words = torch.nn.Embedding(5, 3, padding_idx=1)
+            self.out = torch.nn.Linear(3, 2)
+
+        def forward(self, ids: Any) -> Any:
+            return torch.tanh(self.out(torch.tanh(self.words(ids)))).sum()
+
+    def port(s: Any, ids: Any) -> Any:
+        table = s["words.weight"]
+        table = table.at[1].set(jax.lax.stop_gradient(table[1])) if stopped else table
+        return jnp.tanh(jnp.tanh(table[ids]) @ s["out.weight"].T + s["out.bias"]).sum()
+
+    model = Model().double()
+    torch.nn.init.normal_(model.words.weight)
+    found = compare_gradients(lambda model, ids: model(ids), port, (model, np.array([0, 1, 3, 1])), trace=False)
+    assert (found.culprit, found.exit_status) == ("", 0 if stopped else 1), found.text(100)
+    assert found.checks and all(c.consistent for c in found.checks)
+    assert ("sends no gradient to row 1, its padding_idx" in found.text(400)) == (not stopped)
+    assert "is wrong" not in found.text() and ("table.at[1].set(" in found.text(400)) == (not stopped)

@@ -99,4 +99,12 @@ PAIRS = (
     Pair("process_tinygp", ("tinygp", "gpytorch"), 4, (
         Plant("diag=jnp.exp(log_noise)", "diag=jnp.exp(log_noise) ** 2", "torch.eye(7)"),
     )),
+    Pair("ode_diffrax", ("diffrax", "torchdiffeq"), 2),
+    Pair("transport_ott", ("ott", "ot"), 2),
+    Pair("tensors_e3nn", ("e3nn", "e3nn_jax"), 2, (
+        Plant("(out.array**4).sum()", "(out.array**4).mean()", "out.pow(4)"),
+    )),
+    Pair("sphere_s2fft", ("s2fft",), 1, (
+        Plant("jnp.abs(flm) ** 2", "jnp.abs(flm) ** 3", "flm.abs()"),
+    )),
 )

@@ -275,6 +275,10 @@ class AuditSide(ABC):
         """The functions of the framework that the function calls (torch alone can tell). Raises AuditFault."""
         return []
 
+    def padded(self) -> list[tuple[str, int]]:
+        """(leaf, row) of tables of which a row gets no gradient, by intention (torch alone). Raises AuditFault."""
+        return []
+
     def iterates(self) -> bool:
         """Whether the function iterates where no derivative goes (a solver of the user's). Raises AuditFault."""
         return False

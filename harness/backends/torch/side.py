@@ -180,6 +180,15 @@ class TorchSide(AuditSide):
         found: list[dict[str, Any]] = guarded(lambda: trace(self.torch, lambda: self.call(leaves)))
         return found
 
+    def padded(self) -> list[tuple[str, int]]:
+        from harness.backends.torch.trace import padded
+
+        leaves = self.natives()
+        found = guarded(lambda: padded(self.torch, lambda: self.call(leaves)))
+        return [(leaf.name, row) for table, row in found for leaf, native in zip(self.leaves, leaves, strict=True)
+                if isinstance(native, self.torch.Tensor) and native.shape == table.shape
+                and native.data_ptr() == table.data_ptr()]
+
     def iterates(self) -> bool:
         from harness.backends.torch.trace import iterates
 

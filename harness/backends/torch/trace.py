@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,23 @@ def iterates(torch: Any, call: Callable[[], Any]) -> bool:
     with Mode():
         call()
     return any(count >= MANY for count in still.values())
+
+
+def padded(torch: Any, call: Callable[[], Any]) -> list[tuple[Any, int]]:
+    """(table, row) of every embedding that is called with a `padding_idx`."""
+    found: list[tuple[Any, int]] = []
+
+    class Mode(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if func in (torch.nn.functional.embedding, torch.nn.functional.embedding_bag):
+                given = signature(func).bind(*args, **(kwargs or {})).arguments
+                if given.get("padding_idx") is not None:
+                    found.append((given["weight"], int(given["padding_idx"]) % given["weight"].shape[0]))
+            return func(*args, **(kwargs or {}))
+
+    with Mode():
+        call()
+    return found
 
 
 def _operands(torch: Any, args: Any, kwargs: Any) -> list[Any]:
