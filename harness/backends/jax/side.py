@@ -217,7 +217,7 @@ class JaxSide(AuditSide):
         from harness.backends.jax import recording
         from harness.backends.jax.loops import iterates
 
-        return bool(guarded(lambda: iterates(recording.program(self).closed.jaxpr)))
+        return bool(bool(guarded(lambda: iterates(recording.program(self).closed.jaxpr))))
 
     def _traced(self, result: Any) -> list[tuple[str, Any]]:
         """As `outputs`, while the arrays are tracers."""
