@@ -64,7 +64,8 @@ def explain_reference(
     if gauge.any():
         return Explained("gauge", differs, "depends on a free phase, sign or basis")
     inside = differs & (cut | kink)
-    nothing = differs & (np.isin(facts.kind, (POLE, UNKNOWN, DOMAIN)) | _spread(left, facts)) & ~inside
+    lost = _spread(left, facts) & ~(_known_kink(facts) & ~_spoilt(left, facts))  # NaN is no choice at a kink
+    nothing = differs & (np.isin(facts.kind, (POLE, UNKNOWN, DOMAIN)) | lost) & ~inside
     unsure = differs & facts.regular & ~sure(facts, right, tol)
     unsure &= np.isfinite(left) | ~np.isfinite(right) | ~np.isfinite(facts.bound)  # NaN is not a number nearby
     notes = [note for mask, note in (
@@ -204,13 +205,20 @@ def _beyond(left: Array, right: Array, facts: Facts | None, tol: Tolerances, exc
     """Sides that are outside of the generalised derivative at a kink, or not finite there."""
     if facts is None or facts.low is None or facts.high is None or not (facts.kind == KINK).any():
         return False, False
-    known = (facts.kind == KINK) & np.isfinite(facts.low) & np.isfinite(facts.high)
+    known = _known_kink(facts)
     out = []
     for side, free in zip((left, right), excused, strict=True):
         inside = between(side, facts.low, facts.high, tol) & in_hull(side, facts, tol)
         wrong = known & (~np.isfinite(side) | (_two_slopes(facts, tol) & ~inside)) & ~_spoilt(side, facts)
         out.append(bool((wrong if free is None else wrong & ~free).any()))
     return out[0], out[1]
+
+
+def _known_kink(facts: Facts) -> Array:
+    """(m, n, c): kinks of which the limits are known, and finite."""
+    if facts.low is None or facts.high is None:
+        return np.zeros(facts.kind.shape, bool)
+    return np.asarray((facts.kind == KINK) & np.isfinite(facts.low) & np.isfinite(facts.high))
 
 
 def _two_slopes(facts: Facts, tol: Tolerances) -> Array:
@@ -252,16 +260,18 @@ def _by_truth(
     certain = sure(facts, truth, tol, floor)
     both_lost = ~np.isfinite(left) & ~np.isfinite(right)
     differs = _differs(left, right, tol, floor) | both_lost
-    wrong = []
+    found = []
     for side, free in zip((left, right), excused, strict=True):
         # NaN against a number needs no more than that there is one.
-        usable = known & differs & (certain | (~np.isfinite(side) & np.isfinite(truth) & np.isfinite(facts.bound)))
+        usable = known & (certain | (~np.isfinite(side) & np.isfinite(truth) & np.isfinite(facts.bound)))
         loud = ~np.isfinite(side) | ~np.isfinite(truth)
         loud |= True if noise is None else differences(side, truth) > noise[..., None]
         bad = usable & loud & ~_spread(side, facts)
         bad &= ~close(side[None], truth[None], tol.coarse, tol.tiny, _one(floor))[0]
-        wrong.append(bool((bad if free is None else bad & ~free).any()))
-    return wrong[0], wrong[1]
+        found.append(bad if free is None else bad & ~free)
+    if not any((bad & differs).any() for bad in found):  # equal and wrong is told against the reference
+        return False, False
+    return bool(found[0].any()), bool(found[1].any())
 
 
 def both_refuted(

@@ -37,6 +37,7 @@ FACT_QUANTITIES = (
     "bound", "plus", "minus", "class", "clarke", "domain", "stability", "invariant", "value-plus", "value-minus",
 )
 _HESSIAN = "-hessian"
+_LIMITS = 2.0**-50  # of two limits, as they are recorded
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,7 @@ class FactIndex:
                 if evidence == "finite-differences":
                     # An estimate that converged from both sides has met a derivative.
                     kind = np.where(np.isfinite(bound), SMOOTH, UNKNOWN)
+            kind = _continuous(kind, truth, bound, plus, minus)
             samples = self._samples(name, row, form)
             low, high = _box([x for x in (plus, minus) if x is not None], samples)
             domain = self._row_array("reference", "domain", row)
@@ -174,6 +176,17 @@ class FactIndex:
     def _kind(self, api: str, row: int, form: Form) -> Array | None:
         found = self._array(api, "class", row, form)
         return None if found is None else found.astype(np.int64)
+
+
+def _continuous(kind: Array, truth: Array | None, bound: Array, plus: Array | None, minus: Array | None) -> Array:
+    """The kinds, where a block on a cut has one limit from both sides (the logarithm's 1/z): there it has a derivative."""
+    if truth is None or plus is None or minus is None or not (kind == CUT).any():
+        return kind
+    with np.errstate(all="ignore"):
+        size = np.abs(truth).max(axis=-1, keepdims=True)
+        same = (np.abs(plus - minus) <= 2 * bound + _LIMITS * size) & (np.abs(plus - truth) <= bound + _LIMITS * size)
+    whole = (same & np.isfinite(bound)).all(axis=-1, keepdims=True)
+    return np.asarray(np.where((kind == CUT) & whole, REMOVABLE, kind))
 
 
 def _box(limits: list[Array], samples: Array | None) -> tuple[Array | None, Array | None]:

@@ -34,14 +34,21 @@ def inherit(engine: Engine, found: Evidence) -> None:
                    (context.spot[row], int(context.spot.max(initial=0)) + 1)])
     explained = np.isin(out.verdict, _EXPLAINED)
     sources = np.flatnonzero((explained | (found.culprit != "")) & engine.seen.is_word("quantity", "differential")[row])
-    heirs = np.flatnonzero(raw & np.isin(out.verdict, OPEN) & ~pairs.predicted)
+    nonsense = out.lost & (out.verdict == VERDICT["agree"]) & (pairs.left_target != pairs.right_target)
+    heirs = np.flatnonzero(raw & (np.isin(out.verdict, OPEN) | nonsense) & ~pairs.predicted)
     at = lookup(key[sources], key[heirs])
+    lost = at >= 0  # sides agree on NaN as their differentials do
+    lost[lost] = out.verdict[sources[at[lost]]] == VERDICT["nonfinite"]
+    at[nonsense[heirs] & ~lost] = -1
     heirs, sources = heirs[at >= 0], sources[at[at >= 0]]
     own = _Predictions(engine)
     for k, source in zip(heirs, sources, strict=True):
         if not all(own.hold(int(side[k]), bool(pushed[k])) for side in (pairs.left, pairs.right) if side[k] >= 0):
             continue
-        if explained[source]:
+        if nonsense[k]:
+            out.verdict[k], out.relation[k], out.note[k] = out.verdict[source], RELATION["none"], out.note[source]
+            found.culprit[k], found.evidence[k] = found.culprit[source], found.evidence[source]
+        elif explained[source]:
             out.verdict[k], out.factor[k], out.note[k] = out.verdict[source], np.nan, out.note[source]
         elif found.culprit[k] in ("", found.culprit[source]) or found.culprit[source] == "both":
             found.culprit[k], found.evidence[k] = found.culprit[source], found.evidence[source]

@@ -30,6 +30,7 @@ def settle_values(engine: Engine) -> None:
             if context.targets[int(pairs.right_target[k])].backend == REFERENCE:
                 open_ = _left_open(engine, int(k))
                 if open_:
+                    out.formula[k] = False
                     out.verdict[k], out.relation[k], out.note[k] = VERDICT["unsupported"], RELATION["none"], open_
                     continue
             for kind, word, sentence in (
@@ -68,7 +69,7 @@ def _of_rounding(engine: Engine, k: int) -> bool:
             return False
         here = np.isfinite(held)
         with np.errstate(all="ignore"):
-            near = np.abs(held - found[0]) <= found[1]
+            near = (np.abs(held - found[0]) <= found[1]) | np.isinf(found[1])
         if not np.where(here, near, np.isinf(found[1]) | (held == found[0])).all():
             return False
         finite &= bool(here.all())

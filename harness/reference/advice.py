@@ -72,6 +72,19 @@ def _after(o: Operation, tape: Tape) -> list[str]:
     return [each.name for each in tape.operations if any(v is o.output for v in each.inputs)]
 
 
+def _of_squares(o: Operation, tape: Tape) -> bool:
+    """Whether an operation is part of a square root of a sum of squares."""
+    squares = {"square", "power", "multiply"}
+    for root in tape.operations:
+        if root.name != "sqrt":
+            continue
+        sums = [v.source for v in root.inputs if v.source is not None and v.source.name in ("add", "sum")]
+        terms = [v.source for s in sums for v in s.inputs if v.source is not None and v.source.name in squares]
+        if terms and any(o is each for each in (root, *sums, *terms)):
+            return True
+    return False
+
+
 def _rewriting(o: Operation, tape: Tape) -> str:
     nearest, uses = _sources(o, 1), _after(o, tape)
     names = {each.name for each in tape.operations}
@@ -85,7 +98,7 @@ def _rewriting(o: Operation, tape: Tape) -> str:
         ("2 * sin(x / 2) ** 2", o.name in ("subtract", "add") and "cos" in nearest),
         ("log1p", (o.name in ("add", "subtract") and "log" in uses) or (o.name == "log" and bool(
             {"add", "subtract"} & set(nearest)))),
-        ("hypot", "sqrt" in {o.name, *uses} and bool({"add", "sum", "square", "power"} & {o.name, *nearest})),
+        ("hypot", _of_squares(o, tape)),
         ("sinc", o.name in ("divide", "sin") and "sin" in {o.name, *nearest}),
     ):
         if applies:

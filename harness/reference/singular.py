@@ -32,8 +32,7 @@ STEP = 60
 _BITS = (800, 1600, 3600)
 #: Steps and precision for differentials near the point (see derivative.ATTEMPTS).
 _NEAR = ((100, 300), (100, 1500))
-_RANDOM_DIRECTIONS = 6
-_MANY_GROUPS = 8
+_RANDOM_DIRECTIONS, _MANY_GROUPS = 6, 8
 
 #: Distances shrink by 2**-STEP; a sequence whose moves shrink by this has a limit (distance**0.2 still has).
 _CONVERGED = power_of_two(-12)
@@ -64,6 +63,12 @@ class Found:
     value_minus: Ball | None = None
     samples: list[dict[int, Ball] | None] = field(default_factory=list)  # limiting derivatives, one a direction
     sides: tuple[int, int, int] | None = None  # random direction, its sign for "plus", the side of the point (or 0)
+
+
+def _common_value(limits: Sequence[Limit]) -> Ball:
+    """The value that limits have in common: zero where it is smaller than what is known of it."""
+    best = min(limits, key=lambda m: m.error)
+    return arb(0) if abs(best.value).mid() <= best.error else best.value
 
 
 def limit(sequence: Sequence[Ball]) -> Limit:
@@ -214,7 +219,6 @@ class Neighbourhood:
             self._partial(out, r, met)
             return out
         continuous = _agree(list(met.values()))
-        common = min(met.values(), key=lambda m: m.error).value
         same = at_point.is_finite() and _near(at_point, list(met.values()))
         for k in columns:
             along = [s[r, k] for key, s in slopes.items() if not (key[0] == "axis" and s[r, k].kind == "none")]
@@ -228,7 +232,7 @@ class Neighbourhood:
                 out.kind[k] = SMOOTH if same else POLE if at_point.is_finite() else REMOVABLE
                 out.entries[k] = _best(along)
         if continuous and not at_point.is_finite():
-            out.value = common
+            out.value = _common_value(list(met.values()))
         if not continuous:
             self._sides(out, r, met, slopes, at_point)
         if KINK in out.kind.values():
@@ -251,8 +255,7 @@ class Neighbourhood:
         if len(columns) > 1 and len({key[1] for key in along}) < 2:  # one shows no common limit
             return False
         if not at_point.is_finite() and len(columns) == 1:
-            best = min((met[key] for key in inward), key=lambda m: m.error)
-            out.value = arb(0) if abs(best.value).mid() <= best.error else best.value
+            out.value = _common_value([met[key] for key in inward])
         limits = {k: [slopes[key][r, k] for key in along] for k in columns}
         if any(s.kind != "finite" for own in limits.values() for s in own):
             return False
@@ -261,8 +264,7 @@ class Neighbourhood:
         for k in columns:
             out.kind[k], out.entries[k] = REMOVABLE, _best(limits[k])
         if not at_point.is_finite():
-            best = min((met[key] for key in inward), key=lambda m: m.error)
-            out.value = arb(0) if abs(best.value).mid() <= best.error else best.value
+            out.value = _common_value([met[key] for key in inward])
         return True
 
     def _partial(self, out: Found, r: int, met: Mapping[Key, Limit]) -> None:

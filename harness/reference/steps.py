@@ -175,7 +175,10 @@ def _judged(out: Value, drawn: Sequence[Value], eps: float, columns: int) -> dic
     with np.errstate(all="ignore"):
         apart = np.max([np.abs(components(d.array) - held) for d in (*drawn, out)], axis=0)
         apart = np.where(np.isfinite(apart), apart, np.inf)
-        room = np.where(np.isfinite(held), _BEYOND * apart + _BEYOND * eps * np.abs(held), np.inf)
+        whole = np.isfinite(held)
+        if out.array.kind == "c":  # NaN in one part of a complex number reaches the other, or does not
+            whole = np.tile(whole[: whole.size // 2] & whole[whole.size // 2 :], 2)
+        room = np.where(whole, _BEYOND * apart + _BEYOND * eps * np.abs(held), np.inf)
     nothing = np.zeros((held.size, columns), np.longdouble)
     track = out.track or Track(nothing, nothing, nothing, nothing, nothing > 0, np.zeros(columns, bool), nothing > 0)
     tracks = [d.track or track for d in drawn]

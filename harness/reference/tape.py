@@ -261,7 +261,10 @@ def _rounded(out: Array, local: Local, inputs: Sequence[Value], tape: Tape, name
         whole = np.maximum(whole, terms)
     else:  # a result that is a number of the machine is not rounded
         finite = np.isfinite(held)
-        still = [ok and p.is_finite() and p.mid() == h for p, h, ok in zip(_parts(out), held, finite, strict=True)]
+        still = np.array(
+            [ok and p.is_finite() and p.mid() == h for p, h, ok in zip(_parts(out), held, finite, strict=True)], bool)
+        if out.kind == "c":  # its parts are sums of products, also where one of them comes out exact
+            still = np.tile(still[: still.size // 2] & still[still.size // 2 :], 2)
         whole = np.where(still, 0.0, whole)
     moves = np.array([tape.draw.uniform(-2, 2) for _ in range(held.size)])
     with np.errstate(all="ignore"):
@@ -278,11 +281,16 @@ def _chained(local: Local, inputs: Sequence[Value], tape: Tape) -> Track:
     reach, spoilt = np.zeros(slope.shape, bool), np.zeros(slope.shape, bool)
     wild: Floats = np.zeros(n, bool)
     tiny = np.longdouble(np.finfo(np.float32 if tape.single else np.float64).tiny)
+    infinite = local.infinite
     at = 0
     for v in inputs:
         width = v.array.size * (2 if v.array.kind == "c" else 1)
         own = slice(at, at + width)
         at += width
+        if v.array.kind == "c":  # an infinite product spoils both parts of a complex number
+            both = infinite[:, own][:, : width // 2] | infinite[:, own][:, width // 2 :]
+            infinite = infinite.copy()
+            infinite[:, own] = np.tile(both, 2)
         if v.track is None:
             continue
         t = v.track
@@ -296,10 +304,10 @@ def _chained(local: Local, inputs: Sequence[Value], tape: Tape) -> Track:
             faint += np.abs(L) @ t.faint + sunk @ (t.size + t.faint)
         seen = (ways @ t.reach.astype(np.float64)) > 0
         reach |= seen
-        open_ = local.infinite[:, own].any(axis=0).astype(np.float64) @ t.reach.astype(np.float64) > 0
+        open_ = infinite[:, own].any(axis=0).astype(np.float64) @ t.reach.astype(np.float64) > 0
         wild |= t.wild | open_
         spoilt |= (ways @ t.spoilt.astype(np.float64)) > 0
-        open_rows, reached = np.asarray(local.infinite[:, own].any(axis=1)), np.asarray(t.reach.any(axis=0))
+        open_rows, reached = np.asarray(infinite[:, own].any(axis=1)), np.asarray(t.reach.any(axis=0))
         spoilt |= open_rows[:, None] & tape.whole(reached)[None, :]
     # A product on the way that is too large for the precision: infinity, and what becomes of it.
     beyond = size > np.finfo(np.float32 if tape.single else np.float64).max
