@@ -181,6 +181,15 @@ class Context:
             self._sizes[key] = self._read_point(row)
         return self._sizes[key].get(name)
 
+    def sizes(self, row: int) -> list[Array]:
+        """Absolute values of the numbers of every input at a row's point."""
+        return [s for s in (self.sizes_of_input(row, name) for name in self.inputs_of(row)) if s is not None]
+
+    def is_real(self, row: int) -> bool:
+        """Whether a row's output and all inputs of its case are real."""
+        case = self.cases.get(self.seen.text("case", row))
+        return case is not None and not self.out_complex[row] and all(i.kind != "complex" for i in case.inputs)
+
     def has_finite_inputs(self, row: int) -> bool:
         """Whether every differentiated input is finite at a row's point, as its dtype holds it."""
         self.sizes_of_input(row, "")

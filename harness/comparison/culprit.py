@@ -191,7 +191,7 @@ def accuse(
         if evidence == "finite-differences":
             if excused[0] is not None or excused[1] is not None:
                 continue
-            wrong = _by_differences(left, right, facts, tol, floor)
+            wrong = _by_differences(left, right, facts, tol, floor, noise)
         else:
             wrong = _by_truth(left, right, facts[0] or facts[1], tol, floor, noise, excused)
             beyond = _beyond(left, right, (facts[0] or facts[1]) if kinks else None, tol, excused)
@@ -275,9 +275,13 @@ def _by_truth(
 
 
 def both_refuted(
-    left: Array, right: Array, facts: Sequence[Facts | None], tol: Tolerances, floor: Array | None
+    left: Array, right: Array, facts: Sequence[Facts | None], tol: Tolerances, floor: Array | None, noise: Array,
 ) -> bool:
-    """Whether finite differences of either side's values are one, and sure, and far from what both sides returned."""
+    """Whether finite differences of either side's values are one, and sure, and far from what both sides returned;
+    from NaN and infinity on both sides every estimate is far.
+
+    noise: (m, n), an error below which nobody is accused.
+    """
     if facts[0] is None or facts[1] is None or facts[0].truth is None or facts[1].truth is None:
         return False
     first, second = facts[0], facts[1]
@@ -286,13 +290,15 @@ def both_refuted(
     usable = first.regular & second.regular & np.isfinite(first.truth) & np.isfinite(second.truth) & np.isfinite(bound)
     usable &= differences(first.truth, second.truth) <= bound
     size = scale(first.truth[None], left[None], _one(floor))[0][..., None]
-    room = 100 * bound + 100 * tol.coarse * size
+    room = np.maximum(100 * bound + 100 * tol.coarse * size, noise[..., None])
     far = np.minimum(differences(left, first.truth), differences(right, second.truth)) > room
-    return bool((usable & far & np.isfinite(left) & np.isfinite(right)).any())
+    lost = ~np.isfinite(left) & ~np.isfinite(right)
+    return bool((usable & (lost | (far & np.isfinite(left) & np.isfinite(right)))).any())
 
 
 def _by_differences(
-    left: Array, right: Array, facts: Sequence[Facts | None], tol: Tolerances, floor: Array | None
+    left: Array, right: Array, facts: Sequence[Facts | None], tol: Tolerances, floor: Array | None,
+    noise: Array | None = None,
 ) -> tuple[bool, bool]:
     """An estimate accuses one side only where it clears the other at the same entry."""
     if facts[0] is None or facts[1] is None:
@@ -305,7 +311,8 @@ def _by_differences(
         usable = fact.regular & np.isfinite(fact.truth) & np.isfinite(fact.bound) & differs
         delta, finite = differences(side, fact.truth), same_pattern(side, fact.truth)
         near.append(usable & finite & (delta <= tol.coarse * size + fact.bound))
-        far.append(usable & (~finite | (delta > tol.coarse * size + 10 * fact.bound)))
+        loud = ~finite | (True if noise is None else delta > noise[..., None])
+        far.append(usable & loud & (~finite | (delta > tol.coarse * size + 10 * fact.bound)))
     # Neither side may be far somewhere while the other is not cleared there: then the estimate does not separate them.
     left_wrong, right_wrong = far[0] & near[1], far[1] & near[0]
     if (far[0] & far[1]).any() or (left_wrong.any() and right_wrong.any()):

@@ -12,7 +12,7 @@ from harness.comparison.documented import two_functions
 from harness.comparison.engine import Engine, Group
 from harness.comparison.facts import DOMAIN, GAUGE, KINK, SMOOTH, FactIndex, Facts
 from harness.comparison.gauge import invalid
-from harness.comparison.magnitudes import SHAKEN, moving, unsettled
+from harness.comparison.magnitudes import SHAKEN, moving, unseen, unsettled
 from harness.comparison.raw_facts import elementwise, noise_of, raw_facts, raw_noise
 from harness.comparison.rounding import Steps, as_matrix, raw_steps, steps_of
 from harness.comparison.targets import REFERENCE
@@ -34,6 +34,7 @@ class DifferingPair:
         self.ends = int(engine.pairs.left[k]), int(engine.pairs.right[k])
         self.against_reference = engine.context.targets[int(engine.pairs.right_target[k])].backend == REFERENCE
         self.agrees = bool(engine.out.verdict[k] not in OPEN)
+        self.unseen = np.zeros((group.form.m, group.form.n))
 
     def key(self) -> object:
         """What the answer depends on; a pair with finite differences of its own values stands for itself."""
@@ -75,7 +76,7 @@ class DifferingPair:
                 if out.verdict[k] not in OPEN:
                     return "", ""
         facts = next((f for f in own[0] + own[1] if f.truth is not None), None)
-        truth = None if facts is None else facts.truth
+        truth = None if facts is None or facts.evidence == "finite-differences" else facts.truth
         if self.agrees and not self._lost_alone(facts):
             return "", ""
         steps = [self._steps(end) for end in self.ends]
@@ -178,6 +179,10 @@ class DifferingPair:
                 raw_noise(self.engine, self.index, end, form, self.group.kind, tol) for end in self.ends]))
         noises = [noise_of(context, end, form, tol, truth) for end in self.ends]
         noises += [moving(f) for f in own[0] + own[1] if f.stability is not None]
+        if truth is None and self.group.quantity == "differential":
+            self.unseen = np.maximum.reduce([
+                unseen(context, end, form, each, tol) for end, each in zip(self.ends, own, strict=True)])
+            noises.append(self.unseen)
         return np.asarray(np.maximum.reduce(noises))
 
     def _excused(self, own: list[list[Facts]], steps: list[Steps | None]) -> Excused:
@@ -269,8 +274,10 @@ class DifferingPair:
             return False
         for end in self.ends:
             sizes = context.j_sizes(int(context.j_row[end])) if context.j_row[end] >= 0 else None
-            if sizes is None or elementwise(sizes[..., None], context, end):
+            if sizes is None:
                 return False
+            if elementwise(sizes[..., None], context, end):  # a derivative is measured against itself alone
+                allowed = self.unseen if self.group.quantity == "differential" else np.zeros(allowed.shape)
         size = differences(self.left, self.right)
         same = close(self.left[None], self.right[None], self.tol.coarse, self.tol.tiny, self.floor[None])[0]
         if not (same | ((size <= allowed[..., None]) & np.isfinite(allowed)[..., None])).all():

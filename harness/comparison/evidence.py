@@ -10,6 +10,7 @@ from harness.comparison.culprit import both_refuted
 from harness.comparison.differing_pair import OPEN, DifferingPair
 from harness.comparison.engine import Engine
 from harness.comparison.facts import FactIndex
+from harness.comparison.magnitudes import unseen
 from harness.comparison.results import Results
 from harness.comparison.targets import REFERENCE
 from harness.comparison.value_kinds import Array
@@ -63,16 +64,23 @@ def _shared_mistakes(engine: Engine, index: FactIndex, found: Evidence) -> None:
             own = [index.of(int(side[k]), group.form) for side in (pairs.left, pairs.right)]
             facts = [next((f for f in each if f.evidence == "finite-differences"), None) for each in own]
             tol = engine.context.tolerances[group.tolerance]
-            if both_refuted(left, right, facts, tol, floor):
-                out.verdict[k], out.relation[k] = VERDICT["mismatch"], RELATION["none"]
-                out.note[k] = "equal, but not to the finite differences of their own values"
+            noise = np.maximum.reduce([
+                unseen(engine.context, int(side[k]), group.form, each, tol)
+                for side, each in zip((pairs.left, pairs.right), own, strict=True)])
+            if both_refuted(left, right, facts, tol, floor, noise):
+                lost = not (np.isfinite(left) & np.isfinite(right)).all()
+                out.verdict[k], out.relation[k] = VERDICT["nonfinite" if lost else "mismatch"], RELATION["none"]
+                out.note[k] = ("not finite on both sides, where finite differences of the own values are" if lost
+                               else "equal, but not to the finite differences of their own values")
                 found.culprit[k], found.evidence[k] = "both", "finite-differences"
 
 
 def _with_finite_inputs(engine: Engine, chosen: Array) -> Array:
-    """No derivative at an infinite or undefined argument has been agreed upon by anybody."""
+    """No derivative at a complex argument that is infinite or undefined has been agreed upon by anybody; a real one has
+    its limits, entry by entry."""
     context, pairs, out = engine.context, engine.pairs, engine.out
-    finite = np.array([context.has_finite_inputs(int(row)) for row in pairs.left[chosen]], bool)
+    finite = np.array([context.has_finite_inputs(int(row)) or context.is_real(int(row))
+                       for row in pairs.left[chosen]], bool)
     referees = np.array([t.backend == REFERENCE for t in context.targets] or [False])
     refused = chosen[~finite & referees[pairs.right_target[chosen]] & np.isin(out.verdict[chosen], OPEN)]
     out.verdict[refused], out.relation[refused] = VERDICT["unsupported"], RELATION["none"]

@@ -179,7 +179,7 @@ class FactIndex:
 
 
 def _continuous(kind: Array, truth: Array | None, bound: Array, plus: Array | None, minus: Array | None) -> Array:
-    """The kinds, where a block on a cut has one limit from both sides (the logarithm's 1/z): there it has a derivative."""
+    """The kinds, where a block on a cut has one limit from both sides (1/z of the logarithm) and so a derivative."""
     if truth is None or plus is None or minus is None or not (kind == CUT).any():
         return kind
     with np.errstate(all="ignore"):

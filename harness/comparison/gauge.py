@@ -2,7 +2,7 @@
 
 A gauge change multiplies a number by a sign or a phase, which may itself depend on the point. It leaves |f| alone, so
 that Re(conj(f) df) = d|f|^2 / 2 is the same in every gauge (for a real f, whose sign is free, that is the derivative
-itself once the sign is fixed).
+itself once the sign is fixed). Numbers p and f of one vector share their phase, so that Im(conj(p) f) is the same too.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from harness.comparison.facts import GAUGE, Facts
 from harness.comparison.tolerance import Tolerances
 from harness.comparison.value_kinds import Array, Form
 
+#: Of numbers in one line the first is the partner of all whose squared modulus is this part of the largest (as in
+#: harness.reference.gauge).
+_PARTNER = 0.3
+
 
 def invalid(context: Context, row: int, side: Array, facts: Facts, form: Form, tol: Tolerances) -> bool:
     """Whether a derivative (m, n, c) of a gauge-dependent function is one that no gauge gives."""
@@ -23,16 +27,37 @@ def invalid(context: Context, row: int, side: Array, facts: Facts, form: Form, t
     parts = None if value < 0 else context.seen.components(np.array([value]))[0]
     if parts is None or parts.size != form.m * (1 + form.out_complex):
         return False
-    columns = 1 + form.in_complex
-    own = np.zeros((form.m, form.n, columns))
-    size = np.zeros(own.shape)
+    z = parts[: form.m] + (1j * parts[form.m :] if form.out_complex else 0)
+    dz = np.zeros((form.m, form.n, 1 + form.in_complex), np.complex128)
+    for k, (o, i) in enumerate(form.places):
+        dz[..., i] += (1j if o else 1) * side[..., k]
+    real, imaginary = ([k for k, (o, _) in enumerate(form.places) if o == part] for part in (0, 1))
     with np.errstate(all="ignore"):
-        for k, (o, i) in enumerate(form.places):
-            value_part = parts[o * form.m : (o + 1) * form.m][:, None]
-            own[..., i] += value_part * side[..., k]
-            size[..., i] += np.abs(value_part * side[..., k])
-        real = [k for k, (o, _) in enumerate(form.places) if o == 0]
-        truth = facts.invariant[..., real]
-        rows = np.nan_to_num(np.maximum(size, np.abs(truth))).max(axis=(1, 2), keepdims=True)
-        known = np.isfinite(truth) & np.isfinite(own)
-        return bool((known & (np.abs(own - truth) > 64 * tol.coarse * rows)).any())
+        moduli = np.conj(z)[:, None, None] * dz
+        if _differs(moduli.real, np.abs(moduli), facts.invariant[..., real], tol):
+            return True
+        shape = context.out_shape(row) or ()
+        if not imaginary or len(shape) < 2 or np.isnan(facts.invariant[..., imaginary]).all():
+            return False
+        for axis in (-2, -1):
+            p = _partners(np.abs(z) ** 2, shape, axis)
+            terms = np.conj(z[p])[:, None, None] * dz, np.conj(dz[p]) * z[:, None, None]
+            size = np.abs(terms[0]) + np.abs(terms[1])
+            if not _differs((terms[0] + terms[1]).imag, size, facts.invariant[..., imaginary], tol):
+                return False
+    return True
+
+
+def _differs(own: Array, size: Array, truth: Array, tol: Tolerances) -> bool:
+    """Whether entries (m, n, c) are further from the truth than a backward stable decomposition may be."""
+    rows = np.nan_to_num(np.maximum(size, np.abs(truth))).max(axis=(1, 2), keepdims=True)
+    known = np.isfinite(truth) & np.isfinite(own)
+    return bool((known & (np.abs(own - truth) > 64 * tol.coarse * rows)).any())
+
+
+def _partners(sizes: Array, shape: tuple[int, ...], axis: int) -> Array:
+    square = sizes.reshape(shape)
+    chosen = np.argmax(square >= _PARTNER * square.max(axis=axis, keepdims=True), axis=axis)
+    flat = np.arange(square.size).reshape(shape)
+    own = np.take_along_axis(flat, np.expand_dims(chosen, axis), axis=axis)
+    return np.asarray(np.broadcast_to(own, shape).reshape(-1))

@@ -7,6 +7,8 @@ for pairs that are not equal without them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from harness.comparison.context import Context
@@ -16,7 +18,7 @@ from harness.comparison.tolerance import Tolerances
 from harness.comparison.value_kinds import Array, Form
 
 #: Rounding errors of a backward stable evaluation, in units of eps times the condition, that are not held against it.
-_STABLE = 64.0
+STABLE = 64.0
 #: Units in the last place of its inputs by which a backward stable algorithm may be off.
 _BACKWARD = 64.0
 #: A unit in the last place that moves a result by more than its eighth leaves nothing of it.
@@ -51,7 +53,7 @@ def value_floor(context: Context, row: int, count: int, tol: Tolerances) -> Arra
         if z is not None and size.shape == (count, z.size):
             with np.errstate(all="ignore"):
                 total += np.nan_to_num(size @ np.where(np.isfinite(z), z, 0.0), posinf=0.0)
-    return (total * (_STABLE * tol.eps / tol.fine))[:, None]
+    return (total * (STABLE * tol.eps / tol.fine))[:, None]
 
 
 def matrix_floor(context: Context, row: int, form: Form, tol: Tolerances) -> Array | None:
@@ -97,7 +99,7 @@ def _matrix_floor(context: Context, row: int, form: Form, tol: Tolerances) -> Ar
                  if z is not None and z.size == s.shape[1]]
         share = np.max(parts, axis=0)[:, None] / z_own[None, :] if parts else np.inf
         floor = np.fmin(largest, np.where(np.isnan(share), 0.0, share))
-    return np.asarray(np.broadcast_to(floor * (_STABLE * tol.eps / tol.fine), (form.m, form.n)))
+    return np.asarray(np.broadcast_to(floor * (STABLE * tol.eps / tol.fine), (form.m, form.n)))
 
 
 def noise(context: Context, row: int, form: Form, tol: Tolerances) -> Array:
@@ -170,7 +172,7 @@ def shaken(context: Context, truth: int) -> bool:
     floor = value_floor(context, truth, value.size, tol)
     if floor is None or not np.isfinite(value).all():
         return False
-    moves = floor[:, 0] * (tol.fine / _STABLE)  # eps times the condition
+    moves = floor[:, 0] * (tol.fine / STABLE)  # eps times the condition
     return bool((_SHAKEN * moves >= np.abs(value)).all() and value.any())
 
 
@@ -189,6 +191,28 @@ def unsettled(facts: Facts) -> Array:
         size = np.abs(np.where(np.isfinite(facts.truth), facts.truth, 0.0)).max(axis=(1, 2), keepdims=True, initial=0.0)
         moves = np.nan_to_num(facts.stability, posinf=np.inf).max(axis=(1, 2), keepdims=True, initial=0.0)
     return np.broadcast_to((size > 0) & (_SHAKEN * moves >= size), facts.kind.shape)
+
+
+def unseen(context: Context, row: int, form: Form, facts: Sequence[Facts], tol: Tolerances) -> Array:
+    """(m, n): what terms that nobody saw may leave of a zero: 64 eps max(1, |f_m|, |z|) / |z_n|, in a text that cannot
+    be taken apart, where finite differences of the own values show no derivative; else zero.
+
+    Finite differences show a derivative where they exceed their own bound, as they do of 1e-20 x.
+    """
+    out = np.zeros((form.m, form.n))
+    own = next((f for f in facts if f.evidence == "finite-differences" and f.truth is not None), None)
+    z = context.sizes_of_input(row, context.seen.text("input", row))
+    value = int(context.value_row[row])
+    if own is None or own.truth is None or z is None or z.size != form.n or value < 0:
+        return out
+    held = context.seen.components(np.array([value]))[0]
+    if held.size % form.m or not np.isfinite(held).all():
+        return out
+    shown = (np.isfinite(own.bound) & (np.abs(own.truth) > own.bound)).any(axis=-1)
+    largest = max([1.0, *(float(s.max(initial=0.0)) for s in context.sizes(row) if np.isfinite(s).all())])
+    size = np.maximum(np.abs(held).reshape(-1, form.m).max(axis=0), largest)
+    far = np.maximum(np.where(np.isfinite(z), z, np.inf), 2.0**-20 * largest)
+    return np.asarray(np.where(shown, 0.0, STABLE * tol.eps * size[:, None] / far[None, :]))
 
 
 def raw_floor(context: Context, row: int, form: Form, kind: str) -> Array | None:

@@ -7,7 +7,7 @@ import numpy as np
 from harness.comparison.context import Context
 from harness.comparison.engine import Engine
 from harness.comparison.facts import FactIndex, Facts
-from harness.comparison.magnitudes import moving, noise
+from harness.comparison.magnitudes import moving, noise, unseen
 from harness.comparison.predict import VECTOR_OF, predicted
 from harness.comparison.rounding import as_matrix
 from harness.comparison.tolerance import Tolerances
@@ -49,7 +49,10 @@ def _sum_noise(engine: Engine, index: FactIndex, j: int, form: Form, kind: str, 
     side = VECTOR_OF[kind]
     vectors = [engine.vector(j, kind, side, shape)] if side else None
     facts = index.of(j, j_form)
-    own = noise_of(context, j, j_form, tol, next((f.truth for f in facts if f.truth is not None), None))
+    truth = next((f.truth for f in facts if f.truth is not None and f.evidence != "finite-differences"), None)
+    own = noise_of(context, j, j_form, tol, truth)
+    if truth is None:
+        own = np.maximum(own, unseen(context, j, j_form, facts, tol))
     own = np.maximum.reduce([own, *(moving(f) for f in facts if f.stability is not None)])
     each = np.repeat(own[..., None], len(j_form.places), axis=-1)
     total, is_complex = predicted(

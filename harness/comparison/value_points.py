@@ -7,7 +7,7 @@ import numpy as np
 from harness.comparison.documented import two_functions
 from harness.comparison.engine import Engine
 from harness.comparison.facts import CUT, GAUGE, POLE, FactIndex
-from harness.comparison.magnitudes import SHAKEN, shaken
+from harness.comparison.magnitudes import SHAKEN, STABLE, shaken, unseen
 from harness.comparison.observations import combine
 from harness.comparison.rounding import portable, told, values_of
 from harness.comparison.targets import REFERENCE
@@ -25,7 +25,7 @@ def settle_values(engine: Engine) -> None:
     place = _pair_place(engine)
     if index.any:
         for k in differing:
-            if _of_rounding(engine, int(k)) or _of_shaking(engine, int(k)):
+            if _of_rounding(engine, int(k)) or _of_shaking(engine, int(k)) or _of_unseen(engine, index, int(k)):
                 continue
             if context.targets[int(pairs.right_target[k])].backend == REFERENCE:
                 open_ = _left_open(engine, int(k))
@@ -91,6 +91,26 @@ def _of_shaking(engine: Engine, k: int) -> bool:
     return True
 
 
+def _of_unseen(engine: Engine, index: FactIndex, k: int) -> bool:
+    """Values around zero of texts that cannot be taken apart, where finite differences show no derivative either: what
+    terms of the size of the inputs, or of one, leave of a sum that cancels."""
+    context, out, size = engine.context, engine.out, 0.0
+    for row in (int(engine.pairs.left[k]), int(engine.pairs.right[k])):
+        if row < 0 or int(context.truth_row[row]) >= 0:
+            return False
+        tol = context.tolerances[int(context.tolerance_id[row])]
+        size = max(size, float(np.abs(engine.seen.components(np.array([row]))[0]).max(initial=0.0)))
+        largest = max([1.0, *(float(s.max(initial=0.0)) for s in context.sizes(row))])
+        rows = [(name, context.row_of("differential", row, name)) for name in context.inputs_of(row)]
+        forms = [(j, context.j_form(j)) for _, j in rows if j >= 0]
+        noises = [unseen(context, j, form, index.of(j, form), tol) for j, form in forms if form is not None]
+        if not noises or not all((n > 0).all() for n in noises) or not size <= STABLE * tol.eps * largest:
+            return False
+    out.verdict[k], out.relation[k] = VERDICT["agree"], RELATION["equal"]
+    out.note[k] = f"rounding around zero, of size {size:.2g}"
+    return True
+
+
 def _judged_by_truth(engine: Engine, k: int) -> bool:
     """Whether both sides evaluated one portable text whose value is known: then each is judged against the truth."""
     context, left = engine.context, int(engine.pairs.left[k])
@@ -119,7 +139,7 @@ def _pair_place(engine: Engine) -> Array:
 def _left_open(engine: Engine, k: int) -> str:
     """Why the reference has no value where the left side differs from it; "" where it has."""
     left, right = int(engine.pairs.left[k]), int(engine.pairs.right[k])
-    if not engine.context.has_finite_inputs(left):
+    if not engine.context.has_finite_inputs(left) and not engine.context.is_real(left):
         return "an input is not finite, there is nothing to compare with"
     if not _same_numbers(engine, left, right):
         return ""

@@ -15,8 +15,9 @@ from harness.reference.derivative import Differences, Differential, value_settle
 from harness.reference.function import Compiled, Problem, Structure, flattened
 from harness.reference.gauge import invariants
 from harness.reference.hessian import Hessians
+from harness.reference.infinite import limits
 from harness.reference.precision import Ball, Undecided, power_of_two, rounded, rounded_up, state, working
-from harness.reference.singular import DOMAIN, GAUGE, KINK, POLE, SMOOTH, UNKNOWN, Found, Neighbourhood
+from harness.reference.singular import DOMAIN, GAUGE, KINK, POLE, REMOVABLE, SMOOTH, UNKNOWN, Found, Neighbourhood
 from harness.reference.stability import stability
 
 Floats = np.ndarray[Any, np.dtype[Any]]
@@ -110,6 +111,7 @@ def _solve(function: Compiled, arrays: Mapping[str, Floats], order: int, seconds
         signed = any(word in function.text for word in _SIGNED)
         closer = Neighbourhood(problem, found, _whole(problem, found.suspects), signed).look()
     out = _assembled(problem, outputs, found, closer, {GAUGE: gauge, DOMAIN if outside else UNKNOWN: hopeless})
+    _at_infinity(problem, out, rows | hopeless)
     if gauge:
         out.invariant = invariants(problem, gauge)
     if skew is not None:
@@ -192,6 +194,19 @@ def _undefined(problem: Problem, outputs: tuple[Array, ...]) -> set[int]:
     hybrid = any(leaf.kind == "c" for leaf in problem.leaves)
     return {r for r, seen in enumerate(problem.structure.seen) if seen & bad and (
         hybrid or outputs[own[r].output].kind == "c" or not values[r].is_finite())}
+
+
+def _at_infinity(problem: Problem, out: Solution, rows: set[int]) -> None:
+    """Put limits where a real function has an infinite argument and is not known there."""
+    found = limits(problem, {r for r in rows if (out.kind[r] != SMOOTH).any()}, out.kinds)
+    for (r, k), (value, error) in found.entries.items():
+        if out.kind[r, k] != SMOOTH:
+            out.j[r, k], out.bound[r, k], out.kind[r, k] = rounded(value), rounded_up(error), REMOVABLE
+            out.plus[r, k] = out.minus[r, k] = out.j[r, k]
+    for r, value in found.values.items():
+        row = problem.structure.rows[r]
+        flat = out.values[row.output].reshape(-1)
+        flat[row.index] = rounded_or_infinite(value) if np.isnan(flat[row.index]) else flat[row.index]
 
 
 def _largest() -> float:
