@@ -14,7 +14,7 @@ from harness.comparison.facts import DOMAIN, GAUGE, KINK, SMOOTH, FactIndex, Fac
 from harness.comparison.gauge import invalid
 from harness.comparison.magnitudes import SHAKEN, moving, unseen, unsettled
 from harness.comparison.raw_facts import elementwise, noise_of, raw_facts, raw_noise
-from harness.comparison.rounding import Steps, as_matrix, raw_steps, steps_of
+from harness.comparison.rounding import Steps, as_matrix, raw_steps, rounding_of, second_steps, steps_of
 from harness.comparison.targets import REFERENCE
 from harness.comparison.tolerance import Tolerances
 from harness.comparison.value_kinds import Array, Form, close, differences, scale
@@ -53,6 +53,7 @@ class DifferingPair:
 
     def settle(self) -> tuple[str, str]:
         """Revise the verdict, or find the culprit: ("left", "right", "both", "formula" or "", the kind of evidence)."""
+        self._as_hessian()
         out, k = self.engine.out, self.k
         hessian = self.group.quantity == "hessian"
         if self.group.quantity == "raw":
@@ -79,7 +80,7 @@ class DifferingPair:
         truth = None if facts is None or facts.evidence == "finite-differences" else facts.truth
         if self.agrees and not self._lost_alone(facts):
             return "", ""
-        steps = [self._steps(end) for end in self.ends]
+        steps = [self._steps(end, truth) for end in self.ends]
         allowed = self._allowed(own, steps, truth)
         constant = np.zeros(allowed.shape)
         if truth is not None and self.group.quantity == "differential":
@@ -106,6 +107,23 @@ class DifferingPair:
         if not (left or right):
             return "", ""
         return "both" if left and right else "left" if left else "right", word
+
+    def _as_hessian(self) -> None:
+        """What an API returns as the Hessian of a real function of real numbers is that matrix."""
+        context, form = self.engine.context, self.group.form
+        if self.group.kind != "hessian" or self.engine.pairs.predicted[self.k] or form.out_complex:
+            return
+        names = context.seen.text("input", self.ends[0]).split(",")
+        rows = [context.row_of("hessian", end, ",".join(names)) for end in self.ends]
+        sizes = [context.sizes_of_input(self.ends[0], name) for name in (names[0], names[-1])]
+        if min(rows) < 0 or any(s is None for s in sizes) or context.in_complex[self.ends[0]]:
+            return
+        m, n = (int(s.size) for s in sizes if s is not None)
+        if form.m * form.n != m * n:
+            return
+        self.group, self.ends = replace(self.group, quantity="hessian", form=Form(True, m, n)), (rows[0], rows[1])
+        self.left, self.right = self.left.reshape(m, n, 1), self.right.reshape(m, n, 1)
+        self.floor = self.floor.reshape(m, n)
 
     def _lost_alone(self, facts: Facts | None) -> bool:
         """Whether there is a derivative, of some kind, somewhere where neither side has a number."""
@@ -159,11 +177,13 @@ class DifferingPair:
         right &= not self.against_reference
         return bool(left), bool(right), word if left or right else ""
 
-    def _steps(self, end: int) -> Steps | None:
+    def _steps(self, end: int, truth: Array | None) -> Steps | None:
         """What correctly rounded operations make of the text of one side."""
         target = self.engine.context.targets[int(self.engine.context.joiner.target[end])]
-        if target.backend == REFERENCE or self.group.quantity == "hessian":
+        if target.backend == REFERENCE:
             return None
+        if self.group.quantity == "hessian":
+            return None if truth is None else second_steps(self.engine.context, end, self.group.form, truth)
         if self.group.quantity == "raw":
             return raw_steps(self.engine, end, self.group.form, self.group.kind)
         forward = self.engine.seen.text("api", end) == "pushforward"
@@ -172,12 +192,14 @@ class DifferingPair:
     def _allowed(self, own: list[list[Facts]], steps: list[Steps | None], truth: Array | None) -> Array:
         """(m, n): an error of this size proves nothing, whatever it comes from."""
         context, form, tol = self.engine.context, self.group.form, self.tol
-        if any(s is not None for s in steps):
+        if any(s is not None for s in steps) and self.group.quantity != "hessian":
             return np.zeros((form.m, form.n))
         if self.group.quantity == "raw":
             return np.asarray(np.maximum.reduce([
                 raw_noise(self.engine, self.index, end, form, self.group.kind, tol) for end in self.ends]))
-        noises = [noise_of(context, end, form, tol, truth) for end in self.ends]
+        # A second derivative is not one operation's own where the text is of several.
+        several = self.group.quantity == "hessian" and rounding_of(context, self.ends[0]) is not None
+        noises = [noise_of(context, end, form, tol, None if several else truth) for end in self.ends]
         noises += [moving(f) for f in own[0] + own[1] if f.stability is not None]
         if truth is None and self.group.quantity == "differential":
             self.unseen = np.maximum.reduce([

@@ -150,7 +150,7 @@ def steps_of(context: Context, row: int, form: Form, forward: bool) -> Steps | N
 
 
 def _steps(context: Context, row: int, form: Form, found: Rounding, forward: bool) -> Steps | None:
-    k, own = output_position(context, row), _columns(context, row)
+    k, own = output_position(context, row), _columns(context, row, context.seen.text("input", row))
     if own is None or not 0 <= k < len(found.kinds) or found.kinds[k] not in "rc":
         return None
     parts: list[Array] = []
@@ -163,6 +163,40 @@ def _steps(context: Context, row: int, form: Form, found: Rounding, forward: boo
             return None
         parts.append(np.asarray(form.blocks(mine.reshape(1, -1))[0]))
     return Steps(parts[0], parts[1], parts[2], parts[3] > 0, found.blame, found.advice)
+
+
+def second_steps(context: Context, row: int, form: Form, truth: Array) -> Steps | None:
+    """`Steps` of a row of a Hessian, where an operation of the text loses digits or meets no derivative.
+
+    truth: (m, n, c). Where the first derivative may be off by d, the second may by d over the size of the argument;
+    a kink or an infinity inside of the text is one of every order.
+    """
+    found = rounding_of(context, row)
+    k = -1 if found is None else output_position(context, row)
+    if found is None or not 0 <= k < len(found.kinds) or found.kinds[k] != "r":
+        return None
+    if not found.blame and not found.kinked.any():
+        return None
+    names = context.seen.text("input", row).split(",")
+    sides = []
+    for name in (names[0], names[-1]):
+        own, z = _columns(context, row, name), context.sizes_of_input(row, name)
+        if own is None or z is None or found.room[k].shape[0] != 1:
+            return None
+        z = np.where(z > 0, z, z.max(initial=0.0) or 1.0)
+        room, wild = found.room[k][0, own], found.wild[k][0, own] | found.spoilt[k][0, own]
+        sides.append((room, found.kinked[own], wild | found.kinked[own], np.resize(z, room.size)))
+    (a, a_kink, a_wild, za), (b, b_kink, b_wild, zb) = sides
+    if not found.blame:
+        a, b = np.zeros_like(a), np.zeros_like(b)
+    if (a.size, b.size) != (form.m * (1 + form.out_complex), form.n * (1 + form.in_complex)):
+        return None
+    with np.errstate(all="ignore"):
+        room = np.nan_to_num(a[:, None] / zb[None, :] + b[None, :] / za[:, None], nan=0.0, posinf=np.inf)
+    loose = np.where(a_kink[:, None] | b_kink[None, :], np.inf, 0.0)
+    wild = (a_wild[:, None] | b_wild[None, :]).astype(float)
+    blocks = [form.blocks(x.reshape(1, -1))[0] for x in (room, loose, wild)]
+    return Steps(truth, blocks[0], blocks[1], blocks[2] > 0, found.blame, found.advice)
 
 
 def raw_steps(engine: Engine, row: int, form: Form, kind: str) -> Steps | None:
@@ -207,9 +241,9 @@ def output_position(context: Context, row: int) -> int:
     return int(digits) if digits.isdigit() else -1
 
 
-def _columns(context: Context, row: int) -> slice | None:
-    """The columns of a row's input among those of all differentiated inputs."""
-    case, name = context.cases[context.seen.text("case", row)], context.seen.text("input", row)
+def _columns(context: Context, row: int, name: str) -> slice | None:
+    """The columns of an input among those of all differentiated inputs."""
+    case = context.cases[context.seen.text("case", row)]
     at = 0
     for i in case.inputs:
         if not i.differentiate or i.kind not in ("real", "complex"):

@@ -35,6 +35,7 @@ class Rounding:
     One entry an output: values (components,) and how far they may be off; over all differentiated columns the
     derivative (components, columns), how far rounding (room) and kinks inside (loose) may put that off, and the
     entries in which a pullback (wild) or a pushforward (spoilt) meets 0 * inf.
+    kinked: (columns,) where an operation on the way is met at a kink of its own, whatever becomes of it.
     blame: the operation that loses the digits, or meets a number without a derivative; advice: how to write it.
     """
 
@@ -47,6 +48,7 @@ class Rounding:
     loose: tuple[Floats, ...]
     wild: tuple[Floats, ...]
     spoilt: tuple[Floats, ...]
+    kinked: Floats
     blame: str
     advice: str
     operations: tuple[str, ...]
@@ -154,7 +156,7 @@ def _rounding(text: str, inputs: Sequence[Input], arrays: Mapping[str, Floats], 
         for name, x in _judged(out, drawn, eps, tape.columns).items():
             found[name].append(x)
     parts = {name: tuple(arrays) for name, arrays in found.items()}
-    return Rounding(kinds=tuple(o.array.kind for o in outputs), blame=blame, advice=advice,
+    return Rounding(kinds=tuple(o.array.kind for o in outputs), kinked=tape.kinked, blame=blame, advice=advice,
                     operations=tuple(o.name for o in tape.operations), **parts)
 
 

@@ -153,6 +153,10 @@ class Tape:
     leaves: Sequence[slice] = ()  # the columns of each input
     draw: Random | None = None
     operations: list[Operation] = field(default_factory=list)
+    kinked: Floats = field(init=False)  # (columns,): where an operation is met at a kink of its own
+
+    def __post_init__(self) -> None:
+        self.kinked = np.zeros(self.columns, bool)
 
     def apply(self, name: str, function: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
         """An operation on values: its results, rounded, with the chain rule applied."""
@@ -302,6 +306,9 @@ def _chained(local: Local, inputs: Sequence[Value], tape: Tape) -> Track:
             size += np.abs(L) @ t.size
             loose += np.abs(L) @ t.loose + local.loose[:, own] @ (t.size + t.loose)
             faint += np.abs(L) @ t.faint + sunk @ (t.size + t.faint)
+        jumps = (local.loose[:, own] > 0).any(axis=0)
+        if jumps.any():
+            tape.kinked |= t.reach[jumps].any(axis=0)
         seen = (ways @ t.reach.astype(np.float64)) > 0
         reach |= seen
         open_ = infinite[:, own].any(axis=0).astype(np.float64) @ t.reach.astype(np.float64) > 0
