@@ -16,8 +16,9 @@ from harness.comparison.magnitudes import SHAKEN, moving, unseen, unsettled
 from harness.comparison.raw_facts import elementwise, noise_of, raw_facts, raw_noise
 from harness.comparison.rounding import Steps, as_matrix, raw_steps, rounding_of, second_steps, steps_of
 from harness.comparison.targets import REFERENCE
-from harness.comparison.tolerance import Tolerances
+from harness.comparison.tolerance import CEILING
 from harness.comparison.value_kinds import Array, Form, close, differences, scale
+from harness.comparison.zeros import largest_error, noise_of_zero, structural_zeros
 from harness.verdicts import RELATION, VERDICT
 
 #: Verdicts that leave open who is wrong.
@@ -34,6 +35,7 @@ class DifferingPair:
         self.ends = int(engine.pairs.left[k]), int(engine.pairs.right[k])
         self.against_reference = engine.context.targets[int(engine.pairs.right_target[k])].backend == REFERENCE
         self.agrees = bool(engine.out.verdict[k] not in OPEN)
+        self.precise = bool(engine.out.verdict[k] == VERDICT["precision"])
         self.unseen = np.zeros((group.form.m, group.form.n))
 
     def key(self) -> object:
@@ -53,6 +55,8 @@ class DifferingPair:
 
     def settle(self) -> tuple[str, str]:
         """Revise the verdict, or find the culprit: ("left", "right", "both", "formula" or "", the kind of evidence)."""
+        if self.precise:
+            return self._over_ceiling()
         self._as_hessian()
         out, k = self.engine.out, self.k
         hessian = self.group.quantity == "hessian"
@@ -84,7 +88,7 @@ class DifferingPair:
         allowed = self._allowed(own, steps, truth)
         constant = np.zeros(allowed.shape)
         if truth is not None and self.group.quantity == "differential":
-            constant = _structural_zeros(self.left, self.right, truth, self.tol)
+            constant = structural_zeros(self.left, self.right, truth, self.tol)
             allowed = np.maximum(allowed, constant)
         left, right, word = self._accused(own, allowed, (None, None))
         if (left or right) and self._documented_apart():
@@ -106,6 +110,24 @@ class DifferingPair:
             self._within_rounding(truth, np.where(np.isfinite(allowed), allowed, 0) if hessian else constant)
         if not (left or right):
             return "", ""
+        return "both" if left and right else "left" if left else "right", word
+
+    def _over_ceiling(self) -> tuple[str, str]:
+        """Who has lost more digits than any faithful algorithm does, though not as many as make a derivative wrong."""
+        own = [self.index.of(end, self.group.form) for end in self.ends]
+        facts = next((f for f in own[0] + own[1] if f.truth is not None and f.evidence != "finite-differences"), None)
+        if facts is None or self.group.quantity != "differential" or not facts.regular.all():
+            return "", ""
+        steps = [self._steps(end, facts.truth) for end in self.ends]
+        allowed = self._allowed(own, steps, facts.truth)
+        narrow = replace(self.tol, coarse=min(self.tol.coarse, CEILING * self.tol.eps))
+        left, right, word = accuse(
+            self.left, self.right, (own[0], own[1]), narrow, self.floor, allowed, self._excused(own, steps))
+        right &= not self.against_reference
+        if not left and not right:
+            return "", ""
+        out = self.engine.out
+        out.note[self.k] = f"{out.ulp[self.k]:.2g} units in the last place apart"
         return "both" if left and right else "left" if left else "right", word
 
     def _as_hessian(self) -> None:
@@ -234,8 +256,8 @@ class DifferingPair:
             out.verdict[k] = VERDICT["nonfinite"]
             out.note[k] = f"{out.note[k]}; {told}" if out.note[k] else f"not finite where the derivative is; {told}"
             return "formula", word
-        if truth is not None and all(_noise_of_zero(side, truth, self.tol) for side in accused):
-            self._say("agree", f"rounding around zero, of size {_largest_error(accused, truth):.2g}")
+        if truth is not None and all(noise_of_zero(side, truth, self.tol) for side in accused):
+            self._say("agree", f"rounding around zero, of size {largest_error(accused, truth):.2g}")
             return "", ""
         if not any(s.kinked(x) for s, x in zip(steps, (self.left, self.right), strict=True) if s is not None):
             self._say("precision", told)
@@ -251,7 +273,7 @@ class DifferingPair:
         if len(sides) < 2 and not self.engine.pairs.predicted[self.k] and not self.against_reference:
             return False
         size = max(float(np.max(differences(self.left, self.right), initial=0.0)), 0.0)
-        zero = truth is not None and all(_noise_of_zero(x, truth, self.tol) for _, x in sides)
+        zero = truth is not None and all(noise_of_zero(x, truth, self.tol) for _, x in sides)
         self._say("agree" if zero else "precision",
                   f"rounding around zero, of size {size:.2g}" if zero else sides[0][0].told)
         return True
@@ -391,27 +413,3 @@ def _projected(blocks: Array, form: Form, domain: Array) -> Array:
     with np.errstate(all="ignore"):
         matrix = as_matrix(blocks, form)[0] @ domain
     return np.asarray(form.blocks(matrix.reshape(1, -1))[0])
-
-
-def _noise_of_zero(side: Array, truth: Array, tol: Tolerances) -> bool:
-    """Whether all that differs is small against the other entries of its row or column, or the truth is zero."""
-    size = np.abs(np.where(np.isfinite(truth), truth, 0.0)).max(axis=-1, initial=0.0)
-    if not size.size:
-        return True
-    largest = np.maximum(size.max(axis=1, keepdims=True), size.max(axis=0, keepdims=True))[..., None]
-    off = differences(side, truth)
-    return bool(((off <= tol.coarse * largest) | (np.broadcast_to(largest, off.shape) == 0)).all())
-
-
-def _largest_error(sides: list[Array], truth: Array) -> float:
-    return max(float(np.max(differences(side, truth), initial=0.0)) for side in sides)
-
-
-def _structural_zeros(left: Array, right: Array, truth: Array, tol: Tolerances) -> Array:
-    """(m, n): 64 eps of what else an input contributes, for outputs that do not depend on anything (R below its
-    diagonal): what a decomposition leaves there is its rounding."""
-    with np.errstate(all="ignore"):
-        sizes = np.fmax(np.abs(left), np.abs(right)).max(axis=-1)
-    columns = np.where(np.isfinite(sizes), sizes, 0.0).max(axis=0, initial=0.0)
-    constant = (truth == 0).all(axis=(1, 2))
-    return np.asarray(np.where(constant[:, None], 64 * tol.eps * columns[None, :], 0.0))

@@ -13,6 +13,7 @@ from harness.comparison.facts import FactIndex
 from harness.comparison.magnitudes import unseen
 from harness.comparison.results import Results
 from harness.comparison.targets import REFERENCE
+from harness.comparison.tolerance import CEILING
 from harness.comparison.value_kinds import Array
 from harness.verdicts import RELATION, VERDICT
 
@@ -37,7 +38,8 @@ def weigh(engine: Engine) -> Evidence:
     known = (pairs.left >= 0) & (pairs.right >= 0)
     # Agreement on NaN is looked at as well, but not of one backend with itself: that is told against the reference.
     lost = out.lost & np.isin(out.verdict, EQUAL) & (pairs.left_target != pairs.right_target)
-    open_pairs = _with_finite_inputs(engine, np.flatnonzero((np.isin(out.verdict, OPEN) | lost) & known))
+    far = (out.verdict == VERDICT["precision"]) & (out.ulp > CEILING) & ~engine.pairs.predicted
+    open_pairs = _with_finite_inputs(engine, np.flatnonzero((np.isin(out.verdict, OPEN) | lost | far) & known))
     settled: dict[object, _Said] = {}
     for group in engine.groups(open_pairs):
         if group.quantity in ("differential", "hessian", "raw"):

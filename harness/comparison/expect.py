@@ -28,14 +28,17 @@ def apply_expectations(
     frame: rows in their final order, with object columns and the extra columns left_target, right_target (numbers).
     observed: the backends of which anything was recorded. Returns for each row what kind of known difference covers it:
     "defect", "documented", "taste", "formula", or "".
-    A row is surprising if its verdict is not calm and no expectation of its case speaks of it.  A strict expectation
-    whose filters select compared rows of which none shows its verdict (with `points`: of a listed point) is surprising
-    itself, where every pair of backends of which it may speak was observed: the first such row carries that.
+    A row is surprising if its verdict is not calm, or is `precision` with a culprit, and no expectation of its case
+    speaks of it.  A strict expectation whose filters select compared rows of which none shows its verdict (with
+    `points`: of a listed point) is surprising itself, where every pair of backends of which it may speak was observed:
+    the first such row carries that.
     """
     verdict = frame["verdict"].to_numpy(dtype=object)
     expected = np.full(len(frame), "", dtype=object)
     cause, link, kind = (np.full(len(frame), "", dtype=object) for _ in range(3))
     surprising = ~np.isin(verdict, CALM)
+    # Fewer digits are nobody's fault, unless somebody lost more than any faithful algorithm does.
+    surprising |= (verdict == "precision") & ~frame["culprit"].isin(["", "formula"]).to_numpy()
     notes = frame["note"].to_numpy(dtype=object).copy()
     columns: dict[str, Array] = {}
     for case, rows in _rows_by_case(frame, cases):

@@ -8,6 +8,9 @@ import numpy as np
 
 from harness.model import PRECISION, Tolerance
 
+#: Units in the last place beyond which `precision` names who lost the digits. In single precision that is `mismatch`.
+CEILING = 2.0**20
+
 
 @dataclass(frozen=True)
 class Tolerances:

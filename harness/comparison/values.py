@@ -8,11 +8,12 @@ from harness.comparison.documented import own_value, two_functions
 from harness.comparison.engine import Engine
 from harness.comparison.evidence import Evidence
 from harness.comparison.facts import FactIndex
-from harness.comparison.magnitudes import shaken
+from harness.comparison.magnitudes import shaken, value_floor
 from harness.comparison.observations import combine
 from harness.comparison.pairs import Pairs
 from harness.comparison.rounding import portable, told, values_of
 from harness.comparison.targets import REFERENCE
+from harness.comparison.tolerance import CEILING
 from harness.comparison.value_kinds import Array, close
 from harness.verdicts import RELATION, VERDICT
 
@@ -24,6 +25,7 @@ def weigh_values(engine: Engine, found: Evidence) -> None:
     """
     pairs, joiner, context = engine.pairs, engine.context.joiner, engine.context
     found.culprit[engine.out.formula], found.evidence[engine.out.formula] = "formula", REFERENCE
+    _over_ceiling(engine, found)
     lost = engine.out.lost & (engine.out.verdict == VERDICT["agree"]) & (pairs.left_target != pairs.right_target)
     differ = (engine.out.verdict == VERDICT["value"]) & ~engine.out.formula
     chosen = np.flatnonzero((differ | lost) & (pairs.left >= 0) & (pairs.right >= 0))
@@ -53,6 +55,33 @@ def weigh_values(engine: Engine, found: Evidence) -> None:
     for word, mask in (("left", wrong[0] & ~wrong[1]), ("right", wrong[1] & ~wrong[0]), ("both", wrong[0] & wrong[1])):
         mask = mask & (engine.out.verdict[chosen] != VERDICT["agree"]) & ~engine.out.formula[chosen]
         found.culprit[chosen[mask & same]], found.evidence[chosen[mask & same]] = word, "reference"
+
+
+def _over_ceiling(engine: Engine, found: Evidence) -> None:
+    """Name sides of which a value has lost more digits than any faithful algorithm does, though it is no other one."""
+    pairs, out, context = engine.pairs, engine.out, engine.context
+    chosen = np.flatnonzero((out.verdict == VERDICT["precision"]) & (out.ulp > CEILING) & ~out.formula
+                            & (pairs.left >= 0) & (pairs.right >= 0))
+    chosen = chosen[context.joiner.value[pairs.left[chosen]] & (context.truth_row[pairs.left[chosen]] >= 0)]
+    for k in chosen:
+        truth = int(context.truth_row[pairs.left[k]])
+        right = engine.seen.components(np.array([truth]))[0]
+        tol = context.tolerances[int(context.tolerance_id[truth])]
+        floor = value_floor(context, truth, right.size, tol)
+        wrong = []
+        for row in (int(pairs.left[k]), int(pairs.right[k])):
+            held, steps = engine.seen.components(np.array([row]))[0], values_of(context, row)
+            if held.size != right.size or not np.isfinite(held).all() or not np.isfinite(right).all() or shaken(
+                    context, truth):
+                break
+            off = np.abs(held - right)
+            room = np.maximum(CEILING * tol.eps * np.abs(right).max(initial=0.0), tol.tiny)
+            room = room if floor is None else room + floor.max(initial=0.0) * tol.fine
+            bad = off > room
+            wrong.append(bool((bad if steps is None else bad & (np.abs(held - steps[0]) > steps[1])).any()))
+        if any(wrong) and len(wrong) == 2:
+            found.culprit[k] = "both" if all(wrong) else "left" if wrong[0] else "right"
+            found.evidence[k], out.note[k] = REFERENCE, f"{out.ulp[k]:.2g} units in the last place apart"
 
 
 def _known(engine: Engine, index: FactIndex, truth: int) -> bool:

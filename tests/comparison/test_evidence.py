@@ -259,7 +259,7 @@ def test_where_a_value_is_wrong_the_derivative_is_judged_as_well() -> None:
 
 
 def test_a_value_that_the_reference_leaves_open_accuses_nobody() -> None:
-    for value, point in ((NAN, 1.0), (1.0, INF)):
+    for value, point in ((NAN, 1.0), (NAN, INF)):
         table = referee(scalar(1.0, 2.0, (1.0, 3.0)), [[1.0]], value=np.float64(value), dtype="float64")
         frame = run(table, [case(kind="real", dtypes=("float64",), points={"p": np.float64(point)})])
         assert set(frame.loc[frame["quantity"] == "value", "culprit"]) == {""}
@@ -332,17 +332,27 @@ def test_a_number_that_is_singular_in_one_argument_accuses_in_none() -> None:
 
 
 @pytest.mark.parametrize("bad", [NAN, INF])
-def test_infinite_arguments_accuse_nobody(bad: float) -> None:
-    table = referee(scalar(0.0, NAN), [[0.0]], value=np.float64(0), dtype="float64")
-    frame = run(table, [case(kind="real", dtypes=("float64",), points={"p": np.float64(bad)})])
+def test_at_infinite_arguments_limits_are_judged_and_nothing_else(bad: float) -> None:
+    """A real function has the limits that the reference found, entry by entry; complex infinities are a convention."""
+    for kind, who in ((REMOVABLE, "jax"), (UNKNOWN, "")):
+        table = referee(scalar(0.0, NAN), [[0.0]], kind=kind, value=np.float64(0), dtype="float64")
+        frame = run(table, [case(kind="real", dtypes=("float64",), points={"p": np.float64(bad)})])
+        assert derived(between(frame, "jax", "reference")) == {
+            ("nonfinite", "jax", "reference") if who else ("unsupported", "", "")}
+        assert {c for _, c, _ in derived(between(frame))} == {who}
+    table = Table()
+    observe(table, "torch.func", 0 * holomorphic(1), np.complex128(0))
+    observe(table, "jax", NAN * holomorphic(1), np.complex128(0))
+    referee(table, 0 * holomorphic(1), value=np.complex128(0))
+    frame = run(table, [case(points={"p": np.complex128(bad)})])
     assert set(frame["culprit"]) == {""}
     assert derived(between(frame, "jax", "reference")) == {("unsupported", "", "")}
     # 1e200 is infinite in single precision, and only there.
-    for dtype, who in (("float32", ""), ("float64", "jax")):
+    for dtype, kind, who in (("float32", UNKNOWN, ""), ("float64", SMOOTH, "jax")):
         table = Table()
         for backend, d in (("torch.func", 0.0), ("jax", 1.0)):
             observe(table, backend, np.array([[d]]), np.float64(0), (), in_complex=False, dtype=dtype)
-        referee(table, [[0.0]], value=np.float64(0), dtype=dtype)
+        referee(table, [[0.0]], kind=kind, value=np.float64(0), dtype=dtype)
         frame = run(table, [case(kind="real", dtypes=(dtype,), points={"p": np.float64(1e200)})])
         assert {c for _, c, _ in derived(between(frame))} == {who}
 
