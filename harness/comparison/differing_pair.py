@@ -14,7 +14,7 @@ from harness.comparison.facts import DOMAIN, GAUGE, KINK, SMOOTH, FactIndex, Fac
 from harness.comparison.gauge import invalid
 from harness.comparison.magnitudes import SHAKEN, moving, unseen, unsettled
 from harness.comparison.raw_facts import elementwise, noise_of, raw_facts, raw_noise
-from harness.comparison.rounding import Steps, as_matrix, raw_steps, rounding_of, second_steps, steps_of
+from harness.comparison.rounding import Steps, as_matrix, one_operation, raw_steps, rounding_of, second_steps, steps_of
 from harness.comparison.targets import REFERENCE
 from harness.comparison.tolerance import CEILING
 from harness.comparison.value_kinds import Array, Form, close, differences, scale
@@ -117,6 +117,8 @@ class DifferingPair:
         own = [self.index.of(end, self.group.form) for end in self.ends]
         facts = next((f for f in own[0] + own[1] if f.truth is not None and f.evidence != "finite-differences"), None)
         if facts is None or self.group.quantity != "differential" or not facts.regular.all():
+            return "", ""
+        if not one_operation(self.engine.context, self.ends[0]):
             return "", ""
         steps = [self._steps(end, facts.truth) for end in self.ends]
         allowed = self._allowed(own, steps, facts.truth)

@@ -66,4 +66,5 @@ def _own(context: Context, row: int, family: str = "") -> tuple[list[Array] | No
 def _beside(x: Any) -> Any:
     """An array with every number moved a little, each by its own part of it."""
     a = np.asarray(x)
-    return a + (np.abs(a) + 1) * np.linspace(0.001, 0.002, a.size).reshape(a.shape) if a.dtype.kind in "fc" else a
+    with np.errstate(invalid="ignore"):
+        return a + (np.abs(a) + 1) * np.linspace(0.001, 0.002, a.size).reshape(a.shape) if a.dtype.kind in "fc" else a

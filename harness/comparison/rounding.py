@@ -10,6 +10,7 @@ import ast
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from harness.comparison.context import Context
 from harness.comparison.predict import VECTOR_OF, predicted
 from harness.comparison.value_kinds import Array, Form, differences
+from harness.reference.clarke import least_squares
 
 if TYPE_CHECKING:
     from harness.comparison.engine import Engine
@@ -29,7 +31,9 @@ class Steps:
     """(m, n, c): a derivative of correctly rounded operations, how far faithful ones may be from it by rounding (room)
     and by kinks on the way (loose), and entries that a product of zero and infinity takes part in (wild).
 
-    blame, advice: the operation that loses the digits, what to write."""
+    blame, advice: the operation that loses the digits, what to write.
+    choices: (K, m, n, c) for each kink on the way, how its K limits move the derivative; whole: a side is one vector
+    rather than rows of a matrix."""
 
     centre: Array
     room: Array
@@ -37,17 +41,35 @@ class Steps:
     wild: Array
     blame: str
     advice: str
+    choices: tuple[Array, ...] = ()
+    whole: bool = False
 
     def explains(self, side: Array) -> Array:
         """(m, n, c): entries that operations give which are all right to their own rounding."""
         near = np.isfinite(side) & (differences(side, self.centre) <= self.room + self.loose)
         lost = ~np.isfinite(side) & (self.wild | ~np.isfinite(self.room))
+        if self.choices and not (near | lost).all():
+            chosen, moved = self._chosen(side, lost), np.any([k.any(axis=0) for k in self.choices], axis=0)
+            near = np.where(moved, chosen, near | chosen)
         return np.asarray(near | lost)
+
+    def _chosen(self, side: Array, lost: Array) -> Array:
+        """(m, n, c): entries of rows that choices at the kinks give, each within the limits of its kink."""
+        m, n, c = side.shape
+        parts = [list(range(c))] if self.whole else [[0, 1], [2, 3]] if c == 4 else [[k] for k in range(c)]
+        rows = [list(range(m))] if self.whole else [[i] for i in range(m)]
+        out = np.zeros(side.shape, bool)
+        for i, p in ((i, p) for i in rows for p in parts):
+            at = np.ix_(i, range(n), p)
+            use = ~lost[at].reshape(-1) & np.isfinite(side[at]).reshape(-1)
+            target, room = ((x[at].reshape(-1)[use]) for x in (side - self.centre, self.room + self.loose))
+            moves = [k[(slice(None), *at)].reshape(len(k), -1)[:, use] for k in self.choices]
+            out[at] = _reached(target, moves, room) & np.isfinite(side[at])
+        return out
 
     def kinked(self, side: Array) -> bool:
         """Whether it takes the choice of a slope at a kink inside of the text to explain a number of a side."""
-        off = differences(side, self.centre)
-        return bool((np.isfinite(side) & (off > self.room) & (off <= self.room + self.loose)).any())
+        return bool((np.isfinite(side) & (differences(side, self.centre) > self.room) & self.explains(side)).any())
 
     def rounds(self, side: Array) -> bool:
         """Whether rounding alone explains a side, without the choice of a slope at a kink inside of the text."""
@@ -56,6 +78,27 @@ class Steps:
     @property
     def told(self) -> str:
         return told(self.blame, self.advice)
+
+
+def _reached(target: Array, moves: list[Array], room: Array) -> bool:
+    """Whether a sum of one move of each kink, or of mixtures of a kink's moves, comes to a target (d,) but for room."""
+    if not target.size:
+        return True
+    with np.errstate(all="ignore"):
+        size = max(float(np.abs(target).max()), *(float(np.abs(k).max(initial=0.0)) for k in moves), 1e-300)
+    held = [k for k in moves if np.isfinite(k).all()]
+    rows = np.concatenate(held) / size if held else np.zeros((0, target.size))
+    if not rows.any():
+        return bool((np.abs(target) <= room).all())
+    sums = np.zeros((len(held), len(rows)))
+    edges = np.cumsum([0, *(len(k) for k in held)])
+    for q, (a, b) in enumerate(pairwise(edges)):
+        sums[q, a:b] = 1e4
+    weights = least_squares(np.vstack([rows.T, sums]), np.append(target / size, np.full(len(held), 1e4)))
+    for a, b in pairwise(edges):
+        weights[a:b] /= max(float(weights[a:b].sum()), 1e-12)
+    rest = np.abs(rows.T @ weights * size - target)
+    return bool((rest <= room + 1e-6 * size).all())
 
 
 def told(blame: str, advice: str) -> str:
@@ -101,6 +144,12 @@ def single_call(text: str) -> bool:
     given = [*tree.args, *(k.value for k in tree.keywords)]
     return all(not any(isinstance(n, (ast.Call, ast.BinOp, ast.Attribute, ast.Subscript)) for n in ast.walk(a))
                for a in given)
+
+
+def one_operation(context: Context, row: int) -> bool:
+    """Whether a result is that of one operation, or of a text that cannot be taken apart and so answers as one."""
+    text = portable(context, row)
+    return not text or single_call(text)
 
 
 def _evaluated(context: Context, row: int, text: str) -> Rounding | None:
@@ -162,7 +211,14 @@ def _steps(context: Context, row: int, form: Form, found: Rounding, forward: boo
         if mine.shape != (form.m * (1 + form.out_complex), form.n * (1 + form.in_complex)):
             return None
         parts.append(np.asarray(form.blocks(mine.reshape(1, -1))[0]))
-    return Steps(parts[0], parts[1], parts[2], parts[3] > 0, found.blame, found.advice)
+    choices = []
+    for kink in found.choices[k]:
+        mine = kink[:, :, own]
+        if found.kinds[k] == "r" and form.out_complex:
+            mine = np.concatenate([mine, np.zeros_like(mine)], axis=1)
+        if mine.any():
+            choices.append(np.asarray(form.blocks(np.ascontiguousarray(mine).reshape(len(mine), -1))))
+    return Steps(parts[0], parts[1], parts[2], parts[3] > 0, found.blame, found.advice, tuple(choices))
 
 
 def second_steps(context: Context, row: int, form: Form, truth: Array) -> Steps | None:
@@ -220,7 +276,12 @@ def raw_steps(engine: Engine, row: int, form: Form, kind: str) -> Steps | None:
             return None
         parts.append(form.blocks(form.widen(total, is_complex, False))[0])
     room = np.where(parts[1] > 1e299, np.inf, parts[1])
-    return Steps(parts[0], room, parts[2], parts[3] > 0, own.blame, own.advice)
+    choices = []
+    for kink in own.choices:
+        moved = [predicted(kind, as_matrix(x, j_form), j_form.out_complex, j_form.in_complex, vectors) for x in kink]
+        total = np.concatenate([x for x, _ in moved])
+        choices.append(np.asarray(form.blocks(form.widen(total, moved[0][1], False))))
+    return Steps(parts[0], room, parts[2], parts[3] > 0, own.blame, own.advice, tuple(choices), True)
 
 
 def as_matrix(blocks: Array, form: Form) -> Array:

@@ -11,7 +11,7 @@ from harness.comparison.facts import FactIndex
 from harness.comparison.magnitudes import shaken, value_floor
 from harness.comparison.observations import combine
 from harness.comparison.pairs import Pairs
-from harness.comparison.rounding import portable, told, values_of
+from harness.comparison.rounding import one_operation, portable, told, values_of
 from harness.comparison.targets import REFERENCE
 from harness.comparison.tolerance import CEILING
 from harness.comparison.value_kinds import Array, close
@@ -64,6 +64,8 @@ def _over_ceiling(engine: Engine, found: Evidence) -> None:
                             & (pairs.left >= 0) & (pairs.right >= 0))
     chosen = chosen[context.joiner.value[pairs.left[chosen]] & (context.truth_row[pairs.left[chosen]] >= 0)]
     for k in chosen:
+        if not one_operation(context, int(pairs.left[k])):
+            continue
         truth = int(context.truth_row[pairs.left[k]])
         right = engine.seen.components(np.array([truth]))[0]
         tol = context.tolerances[int(context.tolerance_id[truth])]

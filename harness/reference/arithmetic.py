@@ -27,7 +27,8 @@ class Local:
     """(rows, columns) over the real components of all results and all arguments of one operation.
 
     slope: the derivative; loose: how far a kink may move it; infinite: where there is none; reach: what depends on
-    what. mixes: whether a result combines several elements of one argument. structural: nothing is rounded.
+    what. samples: (K, rows, columns) derivatives next to a kink, or None. mixes: whether a result combines several
+    elements of one argument. structural: nothing is rounded.
     """
 
     slope: Floats
@@ -36,11 +37,12 @@ class Local:
     reach: Floats
     mixes: bool
     structural: bool
+    samples: Floats | None = None
 
     def rows(self, first: int, count: int) -> Local:
         mine = slice(first, first + count)
         return Local(self.slope[mine], self.loose[mine], self.infinite[mine], self.reach[mine], self.mixes,
-                     self.structural)
+                     self.structural, None if self.samples is None else self.samples[:, mine])
 
 
 def number(x: Ball) -> Any:

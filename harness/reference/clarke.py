@@ -37,14 +37,14 @@ def distance(points: Array, candidate: Array) -> float:
     weight = 1e6  # of the equation that the weights sum to one
     a = np.vstack([points.T, weight * np.ones(len(points))])
     b = np.append(candidate, weight)
-    weights = _non_negative(a, b)
+    weights = least_squares(a, b)
     total = weights.sum()
     if not total > 0:
         return float(np.min(np.linalg.norm(points - candidate, axis=1)))
     return float(np.linalg.norm(points.T @ (weights / total) - candidate))
 
 
-def _non_negative(a: Array, b: Array) -> Array:
+def least_squares(a: Array, b: Array) -> Array:
     """min |a w - b| over w >= 0 (C. L. Lawson and R. J. Hanson, "Solving Least Squares Problems", chapter 23)."""
     n = a.shape[1]
     w, active = np.zeros(n), np.zeros(n, bool)

@@ -97,7 +97,38 @@ def local_derivative(
         else:
             _unsettled(sides.of(k), r, (r, place[k]), slope, loose, infinite)
         infinite[r, place[k]] |= bool(abs(slope[r, place[k]]) > largest)
-    return Local(slope, loose, infinite, reach, _mixes(structure, problem), name in STRUCTURAL)
+    samples = _samples(problem, slope.shape, place) if loose.any() and not lost.count(True) else None
+    return Local(slope, loose, infinite, reach, _mixes(structure, problem), name in STRUCTURAL, samples)
+
+
+#: Pairs of opposite directions along which derivatives next to a kink are taken, and how far from it.
+_DIRECTIONS = 10
+_NEARBY = 2.0**-30
+
+
+def _samples(problem: _At, shape: tuple[int, int], place: Sequence[int]) -> Floats | None:
+    """(K, rows, columns): derivatives at generic points next to a kink; None where there are none."""
+    out, draw = [], np.random.default_rng(5)
+    plain = {n: np.asarray(a) for n, a in problem.arrays.items()}
+    sizes = [np.abs(a[a != 0]).min() for a in plain.values() if a.dtype.kind in "fc" and (a != 0).any()]
+    step = _NEARBY * min([1.0, *(float(s) for s in sizes)])
+    for _ in range(_DIRECTIONS):
+        by = {n: draw.uniform(0.3, 1.0, (2, *a.shape)) * draw.choice((-1.0, 1.0), (2, *a.shape))
+              for n, a in plain.items() if a.dtype.kind in "fc"}
+        for sign in (step, -step):
+            moved = {n: a if n not in by else a + sign * (by[n][0] + 1j * by[n][1] if a.dtype.kind == "c" else by[n][0])
+                     for n, a in plain.items()}
+            try:
+                found = Differences(Problem(problem.function, moved)).differential(_ATTEMPTS, directions=0)
+            except (Undecided, ArithmeticError):
+                return None
+            j = np.zeros(shape)
+            for (r, k), e in found.entries.items():
+                if not e.settled:
+                    return None
+                j[r, place[k]] = float(_long(e.value))
+            out.append(j)
+    return np.stack(out)
 
 
 def _everywhere(problem: Problem, m: int, n: int, place: Sequence[int], structure: Structure) -> Floats:

@@ -33,7 +33,8 @@ class Rounding:
     """What correctly rounded operations make of a text at a point.
 
     One entry an output: values (components,) and how far they may be off; over all differentiated columns the
-    derivative (components, columns), how far rounding (room) and kinks inside (loose) may put that off, and the
+    derivative (components, columns), how far rounding (room) and kinks inside that are not followed (loose) may put
+    that off, how the limits at each kink move it (choices, a tuple of (K, components, columns)), and the
     entries in which a pullback (wild) or a pushforward (spoilt) meets 0 * inf.
     kinked: (columns,) where an operation on the way is met at a kink of its own, whatever becomes of it.
     blame: the operation that loses the digits, or meets a number without a derivative; advice: how to write it.
@@ -46,6 +47,7 @@ class Rounding:
     size: tuple[Floats, ...]
     room: tuple[Floats, ...]
     loose: tuple[Floats, ...]
+    choices: tuple[tuple[Floats, ...], ...]
     wild: tuple[Floats, ...]
     spoilt: tuple[Floats, ...]
     kinked: Floats
@@ -101,7 +103,7 @@ class Text:
                 unit = np.zeros((width, tape.columns), np.longdouble)
                 unit[np.arange(width), at + np.arange(width)] = 1
                 track = Track(unit, unit.copy(), np.zeros_like(unit), np.zeros_like(unit), unit != 0,
-                              np.zeros(tape.columns, bool), np.zeros(unit.shape, bool))
+                              np.zeros(tape.columns, bool), np.zeros(unit.shape, bool), np.zeros_like(unit))
             values.append(Value(tape, array, track))
             at += width
         self._tape.append(tape)
@@ -150,7 +152,7 @@ def _rounding(text: str, inputs: Sequence[Input], arrays: Mapping[str, Floats], 
         state.single = False
     blame, advice = advise(tape)
     eps = 2.0**-23 if single else 2.0**-52
-    found: dict[str, list[Floats]] = {k: [] for k in _PARTS}
+    found: dict[str, list[Any]] = {k: [] for k in _PARTS}
     for k, out in enumerate(outputs):
         drawn = [each[k] for each in others]
         for name, x in _judged(out, drawn, eps, tape.columns).items():
@@ -160,7 +162,7 @@ def _rounding(text: str, inputs: Sequence[Input], arrays: Mapping[str, Floats], 
                     operations=tuple(o.name for o in tape.operations), **parts)
 
 
-_PARTS = ("values", "value_room", "slope", "size", "room", "loose", "wild", "spoilt")
+_PARTS = ("values", "value_room", "slope", "size", "room", "loose", "choices", "wild", "spoilt")
 
 
 def _lost(out: Value) -> bool:
@@ -169,10 +171,10 @@ def _lost(out: Value) -> bool:
     return bool(out.track.wild.all() and out.track.spoilt.all()) and not np.isfinite(components(out.array)).any()
 
 
-def _judged(out: Value, drawn: Sequence[Value], eps: float, columns: int) -> dict[str, Floats]:
+def _judged(out: Value, drawn: Sequence[Value], eps: float, columns: int) -> dict[str, Any]:
     if out.array.kind not in "rc":
         empty = np.zeros(0)
-        return dict.fromkeys(_PARTS, empty)
+        return {**dict.fromkeys(_PARTS, empty), "choices": ()}
     held = components(out.array)
     with np.errstate(all="ignore"):
         apart = np.max([np.abs(components(d.array) - held) for d in (*drawn, out)], axis=0)
@@ -182,12 +184,13 @@ def _judged(out: Value, drawn: Sequence[Value], eps: float, columns: int) -> dic
             whole = np.tile(whole[: whole.size // 2] & whole[whole.size // 2 :], 2)
         room = np.where(whole, _BEYOND * apart + _BEYOND * eps * np.abs(held), np.inf)
     nothing = np.zeros((held.size, columns), np.longdouble)
-    track = out.track or Track(nothing, nothing, nothing, nothing, nothing > 0, np.zeros(columns, bool), nothing > 0)
+    track = out.track or Track(nothing, nothing, nothing, nothing, nothing > 0, np.zeros(columns, bool), nothing > 0,
+                               nothing)
     tracks = [d.track or track for d in drawn]
     with np.errstate(all="ignore"):
         spread = np.max([np.abs(t.slope - track.slope) for t in (*tracks, track)], axis=0)
         size = np.max([track.size, *(t.size for t in tracks)], axis=0)
-        loose = 2 * np.max([track.loose, *(t.loose for t in tracks)], axis=0)
+        loose = 2 * np.max([track.rest, *(t.rest for t in tracks)], axis=0)
         faint = np.max([track.faint, *(t.faint for t in tracks)], axis=0)
         off = _BEYOND * spread + _STABLE * eps * size + 2 * faint
         off = np.where(np.isfinite(off) & np.isfinite(track.slope), off, np.inf)
@@ -196,4 +199,4 @@ def _judged(out: Value, drawn: Sequence[Value], eps: float, columns: int) -> dic
     with np.errstate(over="ignore"):
         narrow = [x.astype(np.float64) for x in (track.slope, size, off, loose)]
     spoilt = np.logical_or.reduce([track.spoilt, *(t.spoilt for t in tracks)])
-    return dict(zip(_PARTS, (held, room, *narrow, wild, spoilt), strict=True))
+    return dict(zip(_PARTS, (held, room, *narrow, tuple(track.choices.values()), wild, spoilt), strict=True))

@@ -34,6 +34,8 @@ class Track:
     All but `wild` (columns,) have shape (components, columns): the derivative, the sum of the sizes of the products
     that it is summed from, how far kinks (loose) and underflow (faint) on the way may move it, and whether there is a
     way from the input at all. wild, spoilt: where an operation without a finite derivative at its numbers is met. A
+    rest: what of `loose` the choices do not say. choices: for a kink its number and (K, components, columns), how its K
+    limits move the derivative. A
     pullback brings a cotangent, be it zero, to every element of an array, and so infinity to the columns that reach
     such an element; a pushforward brings a tangent, be it zero, and so infinity to the components reached from it.
     """
@@ -45,6 +47,12 @@ class Track:
     reach: Floats
     wild: Floats
     spoilt: Floats
+    rest: Floats
+    choices: dict[int, Floats] = field(default_factory=dict)
+
+
+#: Kinks whose choices are followed one by one; those beyond count as a box of entries.
+_FOLLOWED = 24
 
 
 @dataclass
@@ -154,6 +162,7 @@ class Tape:
     draw: Random | None = None
     operations: list[Operation] = field(default_factory=list)
     kinked: Floats = field(init=False)  # (columns,): where an operation is met at a kink of its own
+    kinks: int = 0
 
     def __post_init__(self) -> None:
         self.kinked = np.zeros(self.columns, bool)
@@ -284,6 +293,11 @@ def _chained(local: Local, inputs: Sequence[Value], tape: Tape) -> Track:
     slope, size, loose, faint = (np.zeros((local.slope.shape[0], n), np.longdouble) for _ in range(4))
     reach, spoilt = np.zeros(slope.shape, bool), np.zeros(slope.shape, bool)
     wild: Floats = np.zeros(n, bool)
+    rest = np.zeros_like(slope)
+    choices: dict[int, Floats] = {}
+    own_kinks = _own_kinks(local, tape)
+    boxed = local.loose.copy()
+    boxed[list(own_kinks)] = 0
     tiny = np.longdouble(np.finfo(np.float32 if tape.single else np.float64).tiny)
     infinite = local.infinite
     at = 0
@@ -305,6 +319,13 @@ def _chained(local: Local, inputs: Sequence[Value], tape: Tape) -> Track:
             slope += L @ t.slope
             size += np.abs(L) @ t.size
             loose += np.abs(L) @ t.loose + local.loose[:, own] @ (t.size + t.loose)
+            rest += np.abs(L) @ t.rest + local.loose[:, own] @ t.loose + boxed[:, own] @ t.size
+            for kink, moves in t.choices.items():
+                choices[kink] = choices.get(kink, 0) + np.einsum("rc,kcn->krn", L.astype(np.float64), moves)
+            for r, kink in own_kinks.items():
+                assert local.samples is not None
+                moves = choices.setdefault(kink, np.zeros((len(local.samples), *slope.shape)))
+                moves[:, r] += (local.samples[:, r, own] - L[r].astype(np.float64)) @ t.slope.astype(np.float64)
             faint += np.abs(L) @ t.faint + sunk @ (t.size + t.faint)
         jumps = (local.loose[:, own] > 0).any(axis=0)
         if jumps.any():
@@ -318,4 +339,15 @@ def _chained(local: Local, inputs: Sequence[Value], tape: Tape) -> Track:
         spoilt |= open_rows[:, None] & tape.whole(reached)[None, :]
     # A product on the way that is too large for the precision: infinity, and what becomes of it.
     beyond = size > np.finfo(np.float32 if tape.single else np.float64).max
-    return Track(slope, size, loose, faint, reach, wild | beyond.any(axis=0), spoilt | beyond)
+    return Track(slope, size, loose, faint, reach, wild | beyond.any(axis=0), spoilt | beyond, rest, choices)
+
+
+def _own_kinks(local: Local, tape: Tape) -> dict[int, int]:
+    """The rows of an operation that are met at a kink, and the numbers of their kinks, as far as these are followed."""
+    if local.samples is None:
+        return {}
+    out: dict[int, int] = {}
+    for r in np.flatnonzero((local.loose > 0).any(axis=1)).tolist():
+        if tape.kinks < _FOLLOWED:
+            out[r], tape.kinks = tape.kinks, tape.kinks + 1
+    return out
