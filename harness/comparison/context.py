@@ -185,10 +185,12 @@ class Context:
         """Absolute values of the numbers of every input at a row's point."""
         return [s for s in (self.sizes_of_input(row, name) for name in self.inputs_of(row)) if s is not None]
 
-    def is_real(self, row: int) -> bool:
-        """Whether a row's output and all inputs of its case are real."""
+    def has_limits(self, row: int) -> bool:
+        """Whether a row's output and all inputs are real, and none of them is NaN: an infinite one has limits."""
         case = self.cases.get(self.seen.text("case", row))
-        return case is not None and not self.out_complex[row] and all(i.kind != "complex" for i in case.inputs)
+        if case is None or self.out_complex[row] or any(i.kind == "complex" for i in case.inputs):
+            return False
+        return not any(bool(np.isnan(s).any()) for s in self.sizes(row))
 
     def has_finite_inputs(self, row: int) -> bool:
         """Whether every differentiated input is finite at a row's point, as its dtype holds it."""

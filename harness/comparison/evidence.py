@@ -81,7 +81,7 @@ def _with_finite_inputs(engine: Engine, chosen: Array) -> Array:
     """No derivative at a complex argument that is infinite or undefined has been agreed upon by anybody; a real one has
     its limits, entry by entry."""
     context, pairs, out = engine.context, engine.pairs, engine.out
-    finite = np.array([context.has_finite_inputs(int(row)) or context.is_real(int(row))
+    finite = np.array([context.has_finite_inputs(int(row)) or context.has_limits(int(row))
                        for row in pairs.left[chosen]], bool)
     referees = np.array([t.backend == REFERENCE for t in context.targets] or [False])
     refused = chosen[~finite & referees[pairs.right_target[chosen]] & np.isin(out.verdict[chosen], OPEN)]

@@ -49,7 +49,9 @@ class Facts:
     that is the Clarke set itself).  domain: (columns, columns), or None where every direction is allowed.
     stability: how far the truth moves with the point's rounding, or None where that is not worth saying.
     samples: (k, m, n, c) limits of the derivative from several directions, or None.
-    invariant: what a change of gauge leaves alone, in the components of the real part; or None.
+    invariant: what a change of gauge leaves alone: d|f|**2 / 2 in the components of the real part, and in those of the
+    imaginary part d Im(conj(p) f) with another number p of the same phase; or None.
+    crossed: entries on a cut, also where the derivative is one and they are regular.
     """
 
     evidence: str
@@ -64,6 +66,7 @@ class Facts:
     stability: Array | None = None
     samples: Array | None = None
     invariant: Array | None = None
+    crossed: Array | None = None
 
     @property
     def regular(self) -> Array:
@@ -137,13 +140,13 @@ class FactIndex:
                 if evidence == "finite-differences":
                     # An estimate that converged from both sides has met a derivative.
                     kind = np.where(np.isfinite(bound), SMOOTH, UNKNOWN)
-            kind = _continuous(kind, truth, bound, plus, minus)
+            crossed, kind = kind == CUT, _continuous(kind, truth, bound, plus, minus)
             samples = self._samples(name, row, form)
             low, high = _box([x for x in (plus, minus) if x is not None], samples)
             domain = self._row_array("reference", "domain", row)
             moves = None if hessian else self._array("reference", "stability", row, form)
             fixed = None if hessian else self._array("reference", "invariant", row, form)
-            yield Facts(evidence, truth, bound, kind, plus, minus, low, high, domain, moves, samples, fixed)
+            yield Facts(evidence, truth, bound, kind, plus, minus, low, high, domain, moves, samples, fixed, crossed)
 
     def _array(self, api: str, quantity: str, row: int, form: Form) -> Array | None:
         at = self._row(api, quantity, row)

@@ -139,7 +139,7 @@ def _pair_place(engine: Engine) -> Array:
 def _left_open(engine: Engine, k: int) -> str:
     """Why the reference has no value where the left side differs from it; "" where it has."""
     left, right = int(engine.pairs.left[k]), int(engine.pairs.right[k])
-    if not engine.context.has_finite_inputs(left) and not engine.context.is_real(left):
+    if not engine.context.has_finite_inputs(left) and not engine.context.has_limits(left):
         return "an input is not finite, there is nothing to compare with"
     if not _same_numbers(engine, left, right):
         return ""
@@ -170,7 +170,8 @@ def _of_kind(engine: Engine, index: FactIndex, k: int, kind: int) -> bool:
         if j_form is None or j_form.m != form.m:
             continue
         for facts in index.of(j, j_form):
-            there |= (facts.kind == kind).any(axis=(1, 2))
+            here = facts.crossed if kind == CUT and facts.crossed is not None else facts.kind == kind
+            there |= here.any(axis=(1, 2))
     cut = index.sides_of_cut(left)
     if kind == CUT and cut is not None and cut[0].size == sides[0].size == cut[1].size:
         limits = [form.blocks(c) for c in cut]

@@ -21,6 +21,8 @@ Floats = np.ndarray[Any, np.dtype[Any]]
 
 #: Exponents of the powers of two, and how far those of two coordinates are apart.
 _LEVELS = (60, 120, 240)
+#: A last one that is no whole number: of frac(x) all others show zero.
+_ODD = 40
 _APART = 7
 #: Moves from level to level shrink by this where there is a limit.
 _CONVERGED = power_of_two(-30)
@@ -57,9 +59,12 @@ def limits(problem: Problem, rows: set[int], kinds: Sequence[str]) -> Limits:
     entries = {at: e for at, e in found[0].entries.items() if all(
         at in other.entries and abs(e[0] - other.entries[at][0]) <= 2 * (e[1] + other.entries[at][1])
         for other in found[1:])}
-    # Where one argument's share of a row depends on the order, so do the others', shown or not.
-    undecided = {r for r in rows if any((r, k) in o.entries and (r, k) not in entries for o in found for k in endless)}
-    return Limits(values, {(r, k): e for (r, k), e in entries.items() if r not in undecided or k not in endless})
+    # Where one argument's share of an output depends on the order, so do the others', shown or not.
+    own = {r: structure.rows[r].output for r in rows}
+    torn = {own[r] for r in rows if r not in values and any(r in o.values for o in found)}
+    bent = torn | {own[r] for o in found for r, k in o.entries if (r, k) not in entries and k in endless}
+    return Limits({r: x for r, x in values.items() if own[r] not in torn},
+                  {(r, k): e for (r, k), e in entries.items() if own[r] not in bent or k not in endless})
 
 
 def _same(x: Ball, y: Ball, room: Ball) -> bool:
@@ -71,7 +76,7 @@ def _same(x: Ball, y: Ball, room: Ball) -> bool:
 def _along(problem: Problem, rows: set[int], order: Order) -> Limits:
     values: list[list[Ball]] = []
     slopes: list[dict[tuple[int, int], Ball]] = []
-    for level in _LEVELS:
+    for level in (*_LEVELS, _ODD):
         near = Problem(problem.function, _moved(problem, level, order))
         state.vectors.clear()
         try:
@@ -81,8 +86,9 @@ def _along(problem: Problem, rows: set[int], order: Order) -> Limits:
         except (Undecided, ArithmeticError):
             return Limits({}, {})
         slopes.append({at: e.value for at, e in entries.items() if e.settled})
-    met = {r: _limit([v[r] for v in values]) for r in rows}
-    seen = {at: _limit([s[at] for s in slopes]) for at in slopes[0] if all(at in s for s in slopes) and at[0] in rows}
+    met = {r: _limit([v[r] for v in values[:-1]], values[-1][r]) for r in rows}
+    seen = {at: _limit([s[at] for s in slopes[:-1]], slopes[-1][at]) for at in slopes[0]
+            if at[0] in rows and all(at in s for s in slopes)}
     return Limits({r: x[0] for r, x in met.items() if x is not None},
                   {at: x for at, x in seen.items() if x is not None and x[0].is_finite()})
 
@@ -94,22 +100,29 @@ def _moved(problem: Problem, level: int, order: Order) -> Mapping[str, Floats]:
         if i.kind == "real":
             flat = a.astype(np.float64).reshape(-1)
             for k in np.flatnonzero(np.isinf(flat)):
-                flat[k] = np.copysign(2.0 ** (level + _APART * order(number % _MOST)), flat[k])
+                apart = min(_APART, 2) if level == _ODD else _APART
+                size = 2.0 ** (level + apart * order(number % _MOST))
+                flat[k] = np.copysign(size + 0.37 if level == _ODD else size, flat[k])
                 number += 1
             a = flat.reshape(a.shape)
         out[i.name] = a
     return out
 
 
-def _limit(sequence: Sequence[Ball]) -> tuple[Ball, Ball] | None:
-    """(limit, bound of its error); an infinity where the sequence grows without end; None where it has none."""
-    if not all(x.is_finite() for x in sequence):
+def _limit(sequence: Sequence[Ball], check: Ball) -> tuple[Ball, Ball] | None:
+    """(limit, bound of its error); an infinity where the sequence grows without end; None where it has none.
+
+    check: the same at an argument of another kind, which has to be near.
+    """
+    if not all(x.is_finite() for x in (*sequence, check)):
         return None
     first, second, third = (x.mid() for x in sequence)
     early, late = abs(first - second), abs(second - third)
     if late <= early * _CONVERGED or late <= abs(third) * _CONVERGED * _CONVERGED:
-        error = late + sequence[2].rad()
-        return (arb(0) if abs(third) <= late else third), error
+        found = arb(0) if abs(third) <= late else third
+        near = abs(check.mid() - found) <= power_of_two(-16) * (1 + abs(found))
+        return (found, late + sequence[2].rad()) if near else None
     if abs(third) * _CONVERGED >= abs(second) and abs(second) * _CONVERGED >= abs(first):
-        return arb("inf") if third > 0 else arb("-inf"), arb(0)
+        grows = (third > 0) == (check.mid() > 0) and abs(check.mid()) >= 64
+        return (arb("inf") if third > 0 else arb("-inf"), arb(0)) if grows else None
     return None
