@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from harness.findings.collect import ASSERTION, Finding
+from harness.findings.exhibit import exhibit, script
 from harness.reference.precision import Undecided
 from harness.repro.assertions import failure_script
 from harness.repro.recorded import script_of
@@ -39,6 +40,10 @@ def confirm_all(
 
 
 def _confirmed(finding: Finding, recorded: Sequence[tuple[Any, pd.DataFrame]]) -> Finding:
+    if exhibit(finding.id) is not None:
+        text = script(finding.id, finding.sentence, finding.versions)
+        holds, output = confirm(text)
+        return replace(finding, script=text, confirmed=holds, output=output)
     tried, first = "nothing that a script can show was recorded", None
     for row in _varied(finding.candidates):
         try:
