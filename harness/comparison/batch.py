@@ -169,13 +169,22 @@ class _Rest:
                 rest = self._equal(here * keep, there * keep)
                 self._settle(self._holds(gone & rest), "part", relation, f"{side} lacks {lost}")
 
+    def _noise(self) -> Array:
+        """(P, m, n): rows of rounding, each entry within 64 eps of what its input contributes elsewhere: outputs that
+        depend on nothing stand in no ratio."""
+        with np.errstate(invalid="ignore"):
+            size = np.fmax(np.abs(self.left), np.abs(self.right)).max(axis=-1)
+        most = 64 * self.tol.eps * np.nan_to_num(size, posinf=0.0).max(axis=1, keepdims=True, initial=0.0)
+        return np.broadcast_to((size <= most).all(axis=2, keepdims=True), size.shape)
+
     def _factor(self, signs: Array | None, words: str) -> None:
         """left = factor * right with one real factor for the pair, after conjugating right where signs are given."""
         if not self.open.any():
             return
         right = self.right if signs is None else self.right * signs
         count = right.shape[0]
-        inside = self.differs[..., None] & np.isfinite(right) & np.isfinite(self.left)
+        noise = self._noise()
+        inside = (self.differs & ~noise)[..., None] & np.isfinite(right) & np.isfinite(self.left)
         flat = np.where(inside, np.abs(right), 0.0).reshape(count, -1)
         at = flat.argmax(axis=1)
         pick = np.arange(count)
@@ -184,7 +193,7 @@ class _Rest:
             usable = np.isfinite(ratio) & (ratio != 0) & (flat[pick, at] > 0)
             ratio = np.where(usable, ratio, 1.0)
             scaled = right * ratio[:, None, None, None]
-        held = usable & self._holds(self._equal(self.left, scaled))
+        held = usable & self._holds(self._equal(self.left, scaled) | noise)
         # One number has a constant ratio to any other: believed only if the ratio is a plain one.
         weight = (np.abs(right) > self.tol.coarse * flat.max(axis=1)[:, None, None, None]) & inside
         plain = np.array([min(abs(r / q - 1) for q in _PLAIN_RATIOS) <= self.tol.coarse for r in ratio], bool)

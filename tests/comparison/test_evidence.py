@@ -464,3 +464,96 @@ def test_what_the_rounding_of_the_point_explains_is_nobody_s_fault(moves: float,
     frame = run(table, [CASE])
     named = {culprit for _, culprit, _ in derived(between(frame))}
     assert named == ({"jax"} if accused else {""})
+
+
+# -- texts that cannot be taken apart, digits, second order ------------------------------------------------------------
+
+
+def native(sides: tuple[Any, Any], values: tuple[Any, Any], estimate: Any, bound: Any) -> Table:
+    """Two sides of real functions of three numbers without a text for the reference, and their own differences."""
+    table = Table()
+    for backend, j, value in (("torch.func", sides[0], values[0]), ("jax", sides[1], values[1])):
+        observe(table, backend, np.array([j], float), np.float64(value), (3,), in_complex=False, dtype="float64")
+        table.add(backend, "differential", np.array([estimate], float), api="finite-differences", dtype="float64")
+        table.add(backend, "bound", np.array([bound], float), api="finite-differences", dtype="float64")
+    return table
+
+
+THREE = case(kind="real", shape=(3,), dtypes=("float64",))
+
+
+@pytest.mark.parametrize(("estimate", "bound"), [([0, 0, 2e-15], [3e-13, 1e-14, 3e-14]), ([NAN] * 3, [INF] * 3)])
+def test_what_a_sum_leaves_of_zero_is_nothing(estimate: Any, bound: Any) -> None:
+    """sum(softmax(x)) in native spelling: 1e-17 against 0, where differences of the values show no derivative."""
+    table = native(([0, 0, 0], [1e-17, -4e-17, 8e-17]), (2.2e-16, 2.7e-16), estimate, bound)
+    frame = run(table, [THREE])
+    assert set(frame["culprit"]) == {""} and not frame["surprising"].any()
+    assert set(frame["verdict"].astype(str)) == {"agree"}
+    # A function that is small itself shows its derivative: one that is lost is no rounding.
+    small = native(([0, 0, 0], [1e-17, -4e-17, 8e-17]), (1e-17, 1e-17), [1e-17, -4e-17, 8e-17], [1e-24] * 3)
+    assert {v for v, _, _ in derived(between(run(small, [THREE])))} == {"zero"}
+
+
+def test_agreement_on_nan_where_the_values_have_a_derivative() -> None:
+    table = native(([1, NAN, 0], [1, NAN, 0]), (1, 1), [1, 0.5, 0], [1e-9] * 3)
+    assert derived(between(run(table, [THREE]))) == {("nonfinite", "both", "finite-differences")}
+
+
+def test_precision_has_a_ceiling() -> None:
+    """One operation that is a million units in the last place off is named; a thousand are not."""
+    for off, who in ((1e-9, "jax"), (1e-12, "")):
+        table = referee(scalar(1.0, 1 + off), [[1.0]], value=np.float64(0), dtype="float64")
+        found = between(run(table, [REAL]))
+        found = found[found["quantity"] == "differential"]
+        assert set(found["culprit"]) == {who} and set(found["verdict"].astype(str)) <= {"agree", "precision"}
+        assert found["surprising"].all() == bool(who)
+    table = referee(scalar(1.0, 1.0, (1.0, 1 + 1e-9)), [[1.0]], value=np.float64(1), dtype="float64")
+    values = run(table, [REAL]).query("quantity == 'value'")
+    assert set(values["culprit"]) == {"jax", ""} and values[values["culprit"] == "jax"]["surprising"].all()
+
+
+def test_a_side_that_is_wrong_elsewhere_is_named_too() -> None:
+    """They differ in the first entry, where jax is wrong; in the second both are, by the same amount."""
+    table = Table()
+    for backend, j in (("torch.func", [[1.0, 5.0]]), ("jax", [[7.0, 5.0]])):
+        observe(table, backend, np.array(j), np.float64(0), (2,), in_complex=False, dtype="float64")
+    referee(table, [[1.0, 2.0]], value=np.float64(0), dtype="float64")
+    frame = run(table, [case(kind="real", shape=(2,), dtypes=("float64",))])
+    assert {c for _, c, _ in derived(between(frame))} == {"both"}
+
+
+def test_nan_at_a_kink_is_said_of_raw_results_as_well() -> None:
+    table = referee(scalar(NAN, NAN), [[NAN]], kind=KINK, plus=1.0, minus=-1.0, value=np.float64(0), dtype="float64")
+    found = between(run(table, [REAL]))
+    for quantity in ("differential", "raw"):
+        assert derived(found, quantity) == {("nonfinite", "both", "reference")}
+    against = between(run(table, [REAL]), "jax", "reference")
+    assert derived(against) == {("nonfinite", "jax", "reference")}
+
+
+@pytest.mark.parametrize(("text", "x", "off", "who", "verdict"), [
+    ("sin(x) / x", 1e-5, 1e-5, "formula", "precision"), ("sin(x) / x", 0.7, 1e-3, "jax", "mismatch"),
+    ("(1 - cos(x)) / x**2", 1e-4, 1e-3, "formula", "precision"), ("abs(x)**2", 0.0, -2.0, "formula", "choice"),
+    ("abs(x)**2", 0.5, -2.0, "jax", "zero"), ("x * x", 0.0, -2.0, "jax", "zero"),
+])
+def test_a_second_derivative_is_the_formulas_where_a_first_one_loses_digits(
+    text: str, x: float, off: float, who: str, verdict: str
+) -> None:
+    from harness.model import Case, Input, Point
+    from harness.reference.function import Compiled
+    from harness.reference.solution import solve
+
+    inputs = (Input("x", "real", ()),)
+    s = solve(Compiled(text, inputs), {"x": np.array(x)}, single=False, order=2)
+    h, bound, kind, *_ = s.hessians[0]
+    table = Table().add("jax", "value", s.values[0], dtype="float64")
+    table.add("jax", "differential", s.j, api="pullback", dtype="float64", input="x")
+    table.add("jax", "hessian", h + off, api="forward-over-reverse", dtype="float64", input="x")
+    for quantity, data, api in (
+        ("value", s.values[0], "reference"), ("differential", s.j, "reference"), ("bound", s.bound, "reference"),
+        ("class", s.kind, "reference"), ("hessian", h, "reference"), ("bound", bound, "reference-hessian"),
+        ("class", kind, "reference-hessian"),
+    ):
+        table.add("reference", quantity, data, api=api, dtype="float64", input="" if quantity == "value" else "x")
+    one = Case("f", {"portable": text}, inputs, (Point("p", {"x": np.array(x)}),), ("float64",), order=2)
+    assert derived(run(table, [one]), "hessian") == {(verdict, who, "reference")}

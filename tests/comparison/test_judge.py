@@ -279,3 +279,10 @@ def test_shapes_that_do_not_fit() -> None:
         judge([[1.0]], [[1.0, 2.0]])
     with pytest.raises(ValueError, match="cannot be compared"):
         judge([[1.0]], [[1.0]], in_complex=True)
+
+
+def test_rounding_of_outputs_that_depend_on_nothing_stands_in_no_ratio() -> None:
+    left, right = np.array([[2.0, 4.0], [1e-17, -3e-17]]), np.array([[1.0, 2.0], [0.0, 2e-17]])
+    assert judge(left, right, dtype="float64").verdict == "factor"
+    left[1] = 1e-3
+    assert judge(left, right, dtype="float64").verdict == "mismatch"
