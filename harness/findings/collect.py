@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from harness.expr import NoSpelling
+from harness.findings.exhibit import exhibit
 from harness.model import Case, CaseError
 from harness.repro.native_code import native
 from harness.verdicts import worst
@@ -101,7 +102,7 @@ def collect(frame: pd.DataFrame, cases: Sequence[Case], targets: Sequence[Mappin
             Finding(
                 id=name if name.startswith(f"{framework}-") else f"{framework}-{name}",
                 framework=str(framework),
-                functions=_functions([known[i] for i in ids if i in known], str(framework)),
+                functions=_at_fault(name, part) or _functions([known[i] for i in ids if i in known], str(framework)),
                 cases=ids,
                 points=tuple(dict.fromkeys(part["case"] + "@" + part["point"])),
                 dtypes=_words(part["dtype"]),
@@ -122,6 +123,15 @@ def collect(frame: pd.DataFrame, cases: Sequence[Case], targets: Sequence[Mappin
             )
         )
     return sorted(found, key=lambda f: (f.framework, f.id))
+
+
+def _at_fault(name: str, part: pd.DataFrame) -> tuple[str, ...]:
+    """The functions that a finding's exhibit shows, or else those that its rows prove to be at fault, most often first."""
+    shown = exhibit(name)
+    if shown is not None and shown.function:
+        return (shown.function,)
+    counted = Counter(word for cell in part["function"] for word in str(cell).split(", ") if word)
+    return tuple(word for word, _ in counted.most_common())
 
 
 def _span(part: pd.DataFrame) -> tuple[str, str]:
@@ -150,7 +160,7 @@ def _accused(frame: pd.DataFrame) -> pd.DataFrame:
         own = asserts[asserts[f"{side}_status"].astype(str) == "error"]
         out.append(own.assign(culprit=own[f"{side}_backend"].astype(str), evidence=ASSERTION))
     both = pd.concat(out, ignore_index=True)
-    both = both[both["culprit"] != "both"]  # each side's own row against the reference says the same
+    both = both[~both["culprit"].isin(["both", "formula"])]  # a side's own row against the reference says the same
     return both.assign(framework=[c.partition(".")[0].partition("@")[0] for c in both["culprit"]])
 
 

@@ -15,7 +15,7 @@ class Exhibit:
 
     shown: the point of the script; inside, outside: where the sentence of the finding says that got is wrong, and where
     it does not. All are Python literals of a number or a list of numbers. room: relative error that is none.
-    setup: lines that got needs.
+    setup: lines that got needs. function: what is at fault, where the rows of a comparison cannot prove it.
     """
 
     got: str
@@ -25,6 +25,7 @@ class Exhibit:
     outside: tuple[str, str, str]
     room: float = 1e-6
     setup: str = ""
+    function: str = ""
 
 
 def _jvp(function: str) -> str:
@@ -79,12 +80,14 @@ JAX: Mapping[str, Exhibit] = {
         "jax.grad(f)(0.0)", "mp.exp(x[0]) * (mp.expm1(x[1]) / x[1] if x[1] else 1)", "[1, 0]",
         ("[1, 0]", "[0, 0]", "[-2, 0]"), ("[1, 0.5]", "[0, 2]", "[-2, 1]"),
         setup="exp = lambda w, v: (v * jnp.exp(w)) @ v.T  # of a matrix\n"
-              "f = lambda t: exp(*jnp.linalg.eigh(jnp.array([[x[0], t], [t, x[0] + x[1]]])))[0, 1]"),
+              "f = lambda t: exp(*jnp.linalg.eigh(jnp.array([[x[0], t], [t, x[0] + x[1]]])))[0, 1]",
+        function="jax.numpy.linalg.eigh"),
     "jax-svd-equal": Exhibit(
         "jax.grad(f)(0.0)", "2 / (2 * x[0] + x[1])", "[2, 0]", ("[2, 0]", "[1, 0]", "[0.5, 0]"),
         ("[2, 1]", "[1, 0.5]", "[0.5, 2]"),
         setup="polar = lambda u, s, v: u @ v  # the orthogonal factor\n"
-              "f = lambda t: polar(*jnp.linalg.svd(jnp.array([[x[0], t], [-t, x[0] + x[1]]])))[0, 1]"),
+              "f = lambda t: polar(*jnp.linalg.svd(jnp.array([[x[0], t], [-t, x[0] + x[1]]])))[0, 1]",
+        function="jax.numpy.linalg.svd"),
     "jax-erfcx-cancellation": Exhibit(
         "jax.grad(jax.scipy.special.erfcx)(x)", "2 * x * mp.exp(x * x) * mp.erfc(x) - 2 / mp.sqrt(mp.pi)", "1e6",
         ("1e6", "1e7", "3e5"), ("0.5", "3.0", "20.0")),
@@ -109,7 +112,8 @@ JAX: Mapping[str, Exhibit] = {
     "jax-pow-zero-base": Exhibit(
         "jnp.power(x[0], x[1])", "x[0] ** x[1] if x[0] else 0", "[0j, 1+1j]",
         ("[0j, 1+1j]", "[0j, 0.5+2j]", "[0j, 2-1j]"),
-        ("[1+0j, 1+1j]", "[2j, 0.5+2j]", "[1e-3+0j, 2-1j]")),
+        ("[1+0j, 1+1j]", "[2j, 0.5+2j]", "[1e-3+0j, 2-1j]"),
+        function="jax.numpy.power"),
     "jax-sign": Exhibit(
         "jax.jvp(jnp.sign, (x[0],), (x[1],))[1]",
         "(x[1] - x[0] * mp.re(mp.conj(x[0]) * x[1]) / abs(x[0]) ** 2) / abs(x[0])", "[3+4j, 1j]",
@@ -139,11 +143,13 @@ TORCH: Mapping[str, Exhibit] = {
         "torch.autograd.functional.jacobian((f, g)[int(x[1].real)], x[0], strategy='forward-mode', vectorize=True)",
         "mp.mpc(2 * mp.re(x[0]))", "[1+2j, 0j]", ("[1+2j, 0j]", "[-3+1j, 0j]", "[0.5j+2, 0j]"),
         ("[1+2j, 1+0j]", "[-3+1j, 1+0j]", "[0.5j+2, 1+0j]"),
-        setup="f = lambda z: torch.conj(z) * z\ng = lambda z: torch.conj_physical(z) * z"),
+        setup="f = lambda z: torch.conj(z) * z\ng = lambda z: torch.conj_physical(z) * z",
+        function="torch.conj"),
     "torch-pow-mixed-forward": Exhibit(
         "torch.func.jvp(lambda t: t ** w, (x[0],), (torch.ones_like(x[0]),))[1]",
         "(1 + 1j * x[1]) * x[0] ** (1j * x[1])", "[0.6, 1]", ("[0.6, 1]", "[1.5, -2]", "[3, 0.5]"),
-        ("[0.6, 0]", "[1.5, 0]", "[3, 0]"), setup="w = 1 + 1j * x[1].item()"),
+        ("[0.6, 0]", "[1.5, 0]", "[3, 0]"), setup="w = 1 + 1j * x[1].item()",
+        function="torch.pow"),
     "torch-scatter-reduce-prod-forward": Exhibit(
         "way(x[0])", "mp.mpf(3)", "[0.5, 0]", ("[0.5, 0]", "[2, 0]", "[-1, 0]"), ("[0.5, 1]", "[2, 1]", "[-1, 1]"),
         setup="three, zero = torch.full((1,), 3.0).to(x), torch.tensor([0])\n"
@@ -160,7 +166,8 @@ TORCH: Mapping[str, Exhibit] = {
         "x[0] / mp.sqrt(x[0] ** 2 + mp.mpf(1) / 4)", "[3, 0]", ("[3, 0]", "[0.5, 0]", "[-2, 0]"),
         ("[3, 1]", "[0.5, 1]", "[-2, 1]"),
         setup="A = torch.stack([torch.stack([x[0], 0 * x[0] - 1.5]), torch.tensor([2.0, 0.5]).to(x)])\n"
-              "f = lambda a: torch.cdist(a, torch.tensor([[1.0, 2.0], [0.0, -1.0]]).to(x))"),
+              "f = lambda a: torch.cdist(a, torch.tensor([[1.0, 2.0], [0.0, -1.0]]).to(x))",
+        function="torch.cdist"),
     "torch-abs-subnormal": Exhibit(
         "torch.func.vjp(torch.abs, x)[1](torch.ones_like(x.real))[0]", "x / abs(x)", "3e-320+4e-320j",
         ("3e-320+4e-320j", "5e-324+0j", "1e-310+1e-310j"), ("1e-300+1e-300j", "1+1j", "-3+4j")),
@@ -177,25 +184,30 @@ TORCH: Mapping[str, Exhibit] = {
     "torch-slogdet-hessian": Exhibit(
         "mixed(lambda s, t: torch.linalg.slogdet(M(x[0], s, t))[1], x[1])",
         f"mp.diff(lambda s, t: mp.log(abs({_DET})), (0, 0), (1, 1))", "[2, 0]", ("[2, 0]", "[3, 0]", "[-1.5, 0]"),
-        ("[2, 1]", "[3, 1]", "[-1.5, 1]"), setup=_MIXED),
+        ("[2, 1]", "[3, 1]", "[-1.5, 1]"), setup=_MIXED,
+        function="torch.linalg.slogdet"),
     "torch-det-hessian": Exhibit(
         "mixed(lambda s, t: torch.linalg.det(M(x[0], s, t)), x[1])", "mp.mpf(1)", "[2, 0]",
-        ("[2, 0]", "[3, 0]", "[-1.5, 0]"), ("[2, 1]", "[3, 1]", "[-1.5, 1]"), setup=_MIXED),
+        ("[2, 0]", "[3, 0]", "[-1.5, 0]"), ("[2, 1]", "[3, 1]", "[-1.5, 1]"), setup=_MIXED,
+        function="torch.linalg.det"),
     "torch-solve-hessian": Exhibit(
         "mixed(lambda s, t: torch.linalg.solve((1 + 1j) * M(x[0], s, t), torch.tensor([2j, 1.0]).to(torch.complex128))"
         "[0].real, x[1])",
         f"mp.diff(lambda s, t: mp.re((2j * (2 + s + t) - (1 + t)) / (1 + 1j)) / {_DET}, (0, 0), (1, 1))", "[2, 0]",
-        ("[2, 0]", "[3, 0]", "[-1.5, 0]"), ("[2, 1]", "[3, 1]", "[-1.5, 1]"), setup=_MIXED),
+        ("[2, 0]", "[3, 0]", "[-1.5, 0]"), ("[2, 1]", "[3, 1]", "[-1.5, 1]"), setup=_MIXED,
+        function="torch.linalg.solve"),
     "torch-cholesky-inverse-forward": Exhibit(
         "torch.func.grad(f)(x[0]) if x[1] else torch.func.jvp(f, (x[0],), (torch.ones_like(x[0]),))[1]",
         "-2 * (mp.mpf(1) + 1) / x[0] ** 3", "[2, 0]", ("[2, 0]", "[3, 0]", "[-1.5, 0]"),
         ("[2, 1]", "[3, 1]", "[-1.5, 1]"),
         setup="L = lambda t: torch.stack([torch.stack([t, 0 * t]), torch.stack([0 * t + 1, 0 * t + 1])])\n"
-              "f = lambda t: torch.cholesky_inverse(L(t))[0, 0]"),
+              "f = lambda t: torch.cholesky_inverse(L(t))[0, 0]",
+        function="torch.cholesky_inverse"),
     "torch-pow-zero-base": Exhibit(
         "torch.func.jvp(lambda w: torch.pow(x[0], w), (x[1],), (torch.ones_like(x[1]),))[1]",
         "x[0] ** x[1] * mp.log(x[0]) if x[0] else 0", "[0j, 1+1j]", ("[0j, 1+1j]", "[0j, 0.5+2j]", "[0j, 2-1j]"),
-        ("[1+1j, 1+1j]", "[2j, 0.5+2j]", "[1e-3+0j, 2-1j]")),
+        ("[1+1j, 1+1j]", "[2j, 0.5+2j]", "[1e-3+0j, 2-1j]"),
+        function="torch.pow"),
     "torch-det-singular": Exhibit(
         "torch.autograd.functional.jacobian(f, torch.ones_like(x[0]))", "2 * x[0] + x[1]", "[3, 0]",
         ("[3, 0]", "[-1, 0]", "[0.5, 0]"), ("[3, 1]", "[-1, 1]", "[0.5, 2]"),
