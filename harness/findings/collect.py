@@ -126,7 +126,7 @@ def collect(frame: pd.DataFrame, cases: Sequence[Case], targets: Sequence[Mappin
 
 
 def _at_fault(name: str, part: pd.DataFrame) -> tuple[str, ...]:
-    """The functions that a finding's exhibit shows, or else those that its rows prove to be at fault, most often first."""
+    """What a finding's exhibit shows, or else what its rows prove to be at fault, the most frequent first."""
     shown = exhibit(name)
     if shown is not None and shown.function:
         return (shown.function,)
