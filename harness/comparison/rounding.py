@@ -63,7 +63,7 @@ class Steps:
             at = np.ix_(i, range(n), p)
             use = ~lost[at].reshape(-1) & np.isfinite(side[at]).reshape(-1)
             target, room = ((x[at].reshape(-1)[use]) for x in (side - self.centre, self.room + self.loose))
-            moves = [k[(slice(None), *at)].reshape(len(k), -1)[:, use] for k in self.choices]
+            moves = [k[:, at[0], at[1], at[2]].reshape(len(k), -1)[:, use] for k in self.choices]
             out[at] = _reached(target, moves, room) & np.isfinite(side[at])
         return out
 
