@@ -32,9 +32,13 @@ def invalid(context: Context, row: int, side: Array, facts: Facts, form: Form, t
     for k, (o, i) in enumerate(form.places):
         dz[..., i] += (1j if o else 1) * side[..., k]
     real, imaginary = ([k for k, (o, _) in enumerate(form.places) if o == part] for part in (0, 1))
+    where: Array | None = None
+    if facts.domain is not None and facts.domain.shape == (form.n * (1 + form.in_complex),) * 2:
+        where = facts.domain
+        dz = _along(dz, where)  # off Hermitian matrices each framework continues the function in its own way
     with np.errstate(all="ignore"):
         moduli = np.conj(z)[:, None, None] * dz
-        if _differs(moduli.real, np.abs(moduli), facts.invariant[..., real], tol):
+        if _differs(moduli.real, np.abs(moduli), _along(facts.invariant[..., real], where), tol):
             return True
         shape = context.out_shape(row) or ()
         if not imaginary or len(shape) < 2 or np.isnan(facts.invariant[..., imaginary]).all():
@@ -43,9 +47,19 @@ def invalid(context: Context, row: int, side: Array, facts: Facts, form: Form, t
             p = _partners(np.abs(z) ** 2, shape, axis)
             terms = np.conj(z[p])[:, None, None] * dz, np.conj(dz[p]) * z[:, None, None]
             size = np.abs(terms[0]) + np.abs(terms[1])
-            if not _differs((terms[0] + terms[1]).imag, size, facts.invariant[..., imaginary], tol):
+            if not _differs((terms[0] + terms[1]).imag, size, _along(facts.invariant[..., imaginary], where), tol):
                 return False
     return True
+
+
+def _along(rows: Array, domain: Array | None) -> Array:
+    """(m, n, c) derivatives by the components of an input, along the directions of its domain alone."""
+    if domain is None:
+        return rows
+    m, n, c = rows.shape
+    with np.errstate(all="ignore"):
+        flat = rows.transpose(0, 2, 1).reshape(m, c * n) @ domain
+    return np.asarray(flat.reshape(m, c, n).transpose(0, 2, 1))
 
 
 def _differs(own: Array, size: Array, truth: Array, tol: Tolerances) -> bool:

@@ -86,6 +86,9 @@ def collect(frame: pd.DataFrame, cases: Sequence[Case], targets: Sequence[Mappin
     rows = _accused(frame)
     rows["key"] = [_key(row, known.get(str(row.case))) for row in rows.itertuples(index=False)]
     rows = rows[(rows["key"] != "") & ~rows["key"].isin([cause for cause, e in stated.items() if not e.defect])]
+    # Raw results follow from the differential, but for a defect of an API alone.
+    rows = rows[(rows["quantity"].astype(str) != "raw") | rows["key"].isin(
+        [cause for cause, e in stated.items() if tuple(e.quantity) == ("raw",)]) | (rows["evidence"] == ASSERTION)]
     if rows.empty:
         return []
     rows = _plain(rows)
@@ -153,8 +156,8 @@ def _accused(frame: pd.DataFrame) -> pd.DataFrame:
     """Rows in which a framework is wrong on evidence of its own, with whose they are."""
     rows = frame[frame["axis"].astype(str) == "backend"]
     rows = rows.assign(culprit=rows["culprit"].astype(str), evidence=rows["evidence"].astype(str))
-    # Raw results follow from the differential. Evidence is never the other side, whichever pair it was found in.
-    out = [rows[(rows["culprit"] != "") & (rows["evidence"] != "") & (rows["quantity"].astype(str) != "raw")]]
+    # Evidence is never the other side, whichever pair it was found in.
+    out = [rows[(rows["culprit"] != "") & (rows["evidence"] != "")]]
     asserts = rows[(rows["verdict"].astype(str) == "error") & rows["note"].str.contains("INTERNAL ASSERT", regex=False)]
     for side in ("left", "right"):
         own = asserts[asserts[f"{side}_status"].astype(str) == "error"]

@@ -53,7 +53,8 @@ def script(name: str, sentence: str, versions: str) -> str:
         '"""' + "\n".join(told) + '"""', "import sys", *body,
         f"right = {number!r}  # {mp.nstr(truth, 60) if mp.im(truth) == 0 else mp.nstr(truth, 30)}",
         f"print({family!r}, {family}.__version__, 'at x =', {e.shown!r}, 'returned', got, 'and right is', right)",
-        f"wrong = not abs(got - right) <= {e.room!r} * abs(right)",
+        "off = abs((got - right).real) + abs((got - right).imag)",
+        f"wrong = not off <= {e.room!r} * abs(right)",
         "print('CONFIRMED' if wrong else 'NOT CONFIRMED')", "sys.exit(0 if wrong else 1)", ""])
 
 

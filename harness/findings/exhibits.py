@@ -132,6 +132,15 @@ JAX: Mapping[str, Exhibit] = {
     "jax-vander-zero": Exhibit(
         "jax.grad(lambda t: x[1] * jnp.vander(jnp.array([t]), 3)[0, 1])(x[0])", "x[1]", "[0, 1]",
         ("[0, 1]", "[0, 2]", "[0, -1]"), ("[1, 1]", "[0.5, 2]", "[-2, 1]")),
+    "jax-saturation": Exhibit(
+        "jax.grad(jax.nn.sigmoid)(x)", "1 / (mp.exp(x / 2) + mp.exp(-x / 2)) ** 2", "38.0", ("38.0", "36.0", "40.0"),
+        ("1.0", "-3.0", "10.0")),
+    "jax-overflow": Exhibit(
+        "jax.grad(jax.grad(lambda s: jnp.abs((s + 1j) * x)))(1.0)", "x / mp.sqrt(8)", "1e160",
+        ("1e155", "1e160", "1e200"), ("1e100", "0.5", "1e-50"), function="jax.numpy.abs"),
+    "jax-expm-digits": Exhibit(
+        "jax.scipy.linalg.expm(x * jnp.array([[5.0, 3], [4, 6]]))[0, 0]",
+        "mp.expm(x * mp.matrix([[5, 3], [4, 6]]))[0, 0]", "1.15", ("1.15", "1.0", "2.0"), ("0.5", "1.25", "0.1"), 1e-11),
     "jax-attention-single": Exhibit(
         "jax.nn.dot_product_attention(q, k, v)[0, 0, 0, 0]",
         "x[1] / (1 + mp.exp(-x[0]))", "[0.3, 1]", ("[0.3, 1]", "[1.7, 1]", "[-2, 3]"), ("[0, 1]", "[0, 2]", "[0, -3]"),
@@ -237,6 +246,8 @@ TORCH: Mapping[str, Exhibit] = {
         "(x[0] * mp.exp(x[0]) + x[1] * mp.exp(x[1])) / (mp.exp(x[0]) + mp.exp(x[1]))", "[0.5, 2, 0]",
         ("[0.5, 2, 0]", "[1, -1, 0]", "[-2, 0.5, 0]"), ("[0.5, 2, 1]", "[1, -1, 1]", "[-2, 0.5, 1]"),
         setup="f = lambda t: torch.logcumsumexp(t, 0)"),
+    "torch-saturation": Exhibit(
+        "torch.func.grad(torch.tanh)(x)", "mp.sech(x) ** 2", "17.0", ("17.0", "-18.0", "20.0"), ("1.0", "-3.0", "8.0")),
     "torch-polar-radius": Exhibit(
         "torch.func.grad(lambda r: torch.polar(r, x[1]).real)(x[0])", "mp.cos(x[1])", "[0, 0.7]",
         ("[0, 0.7]", "[-2, 1]", "[-0.0, 1]"), ("[1, 0.7]", "[0.5, -2]", "[3, 1]")),
@@ -275,7 +286,7 @@ TORCH: Mapping[str, Exhibit] = {
     "torch-silu": Exhibit(
         _torch_jvp("torch.nn.functional.silu"), "mp.mpf(1) / (1 + mp.exp(-x)) * (1 + x / (1 + mp.exp(x)))", "1+2j",
         ("1+2j", "-0.5+1j", "2-1j"), ("1+0j", "-0.5+0j", "2+0j")),
-    "torch-log1p-subnormal": Exhibit(
+    "torch-subnormal": Exhibit(
         "torch.log1p(x)", "mp.log1p(x)", "3e-320+4e-320j", ("3e-320+4e-320j", "5e-322+5e-322j", "1e-315-1e-315j"),
         ("1e-300+1e-300j", "1+1j", "0.5-3j")),
     "torch-trigamma-digits": Exhibit(
