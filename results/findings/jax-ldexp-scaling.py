@@ -1,76 +1,14 @@
-"""jax: wrong derivative of `ldexp` at real-zero (float64, pullback), observed with jax 0.10.2, jaxlib
-0.10.2.
-
-Run it with jax, numpy installed; it exits with 0 where the finding is confirmed.
-"""
-
+"""Jax's ldexp assembles the result from bits: the derivative is lost at zeros, tiny and huge numbers. Seen
+with jax 0.10.2; exits with 0 where it is confirmed."""
 import sys
-
-import numpy as np
 import jax
-jax.config.update("jax_enable_x64", True)
+jax.config.update('jax_enable_x64', True)
 import jax.numpy as jnp
-
-dtype, complex_dtype = jnp.float64, jnp.complex128
-
-
-def f(x, n):
-    return jnp.ldexp(x, n)
-
-
-# The exact inputs.
-inputs = {
-    "x": np.array([0.0, 0.0, 0.0], np.float64),
-    "n": np.array([2, -3, 0], np.int64),
-}
-
-
-def outputs(*arrays):
-    out = f(*arrays)
-    return (tuple(out) if isinstance(out, (tuple, list)) else (out,))[0]
-
-
-arguments = [jnp.asarray(a) for a in inputs.values()]
-position = 0  # of x
-
-
-def along(leaf):
-    return outputs(*arguments[:position], leaf, *arguments[position + 1:])
-
-
-leaf = arguments[position]
-along = jax.jit(along)
-unit = np.zeros_like(np.asarray(along(leaf)))
-unit.reshape(-1)[1] = 1  # the cotangent
-_, pull = jax.vjp(along, leaf)
-(pulled,) = pull(jnp.asarray(unit))
-returned = float(np.asarray(pulled).reshape(-1)[1].real)
-
-# What is right (in arbitrary precision, error below 1.0e-300).
-right = float("0.125000000000000000000000000000")
-
-# An independent check: extrapolated central differences of the framework's own values.
-def value(*steps):
-    at = [np.array(a, {"f": np.float64, "c": np.complex128}.get(a.dtype.kind, a.dtype)) for a in inputs.values()]
-    at[0].reshape(-1)[1] += steps[0] * 1
-    out = f(*(jnp.asarray(a) for a in at))
-    out = (tuple(out) if isinstance(out, (tuple, list)) else (out,))[0]
-    out = np.asarray(out)
-    return float(out.reshape(-1)[1].real)
-
-
-steps = 1.0 * 2.0 ** -np.arange(4, 16)
-quotients = np.array([(value(h) - value(-h)) / (2 * h) for h in steps])
-better = (4 * quotients[1:] - quotients[:-1]) / 3
-check = float(better[1:][np.argmin(np.abs(np.diff(better)))])
-
-print("jax", jax.__version__)
-print("d f[1] / d x[1]")
-print("  returned  ", returned)
-print("  right     ", "0.125000000000000000000000000000")
-print("  check     ", check)
-wrong = not abs(returned - right) <= 1e-10 * max(abs(right), 0.125)
-distance = abs(returned - right) if np.isfinite(returned) else max(abs(right), 0.125, 1e-6)
-sound = abs(check - right) <= 0.01 * distance
-print("CONFIRMED: what was returned is wrong" if wrong and sound else "NOT CONFIRMED")
-sys.exit(0 if wrong and sound else 1)
+x = jnp.array(0.0).astype(jnp.float64)
+got = complex(jax.grad(lambda t: jnp.ldexp(t, 3))(x))
+right = (8+0j)  # 8.0
+print('jax', jax.__version__, 'at x =', '0.0', 'returned', got, 'and right is', right)
+off = abs((got - right).real) + abs((got - right).imag)
+wrong = not off <= 1e-06 * abs(right)
+print('CONFIRMED' if wrong else 'NOT CONFIRMED')
+sys.exit(0 if wrong else 1)

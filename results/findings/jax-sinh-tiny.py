@@ -1,76 +1,14 @@
-"""jax: wrong derivative of `cosh` at tiny-30 (complex128, pullback), observed with jax 0.10.2, jaxlib
-0.10.2.
-
-Run it with jax, numpy and mpmath installed; it exits with 0 where the finding is confirmed.
-"""
-
+"""Jax's complex sinh loses the real part of tiny arguments: sinh(z) is 0 where it is z, and so is the
+derivative of cosh. Seen with jax 0.10.2; exits with 0 where it is confirmed."""
 import sys
-
-import numpy as np
-import mpmath as mp
 import jax
-jax.config.update("jax_enable_x64", True)
+jax.config.update('jax_enable_x64', True)
 import jax.numpy as jnp
-
-dtype, complex_dtype = jnp.float64, jnp.complex128
-
-
-def f(z):
-    return jnp.cosh(z)
-
-
-# The exact inputs.
-inputs = {
-    "z": np.array([complex(1e-30, 2e-30), complex(-3e-30, 1e-30), complex(2e-30, -1e-30)], np.complex128),
-}
-
-
-def outputs(*arrays):
-    out = f(*arrays)
-    return (tuple(out) if isinstance(out, (tuple, list)) else (out,))[0]
-
-
-arguments = [jnp.asarray(a) for a in inputs.values()]
-position = 0  # of z
-
-
-def along(leaf):
-    return outputs(*arguments[:position], leaf, *arguments[position + 1:])
-
-
-leaf = arguments[position]
-along = jax.jit(along)
-unit = np.zeros_like(np.asarray(along(leaf)))
-unit.reshape(-1)[1] = 1  # the cotangent
-_, pull = jax.vjp(along, leaf)
-(pulled,) = pull(jnp.asarray(unit))
-returned = float(np.asarray(pulled).reshape(-1)[1].real)
-
-# What is right (in arbitrary precision, error below 5.4e-81).
-right = float("-2.99999999999999989968464574155e-30")
-
-# An independent check: central differences with mpmath.
-mp.mp.dps = 320
-
-
-def exact(z):
-    return mp.cosh(z)
-
-
-at = [mp.mpc(float(inputs["z"].reshape(-1)[1].real), float(inputs["z"].reshape(-1)[1].imag))]
-h = mp.mpf(10) ** -40 * mp.mpf(1e-30)
-step = h * 1
-above, below = list(at), list(at)
-above[0], below[0] = at[0] + step, at[0] - step
-check = float(mp.re((exact(*above) - exact(*below)) / (2 * h)))
-
-print("jax", jax.__version__)
-print("d Re f[1] / d Re z[1]")
-print("  returned  ", returned)
-print("  right     ", "-2.99999999999999989968464574155e-30")
-print("  check     ", check)
-wrong = not abs(returned - right) <= 1e-10 * max(abs(right), 3e-30)
-distance = abs(returned - right) if np.isfinite(returned) else max(abs(right), 3e-30, 1e-6)
-sound = abs(check - right) <= 0.01 * distance
-print("CONFIRMED: what was returned is wrong" if wrong and sound else "NOT CONFIRMED")
-sys.exit(0 if wrong and sound else 1)
+x = jnp.array(1e-20+1e-20j)
+got = complex(jnp.sinh(x))
+right = (1e-20+1e-20j)  # (9.9999999999999994515327145421e-21 + 9.9999999999999994515327145421e-21j)
+print('jax', jax.__version__, 'at x =', '1e-20+1e-20j', 'returned', got, 'and right is', right)
+off = abs((got - right).real) + abs((got - right).imag)
+wrong = not off <= 1e-06 * abs(right)
+print('CONFIRMED' if wrong else 'NOT CONFIRMED')
+sys.exit(0 if wrong else 1)

@@ -1,76 +1,14 @@
-"""jax: wrong derivative of `real-tanh` at real-large-20 (float64, pullback), observed with jax 0.10.2,
-jaxlib 0.10.2.
-
-Run it with jax, numpy and mpmath installed; it exits with 0 where the finding is confirmed.
-"""
-
+"""Jax's derivative of tanh is 1 - tanh(x)^2, which loses its digits where tanh is near 1 (10 % at 17); torch's
+is the same. Seen with jax 0.10.2; exits with 0 where it is confirmed."""
 import sys
-
-import numpy as np
-import mpmath as mp
 import jax
-jax.config.update("jax_enable_x64", True)
+jax.config.update('jax_enable_x64', True)
 import jax.numpy as jnp
-
-dtype, complex_dtype = jnp.float64, jnp.complex128
-
-
-def f(x):
-    return jnp.tanh(x)
-
-
-# The exact inputs.
-inputs = {
-    "x": np.array([20.0, -20.0, 15.0], np.float64),
-}
-
-
-def outputs(*arrays):
-    out = f(*arrays)
-    return (tuple(out) if isinstance(out, (tuple, list)) else (out,))[0]
-
-
-arguments = [jnp.asarray(a) for a in inputs.values()]
-position = 0  # of x
-
-
-def along(leaf):
-    return outputs(*arguments[:position], leaf, *arguments[position + 1:])
-
-
-leaf = arguments[position]
-along = jax.jit(along)
-unit = np.zeros_like(np.asarray(along(leaf)))
-unit.reshape(-1)[0] = 1  # the cotangent
-_, pull = jax.vjp(along, leaf)
-(pulled,) = pull(jnp.asarray(unit))
-returned = float(np.asarray(pulled).reshape(-1)[0].real)
-
-# What is right (in arbitrary precision, error below 3.5e-83).
-right = float("1.69934170211663558369288281038e-17")
-
-# An independent check: central differences with mpmath.
-mp.mp.dps = 202
-
-
-def exact(x):
-    return mp.tanh(x)
-
-
-at = [mp.mpf(float(inputs["x"].reshape(-1)[0]))]
-h = mp.mpf(10) ** -40 * mp.mpf(1.0)
-step = h * 1
-above, below = list(at), list(at)
-above[0], below[0] = at[0] + step, at[0] - step
-check = float(mp.re((exact(*above) - exact(*below)) / (2 * h)))
-
-print("jax", jax.__version__)
-print("d f[0] / d x[0]")
-print("  returned  ", returned)
-print("  right     ", "1.69934170211663558369288281038e-17")
-print("  check     ", check)
-wrong = not abs(returned - right) <= 1e-10 * max(abs(right), 1.6993417021166355e-17)
-distance = abs(returned - right) if np.isfinite(returned) else max(abs(right), 1.6993417021166355e-17, 1e-6)
-sound = abs(check - right) <= 0.01 * distance
-print("CONFIRMED: what was returned is wrong" if wrong and sound else "NOT CONFIRMED")
-sys.exit(0 if wrong and sound else 1)
+x = jnp.array(17.0).astype(jnp.float64)
+got = complex(jax.grad(jnp.tanh)(x))
+right = (6.855633726168028e-15+0j)  # 0.00000000000000685563372616802836535398768394103899797250784270266271912136
+print('jax', jax.__version__, 'at x =', '17.0', 'returned', got, 'and right is', right)
+off = abs((got - right).real) + abs((got - right).imag)
+wrong = not off <= 1e-06 * abs(right)
+print('CONFIRMED' if wrong else 'NOT CONFIRMED')
+sys.exit(0 if wrong else 1)

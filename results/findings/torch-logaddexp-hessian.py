@@ -1,70 +1,12 @@
-"""torch.func: wrong second derivative of `logaddexp` at far-apart (float64, forward-over-reverse),
-observed with torch 2.13.0+cpu.
-
-Run it with torch, numpy installed; it exits with 0 where the finding is confirmed.
-"""
-
+"""Torch's Hessian of logaddexp is NaN where the arguments are far apart, though it is 0 there. Seen with torch
+2.13.0+cpu; exits with 0 where it is confirmed."""
 import sys
-
-import numpy as np
 import torch
-
-dtype, complex_dtype = torch.float64, torch.complex128
-device = "cpu"
-
-
-def f(x, y):
-    return torch.logaddexp(x, y)
-
-
-# The exact inputs.
-inputs = {
-    "x": np.array([1000.0, 0.0, -2.0], np.float64),
-    "y": np.array([0.0, 1000.0, -800.0], np.float64),
-}
-
-
-def outputs(*arrays):
-    out = f(*arrays)
-    return (tuple(out) if isinstance(out, (tuple, list)) else (out,))[0]
-
-
-arguments = [torch.from_numpy(a.copy()) for a in inputs.values()]
-def loss(*arrays):
-    return outputs(*arrays).sum()
-
-
-first, second = 0, 0  # x, x
-unit = np.zeros_like(inputs["x"])
-unit.reshape(-1)[0] = 1  # the direction
-
-
-def moving(k, x):
-    return [x if j == k else other for j, other in enumerate(arguments)]
-
-
-def slope(y):  # the gradient by the first input, as a function of the second one
-    point = moving(second, y)
-    return torch.func.grad(lambda x: loss(*[x if j == first else p for j, p in enumerate(point)]))(point[first])
-
-
-moved = torch.func.jvp(slope, (arguments[second],), (torch.from_numpy(unit),))[1]
-returned = float(moved.detach().resolve_conj().numpy().reshape(-1)[1].real)
-
-# What is right (in arbitrary precision, error below 1.0e-300).
-right = float("0.0")
-
-# An independent check: mathematics.
-# Every term of the sum reads one element only: no two of them meet.
-check = 0.0
-
-print("torch", torch.__version__)
-print("d2 sum(f) / d x[1] d x[0]")
-print("  returned  ", returned)
-print("  right     ", "0.0")
-print("  check     ", check)
-wrong = not abs(returned - right) <= 1e-10 * max(abs(right), 0.0)
-distance = abs(returned - right) if np.isfinite(returned) else max(abs(right), 0.0, 1e-6)
-sound = abs(check - right) <= 0.01 * distance
-print("CONFIRMED: what was returned is wrong" if wrong and sound else "NOT CONFIRMED")
-sys.exit(0 if wrong and sound else 1)
+x = torch.tensor(1500.0, dtype=torch.float64)
+got = complex(torch.func.grad(torch.func.grad(lambda t: torch.logaddexp(t, 0 * t)))(x))
+right = 0j  # 3.61640570030693657776067294548045130912628774180468430060432e-652
+print('torch', torch.__version__, 'at x =', '1500.0', 'returned', got, 'and right is', right)
+off = abs((got - right).real) + abs((got - right).imag)
+wrong = not off <= 1e-05 * abs(right)
+print('CONFIRMED' if wrong else 'NOT CONFIRMED')
+sys.exit(0 if wrong else 1)
