@@ -140,7 +140,8 @@ JAX: Mapping[str, Exhibit] = {
         ("1e155", "1e160", "1e200"), ("1e100", "0.5", "1e-50"), function="jax.numpy.abs"),
     "jax-expm-digits": Exhibit(
         "jax.scipy.linalg.expm(x * jnp.array([[5.0, 3], [4, 6]]))[0, 0]",
-        "mp.expm(x * mp.matrix([[5, 3], [4, 6]]))[0, 0]", "1.15", ("1.15", "1.0", "2.0"), ("0.5", "1.25", "0.1"), 1e-11),
+        "mp.expm(x * mp.matrix([[5, 3], [4, 6]]))[0, 0]", "1.15", ("1.15", "1.0", "2.0"),
+        ("0.5", "1.25", "0.1"), 1e-11),
     "jax-attention-single": Exhibit(
         "jax.nn.dot_product_attention(q, k, v)[0, 0, 0, 0]",
         "x[1] / (1 + mp.exp(-x[0]))", "[0.3, 1]", ("[0.3, 1]", "[1.7, 1]", "[-2, 3]"), ("[0, 1]", "[0, 2]", "[0, -3]"),
