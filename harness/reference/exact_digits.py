@@ -26,7 +26,8 @@ def digits(case: Case, point: Point, dtype: str, count: int = 30) -> str:
     if source is None or source.kind == "callable":
         return ""
     try:
-        return "\n".join(_lines(case, source.text, point, dtype, count))
+        with precision.bounded():
+            return "\n".join(_lines(case, source.text, point, dtype, count))
     except (Unsupported, CaseError, ValueError, TypeError) as missing:
         return f"no digits: {missing}"
     except precision.Undecided:

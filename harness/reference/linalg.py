@@ -52,7 +52,8 @@ def batched(
     widest = A.widest(given)
     heads = [a.shape[: a.ndim - c] for a, c in zip(given, cores, strict=True)]
     batch = np.broadcast_shapes(*heads)
-    state.work(prod(batch) * max(max(a.shape, default=1) for a in given) ** 3 >> 3)
+    side = max(max(a.shape[a.ndim - c :], default=1) for a, c in zip(given, cores, strict=True))
+    state.work(prod(batch) * side**3 >> (3 if side <= 32 else 0))
     views = [np.broadcast_to(a.data, batch + a.shape[a.ndim - c :]) for a, c in zip(given, cores, strict=True)]
     masks = A.masks_of(given)
     mask_views = None if masks is None else [

@@ -188,7 +188,7 @@ def room_for(name: str, *shapes: tuple[int, ...]) -> None:
 
 
 @contextmanager
-def bounded(elements: int = 3_000_000) -> Iterator[None]:
+def bounded(elements: int = 1_500_000) -> Iterator[None]:
     """Within: so many elements may be computed and no more, a few seconds' work. For texts of recorded runs, which a
     stranger may have written and no worker's limits hold in."""
     before, state.room = state.room, elements

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.model import Input
+from harness.model import Case, Input, Point
 from harness.reference import steps
 from harness.reference.documented import own_values
+from harness.reference.exact_digits import digits
 from harness.reference.precision import NotInReference, bounded, state
 
 INPUTS = (Input("z", "complex", (2,)),)
@@ -19,7 +20,7 @@ LARGE = [
     "sum(ones((10000, 1)) * ones((1, 10000)))",
     "sum(outer(ones(100000), ones(100000)))", "sum(tile(ones(1000000), 1000))", "sum(repeat(ones(100000), 100000, 0))",
     "sum(pad(ones((1000, 1000)), 100000))", "sum(meshgrid(ones(10000), ones(10000))[0])",
-    "einsum('i,j->', ones(100000), ones(100000))", "eigvalsh(eye(300))[:2]", "inv(eye(500))[0, :2]",
+    "einsum('i,j->', ones(100000), ones(100000))", "eigvalsh(eye(150))[:2]", "inv(eye(500))[0, :2]",
 
     "sum(zeros((z.shape[0] * 2000000, 16)))", "sum(ones((1000, 1000)) @ ones((1000, 1000)))", "det(eye(400))",
 ]
@@ -68,6 +69,11 @@ def test_what_a_case_computes_is_far_below_the_bound() -> None:
         with bounded(60_000):
             assert own_values(text, matrix, point, "torch", single=False) is not None
         assert steps.rounding(text, matrix, point, single=False) is not None
+
+
+def test_digits_of_a_large_text_are_not_printed() -> None:
+    case = Case("large", {"portable": "z + 0 * eigvalsh(eye(150))[:2]"}, INPUTS, (Point("p", POINT),), ("complex128",))
+    assert "no digits: this takes too long" in digits(case, case.points[0], "complex128")
 
 
 def test_room_is_given_back() -> None:
