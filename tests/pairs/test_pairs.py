@@ -14,7 +14,11 @@ from harness.audit import Audit, audit, compare_gradients
 from tests.pairs.pairs import PAIRS, Pair, Plant
 
 pytestmark = pytest.mark.pairs
-PLANTED = [pytest.param(pair, plant, id=f"{pair.name}-{k}") for pair in PAIRS for k, plant in enumerate(pair.plants)]
+PLANTED = [
+    pytest.param(pair, plant, id=f"{pair.name}-{k}",
+                 marks=[pytest.mark.xfail(reason=plant.missed, raises=AssertionError, strict=True)] if plant.missed else [])
+    for pair in PAIRS for k, plant in enumerate(pair.plants)
+]
 
 
 def _needed(pair: Pair) -> None:
