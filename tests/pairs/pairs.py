@@ -15,8 +15,8 @@ class Plant:
     "step" for a mistake in the step of an optimiser.
 
     torch: a text on the line of the torch side at which it starts; jax: the same on the JAX side, where it is not the
-    first line that was changed. missed: what an audit says beside it today, where it says too much: the test is expected
-    to fail, and tells when it no longer does.
+    first line that was changed. missed: what an audit says beside it today, where it says too much: the test is
+    expected to fail, and tells when it no longer does.
     """
 
     old: str
