@@ -82,13 +82,13 @@ def test_replaced_values(family):
     recorder = load(family, "chain", w=X + 1, x=X)
     exp, _, _ = at(recorder, family, "chain: exp")
     given = np.array([1.0, 2.0, -3.0])
-    (out,) = recorder.rerun({exp.id: given}).values()
+    (out,) = recorder.probe({exp.id: given}, ())[0].values()
     assert out == 14
     number, found = recorder.record({exp.id: given})
     same, value, cotangent = at(recorder, family, "chain: exp", number, found)
     assert same.id == exp.id and (value == given).all()
     np.testing.assert_array_equal(cotangent, 2 * given)
-    (out,) = recorder.rerun({-1: 0 * X}).values()
+    (out,) = recorder.probe({-1: 0 * X}, ())[0].values()
     assert out == 3
 
 
@@ -125,7 +125,7 @@ def test_a_rule_of_the_users_own(family):
         square, value, cotangent = at(recorder, "jax", "cube: square", number, found)
         np.testing.assert_allclose(value, X**2)
         assert cotangent is None and square.id in cubed.parents and "attn" in cubed.scope and "block" in cubed.scope
-        (out,) = recorder.rerun({square.id: np.ones(3)}).values()
+        (out,) = recorder.probe({square.id: np.ones(3)}, ())[0].values()
         assert out == pytest.approx(X.sum())
 
 
@@ -141,7 +141,7 @@ def test_the_iterations_of_a_scan():
         np.testing.assert_allclose(value, X / 2 ** (n + 1))
         below = sum(k[m] / 2 ** (m - n) for m in range(n, 5)) + 1 / 2 ** (4 - n)
         np.testing.assert_allclose(cotangent, np.full(3, below))
-    (out,) = recorder.rerun({body[2].id: np.ones(3)}).values()
+    (out,) = recorder.probe({body[2].id: np.ones(3)}, ())[0].values()
     assert out == pytest.approx(sum((X / 2).sum() * k[0:1]) + (X / 4).sum() * k[1] + 3 * (3 + 4 / 2 + 5 / 4 + 1 / 4))
 
 
