@@ -34,6 +34,7 @@ def multilinear(function: Callable[..., Any], *arrays: Array) -> Array:
             ones_k = np.asarray(chosen, dtype=np.int64)
             if not ones_k.any():
                 continue
+            state.work(prod(x.size for x in given) >> 4)
             reached = np.asarray(function(*ones[:k], ones_k, *ones[k + 1 :])) > 0
             mask = boxed(mask | np.where(reached, np.asarray(1 << bit, dtype=object), 0))
     return Array(data, kind, mask)

@@ -27,7 +27,8 @@ LARGE = [
 
 
 #: The value is soon found; following each operation is not.
-SLOW_TO_FOLLOW = ["sum(broadcast_to(z, (200000, 2)) * ones((200000, 1)))"]
+SLOW_TO_FOLLOW = ["sum(broadcast_to(z, (200000, 2)) * ones((200000, 1)))",
+                  "a = kron(z, z); b = kron(a, a); c = kron(b, b); sum(kron(c, c))"]
 
 
 @pytest.mark.parametrize("text", LARGE + SLOW_TO_FOLLOW)
