@@ -133,7 +133,7 @@ def _at_fault(name: str, part: pd.DataFrame) -> tuple[str, ...]:
     shown = exhibit(name)
     if shown is not None and shown.function:
         return (shown.function,)
-    proved = part["function"] if "function" in part else ()
+    proved = part.get("function", ())
     counted = Counter(word for cell in proved for word in str(cell).split(", ") if "." in word)
     return tuple(word for word, _ in counted.most_common())
 
