@@ -60,9 +60,14 @@ class _At(Problem):
 
 
 def local_derivative(
-    call: Callable[[Sequence[Array]], list[Any]], arrays: Sequence[Array], name: str, single: bool
+    call: Callable[[Sequence[Array]], list[Any]], arrays: Sequence[Array], name: str, single: bool,
+    sampled: bool = True,
 ) -> Local:
-    """The derivative of an operation at its arguments; raises TooLarge."""
+    """The derivative of an operation at its arguments; raises TooLarge.
+
+    sampled: whether derivatives next to a kink are wanted, of operations whose kinks are those of pieces (at equal
+    singular values the limits are a curve, and no number of them is all).
+    """
     plain = arithmetic(name, arrays, single)
     if plain is not None:
         return plain
@@ -97,12 +102,14 @@ def local_derivative(
         else:
             _unsettled(sides.of(k), r, (r, place[k]), slope, loose, infinite)
         infinite[r, place[k]] |= bool(abs(slope[r, place[k]]) > largest)
-    samples = _samples(problem, slope.shape, place) if loose.any() and not lost.count(True) else None
-    return Local(slope, loose, infinite, reach, _mixes(structure, problem), name in STRUCTURAL, samples)
+    mixes, structural = _mixes(structure, problem), name in STRUCTURAL
+    wanted = sampled and loose.any() and not any(lost) and (structural or not mixes)
+    return Local(slope, loose, infinite, reach, mixes, structural,
+                 _samples(problem, slope.shape, place) if wanted else None)
 
 
 #: Pairs of opposite directions along which derivatives next to a kink are taken, and how far from it.
-_DIRECTIONS = 10
+_DIRECTIONS = 8
 _NEARBY = 2.0**-30
 
 

@@ -190,7 +190,7 @@ def _judged(out: Value, drawn: Sequence[Value], eps: float, columns: int) -> dic
     with np.errstate(all="ignore"):
         spread = np.max([np.abs(t.slope - track.slope) for t in (*tracks, track)], axis=0)
         size = np.max([track.size, *(t.size for t in tracks)], axis=0)
-        loose = 2 * np.max([track.rest, *(t.rest for t in tracks)], axis=0)
+        loose = 2 * track.rest
         faint = np.max([track.faint, *(t.faint for t in tracks)], axis=0)
         off = _BEYOND * spread + _STABLE * eps * size + 2 * faint
         off = np.where(np.isfinite(off) & np.isfinite(track.slope), off, np.inf)

@@ -186,7 +186,7 @@ class Tape:
         if not any(isinstance(o, Array) for o in outputs):
             return raw
         state.work(sum(o.size for o in outputs if isinstance(o, Array)) * (16 + self.columns // 16))
-        local = local_derivative(call, [v.array for v in inputs], name, self.single)
+        local = local_derivative(call, [v.array for v in inputs], name, self.single, self.draw is None)
         made = []
         at = 0
         for out in outputs:
