@@ -94,6 +94,7 @@ class Search:
         steps = sorted(marks["torch"].region)
         pairs: list[tuple[Any, Any, Layout]] = []
         ended, alone_tried = ends(scene), 0
+        fixed = {g.side: constants(g) for g in (scene.left, scene.right)}
         for t in steps:
             both = [("", (scene.left.steps[t], scene.right.steps[j], layout), alike)
                     for j, layout, alike in islice(self._partners(scene, marks, t), _PER_STEP)]
@@ -101,7 +102,9 @@ class Search:
             alone = list(self._one_sided(scene, marks, t))
             undone, missing = ([x for x in alone if x[0] == lacks] for lacks in ("torch", "jax"))
             near = sorted([*first, *missing], key=lambda x: _apart(scene, x[1]))
-            for side, pair, again in [*undone, *near, *rest]:
+            # two constants explain all that is made of them: a carry that begins with ones, not each use of it
+            begun = [x for x in first if t in fixed["torch"] and x[1][1].id in fixed["jax"]]
+            for side, pair, again in [*begun, *undone, *near, *rest]:
                 if self.trials >= TRIALS or (side and alone_tried >= TRIALS):
                     if not side:
                         return self._unproven(scene, marks, pairs)
