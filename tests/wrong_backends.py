@@ -251,6 +251,12 @@ class FailsAtOnce(TorchFunc):
     def devices(self) -> tuple[Device, ...]:
         return (Device("cpu", True),)
 
+    def settings(self) -> Mapping[str, Any]:
+        return {}
+
+    def namespaces(self) -> tuple[Any, ...]:
+        return ()
+
     def observe(self, task: Task) -> Iterator[Observation | Step]:
         for point in task.points:
             if (point.name, "pullback") not in task.skip:

@@ -115,18 +115,23 @@ _NEARBY = 2.0**-30
 
 def _samples(problem: _At, shape: tuple[int, int], place: Sequence[int]) -> Floats | None:
     """(K, rows, columns): derivatives at generic points next to a kink; None where there are none."""
-    out, draw = [], np.random.default_rng(5)
+    out, jumps, draw = [], [], np.random.default_rng(5)
     plain = {n: np.asarray(a) for n, a in problem.arrays.items()}
     sizes = [np.abs(a[a != 0]).min() for a in plain.values() if a.dtype.kind in "fc" and (a != 0).any()]
     step = _NEARBY * min([1.0, *(float(s) for s in sizes)])
+    with working(200, ties=True):
+        centre = problem.rows_at({})
     for _ in range(_DIRECTIONS):
         by = {n: draw.uniform(0.3, 1.0, (2, *a.shape)) * draw.choice((-1.0, 1.0), (2, *a.shape))
               for n, a in plain.items() if a.dtype.kind in "fc"}
         for sign in (step, -step):
             moved = {n: a if n not in by else a + sign * (by[n][0] + 1j * by[n][1] if a.dtype.kind == "c" else by[n][0])
                      for n, a in plain.items()}
+            there = Problem(problem.function, moved)
             try:
-                found = Differences(Problem(problem.function, moved)).differential(_ATTEMPTS, directions=0)
+                found = Differences(there).differential(_ATTEMPTS, directions=0)
+                with working(200, ties=True):
+                    change = np.array([float(_long(y - x)) for x, y in zip(centre, there.rows_at({}), strict=True)])
             except (Undecided, ArithmeticError):
                 return None
             j = np.zeros(shape)
@@ -134,8 +139,28 @@ def _samples(problem: _At, shape: tuple[int, int], place: Sequence[int]) -> Floa
                 if not e.settled:
                     return None
                 j[r, place[k]] = float(_long(e.value))
+            way = np.zeros(shape[1])
+            for k, c in enumerate(problem.columns):
+                part = (moved[str(c.leaf)] - plain[str(c.leaf)]).ravel()[c.index]
+                way[place[k]] = part.imag if c.part else part.real
             out.append(j)
-    return np.stack(out)
+            jumps.append(np.abs(change - j @ way) > _JUMP * np.abs(change))
+    return _on_this_side(np.stack(out), np.stack(jumps))
+
+
+#: On the way from a kink a function changes as its slope there says (twice that at a root); across a cut it does not.
+_JUMP = 0.9
+
+
+def _on_this_side(samples: Floats, jumps: Floats) -> Floats | None:
+    """(K, rows, columns), (K, rows): rows from beyond a cut, where the value is another one, are those of another
+    sample from this side; None where there is none."""
+    for r in np.flatnonzero(jumps.any(axis=0)).tolist():
+        good = np.flatnonzero(~jumps[:, r])
+        if not good.size:
+            return None
+        samples[jumps[:, r], r] = samples[good[0], r]
+    return samples
 
 
 def _everywhere(problem: Problem, m: int, n: int, place: Sequence[int], structure: Structure) -> Floats:

@@ -19,7 +19,7 @@ from harness.model import HarnessError
 SIGNALS = {
     "BadNumber", "Undecided", "ResultRefused", "Recalled", "NotElementwise", "AuditFault", "CorruptFrame",
     "WrongObservation", "ExpressionRefused", "Wrong", "Surprising",
-    "Bends", "Failed", "OutOfRange", "Malformed", "TooLarge",
+    "Bends", "Failed", "OutOfRange", "Malformed", "TooBig", "TooLarge",
 }
 
 

@@ -337,3 +337,24 @@ def test_a_comparison_that_rounding_decides_is_no_evidence(text: str, x: complex
     kind = "complex" if name == "z" else "real"
     found = solve(Compiled(text, (Input(name, kind, ()),)), {name: array}, single=False).kind
     assert set(found.ravel().tolist()) == {SMOOTH if known else UNKNOWN}
+
+
+def slopes_next_to(name: str, at: np.ndarray) -> np.ndarray:
+    from harness.reference.ball_arrays import from_numpy
+    from harness.reference.local import local_derivative
+    from harness.reference.namespace import namespace
+
+    found = local_derivative(lambda xs: [namespace()[name](xs[0])], [from_numpy(at)], name, False)
+    assert found.samples is not None
+    return found.samples
+
+
+def test_slopes_next_to_a_cut_are_those_of_the_side_of_the_value() -> None:
+    """At -3+0j on the cut of the root the value is i sqrt(3); its derivative -i/(2 sqrt(3)) comes from above alone."""
+    for sample in slopes_next_to("sqrt", np.array([-3 + 0j, 2 + 0j])):  # rows: real, then imaginary parts; so columns
+        np.testing.assert_allclose(sample[2, 0], -1 / (2 * np.sqrt(3)), rtol=1e-6)
+        np.testing.assert_allclose(sample[1, 1], 1 / (2 * np.sqrt(2)), rtol=1e-6)
+
+
+def test_slopes_next_to_a_kink_are_those_of_both_sides() -> None:
+    assert {float(s[0, 0]) for s in slopes_next_to("abs", np.array([0.0]))} == {-1.0, 1.0}
