@@ -25,7 +25,7 @@ nox.options.default_venv_backend = "venv"
 def tests(session: nox.Session) -> None:
     """The test suite on the pinned set; arguments go to pytest."""
     session.install("-e", ".[pinned,ports,test]")
-    session.run("pytest", "-q", "-n", "2", "--dist", "loadfile", *session.posargs)
+    session.run("pytest", "-q", "-n", "3", "--dist", "loadfile", *session.posargs)
 
 
 @nox.session

@@ -138,9 +138,9 @@ COMPLEX = (
     "fft(z)", "ifft(z)", "fft(z, norm=\"ortho\")", "real(fft(z))", "flip(z)", "roll(z, 1)",
     "where(real(z) > 0, z, conj(z))", "sum(abs(fft(z))**2)", "logsumexp(real(z))",
 )
-REAL = (
+REAL = (  # not digamma: torch's derivative of it is off by millions of ulp, and named for that
     "exp(x)", "log(x)", "sqrt(x)", "sin(x)", "tan(x)", "tanh(x)", "arctan(x)", "log1p(x)", "x**2.5", "lgamma(x)",
-    "digamma(x)", "erf(x)", "erfc(x)", "softplus(x)", "softmax(x)", "log_softmax(x)", "logsumexp(x)", "cumsum(x, 0)",
+    "expm1(x)", "erf(x)", "erfc(x)", "softplus(x)", "softmax(x)", "log_softmax(x)", "logsumexp(x)", "cumsum(x, 0)",
     "cumprod(x, 0)", "var(x)", "std(x)", "max(x)", "sort(x)", "rfft(x)", "exp(1j * x)", "prod(x)", "norm(x)",
     "silu(x)", "arctan2(x, 2)",
 )
@@ -168,7 +168,7 @@ def cases(step: int) -> Iterator[dict[str, Any]]:
             yield {"id": f"{letter}-{k + 1}", "function": text, "inputs": inputs, "dtype": dtypes, "points": points}
 
 
-@pytest.mark.parametrize(("step", "least"), [(3, 100), pytest.param(1, 300, marks=pytest.mark.whole)])
+@pytest.mark.parametrize(("step", "least"), [(5, 60), pytest.param(1, 300, marks=pytest.mark.whole)])
 def test_nobody_is_accused_where_both_are_right(
     step: int, least: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,7 +1,7 @@
 """Test the tester: deliberately wrong backends over the catalogue, each diagnosed by name.
 
 The comparison is under test, not the frameworks: torch.func and the reference are recorded once, at the generic points
-of every fourth case, and a wrong backend is that recording with its pullbacks altered. That the classes of
+of every eighth case, and a wrong backend is that recording with its pullbacks altered. That the classes of
 tests/wrong_backends.py do to a backend what is done to the recording here is tested in tests/backends/test_wrong.py;
 and some of them are run from end to end, one case of each family. `nox -s whole` asks the same of every case.
 
@@ -51,12 +51,12 @@ class Extent:
         return count // self.step - count // 40
 
 
-QUARTER, WHOLE = Extent("quarter", 4), Extent("whole", 1)
-A_QUARTER = pytest.mark.parametrize("extent", [QUARTER], indirect=True, ids=["quarter"])
+SOME, WHOLE = Extent("some", 8), Extent("whole", 1)
+SOME_CASES = pytest.mark.parametrize("extent", [SOME], indirect=True, ids=["some"])
 EVERY_CASE = pytest.mark.parametrize("extent", [WHOLE], indirect=True, ids=["whole"])
 
 
-@pytest.fixture(scope="session", params=[QUARTER, pytest.param(WHOLE, marks=pytest.mark.whole)], ids=lambda e: e.name)
+@pytest.fixture(scope="session", params=[SOME, pytest.param(WHOLE, marks=pytest.mark.whole)], ids=lambda e: e.name)
 def extent(request: pytest.FixtureRequest) -> Extent:
     return request.param
 
@@ -322,7 +322,7 @@ def end_to_end(name: str, points: set[tuple[str, str]], folder: Path, **options:
     return Recorded.of(observed(f"tests.wrong_backends:{name}", folder, select, **options))
 
 
-@A_QUARTER
+@SOME_CASES
 @pytest.mark.parametrize("name", END_TO_END)
 def test_a_wrong_backend_is_named_from_end_to_end(
     name: str, right: Run, recording: Recorded, reference: Recorded, pullback: pd.DataFrame, tmp_path: Path
@@ -489,7 +489,7 @@ def keys(rows: pd.DataFrame) -> list[tuple[str, ...]]:
     return list(rows[["case", "point", "dtype", "output", "input"]].itertuples(index=False, name=None))
 
 
-@A_QUARTER
+@SOME_CASES
 @pytest.mark.parametrize(("name", "verdict"), [("Raises", "error"), ("Refuses", "unsupported")])
 def test_a_backend_that_fails_has_its_verdict_from_end_to_end(
     name: str, verdict: str, recording: Recorded, pullback: pd.DataFrame, tmp_path: Path
@@ -501,7 +501,7 @@ def test_a_backend_that_fails_has_its_verdict_from_end_to_end(
     assert len(points) > 2 and {verdicts[key] for key in keys(rows)} == {verdict}
 
 
-@A_QUARTER
+@SOME_CASES
 @pytest.mark.parametrize(("name", "verdict"), [("HangsAtOnce", "timeout"), ("DiesAtOnce", "crash")])
 def test_lost_processes_are_rows_with_their_own_verdict(
     name: str, verdict: str, right: Run, recording: Recorded, pullback: pd.DataFrame, tmp_path: Path
@@ -515,7 +515,7 @@ def test_lost_processes_are_rows_with_their_own_verdict(
     assert len(points) > 6 and {verdicts[key] for key in keys(rows)} == {verdict}
 
 
-@A_QUARTER
+@SOME_CASES
 @pytest.mark.parametrize(("name", "verdict"), [("Hangs", "timeout"), ("DiesBySignal", "crash")])
 def test_a_framework_that_is_lost_in_the_middle_keeps_its_other_rows(
     name: str, verdict: str, recording: Recorded, pullback: pd.DataFrame, tmp_path: Path
