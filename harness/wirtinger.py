@@ -215,6 +215,11 @@ def expected_normal(
     return None
 
 
+def below_double(dtype: np.dtype[Any]) -> bool:
+    """Whether a floating-point or complex dtype has less precision than double; False of any other."""
+    return dtype.kind in "fc" and dtype.itemsize // (1 + (dtype.kind == "c")) < 8
+
+
 def generic_vector(shape: Sequence[int], is_complex: bool, dtype: str, salt: str) -> Array:
     """A cotangent or tangent without special structure, in multiples of 1/8 so that it is exact in every dtype.
 

@@ -8,6 +8,7 @@ from harness.audit.answer import Audit
 from harness.audit.result import HARMLESS, ParameterRow
 from harness.audit.state import State
 from harness.audit.suggestions import suggestions
+from harness.report.text import some
 
 
 def with_advice(state: State, audit: Audit) -> Audit:
@@ -24,16 +25,16 @@ def _conventions(audit: Audit) -> list[str]:
     out = []
     conjugated = [r for r in audit.rows if r.verdict in HARMLESS and r.relation == "conjugate"]
     if conjugated:
-        few = ", ".join(r.name for r in conjugated[:3]) + (f" and {len(conjugated) - 3} more" if conjugated[3:] else "")
+        few = some([r.name for r in conjugated])
         out.append(f"Convention: for {few} jax.grad returns the conjugate of what torch puts into .grad "
                    "(2 dL/dz against 2 dL/dz*); it is the same derivative.")
     zero = [r for r in audit.rows if "sign" in r.blind and r.verdict in HARMLESS]
     if zero:
-        few = ", ".join(r.name for r in zero[:3]) + (f" and {len(zero) - 3} more" if zero[3:] else "")
+        few = some([r.name for r in zero])
         out.append(f"Blind: the gradient of {few} is zero here; these inputs show nothing about it.")
     blind = [r for r in audit.rows if r.blind == "conjugation" and r.verdict in HARMLESS]
     if blind:
-        few = ", ".join(r.name for r in blind[:3]) + (f" and {len(blind) - 3} more" if blind[3:] else "")
+        few = some([r.name for r in blind])
         out.append(
             f"Blind: the gradient of {few} has no imaginary part here, so these inputs cannot show a conjugation."
         )

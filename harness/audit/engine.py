@@ -26,8 +26,8 @@ from harness.audit.state import SIDES, Faults, Options, State
 from harness.comparison.arrays import relation, words
 from harness.comparison.tolerance import Tolerances, tolerances
 from harness.model import Tolerance
-from harness.report.text import number
-from harness.wirtinger import Array
+from harness.report.text import number, some
+from harness.wirtinger import Array, below_double
 
 
 def _origins(state: State, audit: Audit) -> Audit:
@@ -157,10 +157,9 @@ def _same_inputs(state: State) -> None:
     if not differing:
         return
     if not state.options.values_from:
-        names = ", ".join(x.torch if x.torch == x.jax else f"{x.torch} ~ {x.jax}" for x in differing[:6])
-        more = f" and {len(differing) - 6} more" if len(differing) > 6 else ""
+        names = some([x.torch if x.torch == x.jax else f"{x.torch} ~ {x.jax}" for x in differing], 6)
         raise AuditError(
-            f"the two sides have different numbers for {names}{more}: gradients at two points cannot be compared. "
+            f"the two sides have different numbers for {names}: gradients at two points cannot be compared. "
             "--values-from torch (or jax) gives that side's numbers to the other"
             + candidates.elsewhere(state, differing)
         )
@@ -187,7 +186,7 @@ def _tolerances(state: State) -> Tolerances:
     dtypes = [state.array("torch", x.torch).dtype for x in state.differentiated]
     dtypes += [state.array("jax", x.jax).dtype for x in state.differentiated]
     dtypes += [v.dtype for side in SIDES for v in state.seen[side].outputs.values()]
-    single = any(d.kind in "fc" and d.itemsize // (1 + (d.kind == "c")) < 8 for d in dtypes)
+    single = any(map(below_double, dtypes))
     rtol = state.options.rtol
     return tolerances("complex64" if single else "complex128", None if rtol is None else Tolerance(rtol))
 
@@ -200,9 +199,8 @@ def _mutations(state: State) -> list[str]:
         for name in channel.unequal if isinstance(channel, Parted) else ():
             out.append(f"{side}: the terms of {name} have different gradients: the function does not add them up.")
         if changed:
-            names = ", ".join(changed[:4]) + (f" and {len(changed) - 4} more" if len(changed) > 4 else "")
-            out.append(f"{side}: the function changes its input {names} in place; the next call sees other numbers. "
-                       "Work on a copy.")
+            out.append(f"{side}: the function changes its input {some(changed, 4)} in place; the next call sees other "
+                       "numbers. Work on a copy.")
     return out
 
 

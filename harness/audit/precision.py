@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from harness.audit.state import SIDES, State
-from harness.wirtinger import Array
+from harness.report.text import some
+from harness.wirtinger import below_double
 
 _NAMES = {"torch": "torch", "jax": "JAX"}
 
@@ -13,8 +14,8 @@ def narrowed(state: State) -> list[str]:
     out = []
     for side in SIDES:
         given = [state.array(side, x.torch if side == "torch" else x.jax) for x in state.differentiated]
-        narrow = [(name, a) for name, a in state.seen[side].outputs.items() if a.dtype.kind in "fc" and not _wide(a)]
-        if narrow and all(map(_wide, given)):
+        narrow = [(name, a) for name, a in state.seen[side].outputs.items() if below_double(a.dtype)]
+        if narrow and not any(below_double(a.dtype) for a in given):
             name, first = narrow[0]
             what = "its value" if name == "value" else f"the output {name}"
             more = f" (and {len(narrow) - 1} more outputs)" if narrow[1:] else ""
@@ -22,21 +23,13 @@ def narrowed(state: State) -> list[str]:
                        "in double precision; everything is compared to single precision for that.")
         held = {leaf.name: leaf.array for leaf in state.loaded[side].leaves if leaf.array is not None}
         turned = [name for name, g in state.seen[side].gradients.items()
-                  if g is not None and name in held and not _wide(g) and _wide(held[name])]
+                  if g is not None and name in held and below_double(g.dtype) and not below_double(held[name].dtype)]
         if turned:
-            out.append(f"Precision: {_NAMES[side]} returns the gradient of {_some(turned)} in single precision, "
+            out.append(f"Precision: {_NAMES[side]} returns the gradient of {some(turned)} in single precision, "
                        "which is given in double precision.")
     mixed = [x for x in state.differentiated
-             if _wide(state.array("torch", x.torch)) != _wide(state.array("jax", x.jax))]
+             if below_double(state.array("torch", x.torch).dtype) != below_double(state.array("jax", x.jax).dtype)]
     if mixed:
         in_torch, in_jax = state.array("torch", mixed[0].torch).dtype, state.array("jax", mixed[0].jax).dtype
-        out.append(f"Precision: {_some([x.torch for x in mixed])}: {in_torch} in torch, {in_jax} in JAX.")
+        out.append(f"Precision: {some([x.torch for x in mixed])}: {in_torch} in torch, {in_jax} in JAX.")
     return out
-
-
-def _wide(a: Array) -> bool:
-    return bool(a.dtype.itemsize // (1 + (a.dtype.kind == "c")) >= 8)
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")

@@ -201,8 +201,7 @@ def _unmatched(audit: Findings, size: int, colour: bool) -> str:
     lines = []
     for side, names in (("torch", audit.unmatched_torch), ("jax", audit.unmatched_jax)):
         if names:
-            few = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if names[8:] else "")
-            lines.append(f"{side}: {few}")
+            lines.append(f"{side}: {plain_text.some(names, 8)}")
     title = "Without a counterpart: nothing was compared, for that would be at different numbers"
     blocks = [_section(title, lines, size, colour)]
     if audit.candidates:

@@ -9,6 +9,7 @@ import numpy as np
 from harness.audit.answer import Audit
 from harness.audit.result import HARMLESS, Suggestion
 from harness.audit.state import State
+from harness.report.text import some
 
 #: torch's other optimisers with their defaults, and where optax's differ: (what differs, optax's call).
 _OTHERS = (
@@ -36,11 +37,10 @@ def suggestions(state: State, audit: Audit) -> list[Suggestion]:
     _, _, name = audit.jax.rpartition(":")
     call = _Call(name if name.isidentifier() else "loss", order, moving, state.loaded["jax"].keywords)
     if still:
-        few = ", ".join(still[:3]) + (f" and {len(still) - 3} more" if still[3:] else "")
         return [Suggestion(
-            f"{few}: no parameter, but beside complex ones in {', '.join(moving)}. jax.grad wants floating-point "
-            "arrays alone, and a step would move what is constant: take the gradient of a tree of the others "
-            "(equinox.partition makes one). What jax.grad returns of a complex one is L_x - i L_y; jnp.conj of it is "
+            f"{some(still)}: no parameter, but beside complex ones in {', '.join(moving)}. jax.grad wants "
+            "floating-point arrays alone, and a step would move what is constant: take the gradient of a tree of the "
+            "others (equinox.partition makes one). What jax.grad returns of a complex one is L_x - i L_y; jnp.conj of it is "
             "what torch has in p.grad, and goes into the optimiser.")]
     out = _steps(call) if one else [_pullback(call, len(outputs))]
     if any(not np.iscomplexobj(state.array("jax", x.jax)) for x in state.differentiated):

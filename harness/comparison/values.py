@@ -68,13 +68,14 @@ def _over_ceiling(engine: Engine, found: Evidence) -> None:
             continue
         truth = int(context.truth_row[pairs.left[k]])
         right = engine.seen.components(np.array([truth]))[0]
+        if not np.isfinite(right).all() or shaken(context, truth):
+            continue
         tol = context.tolerances[int(context.tolerance_id[truth])]
         floor = value_floor(context, truth, right.size, tol)
         wrong = []
         for row in (int(pairs.left[k]), int(pairs.right[k])):
             held, steps = engine.seen.components(np.array([row]))[0], values_of(context, row)
-            if held.size != right.size or not np.isfinite(held).all() or not np.isfinite(right).all() or shaken(
-                    context, truth):
+            if held.size != right.size or not np.isfinite(held).all():
                 break
             off = np.abs(held - right)
             room = np.maximum(CEILING * tol.eps * np.abs(right).max(initial=0.0), tol.tiny)

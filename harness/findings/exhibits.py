@@ -47,7 +47,6 @@ _MIXED = '''def mixed(F, way):
 M = lambda a, s, t: torch.stack([torch.stack([a + s, 1 + t]), torch.stack([0.5 + 2 * t, 2 + s + t])])'''
 #: det, its logarithm and the inverse's first entry of M(a, s, t) = [[a + s, 1 + t], [1/2 + 2t, 2 + s + t]].
 _DET = "((x[0] + s) * (2 + s + t) - (1 + t) * (mp.mpf(1) / 2 + 2 * t))"
-_SMOOTH = "(lambda w, v: (v * {m}.exp(w)) @ v.T)"
 
 _BIG = ("1e155", "1e200", "-1e300")
 _BIG_C = ("1e155+1e155j", "1e200-1e200j", "-1e300+1e300j")

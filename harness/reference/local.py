@@ -127,11 +127,13 @@ def _samples(problem: _At, shape: tuple[int, int], place: Sequence[int]) -> Floa
         for sign in (step, -step):
             moved = {n: a if n not in by else a + sign * (by[n][0] + 1j * by[n][1] if a.dtype.kind == "c" else by[n][0])
                      for n, a in plain.items()}
-            there = Problem(problem.function, moved)
+            there, way = Problem(problem.function, moved), np.zeros(shape[1])
             try:
                 found = Differences(there).differential(_ATTEMPTS, directions=0)
                 with working(200, ties=True):
                     change = np.array([float(_long(y - x)) for x, y in zip(centre, there.rows_at({}), strict=True)])
+                    for k, c in enumerate(problem.columns):
+                        way[place[k]] = float(_long(there.coordinate(c) - problem.coordinate(c)))
             except (Undecided, ArithmeticError):
                 return None
             j = np.zeros(shape)
@@ -139,10 +141,6 @@ def _samples(problem: _At, shape: tuple[int, int], place: Sequence[int]) -> Floa
                 if not e.settled:
                     return None
                 j[r, place[k]] = float(_long(e.value))
-            way = np.zeros(shape[1])
-            for k, c in enumerate(problem.columns):
-                part = (moved[str(c.leaf)] - plain[str(c.leaf)]).ravel()[c.index]
-                way[place[k]] = part.imag if c.part else part.real
             out.append(j)
             jumps.append(np.abs(change - j @ way) > _JUMP * np.abs(change))
     return _on_this_side(np.stack(out), np.stack(jumps))

@@ -166,11 +166,6 @@ def rounded_up(x: Ball) -> float:
     return float(np.nextafter(out, math.inf))
 
 
-def magnitude_bits(x: float) -> int:
-    """The binary exponent of a finite non-zero double."""
-    return math.frexp(x)[1]
-
-
 def is_complex(x: Ball) -> bool:
     return isinstance(x, acb)
 

@@ -1,11 +1,7 @@
 """A text step by step in the precision of a case: what correctly rounded operations make of it.
 
-Every operation of a portable text is evaluated exactly at the numbers that it was really given, and its results are
-rounded to the case's precision; its local derivative is taken at those same numbers, and the chain rule is applied to
-the local derivatives. This is the forward error analysis of Higham, Accuracy and Stability of Numerical Algorithms,
-section 3, with the errors put in one by one. Next to each entry of the derivative goes what may separate two faithful
-evaluations of the same text from each other: the sizes of the terms it is summed from, and how far it moves when the
-result of each operation moves by its rounding.
+`Text` evaluates it on a tape (harness/reference/tape.py, which says how operations are followed and after whom), as
+it is and with other roundings; `Rounding` is what a comparison asks for.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ of the formula are none.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -145,11 +145,3 @@ def upstream(link: str) -> str:
     if found:
         return f"{_SHORT.get(found[1], found[1])}#{found[2]}"
     return link.removeprefix("https://").removeprefix("http://")
-
-
-def by_framework(found: Sequence[Defect], cases: Mapping[str, object]) -> dict[str, int]:
-    """How many of these cases each framework is wrong in: "torch" -> 25."""
-    hit: dict[str, set[str]] = {}
-    for defect in found:
-        hit.setdefault(defect.framework, set()).update(c for c in defect.cases if c in cases)
-    return {name: len(names) for name, names in sorted(hit.items(), key=lambda kv: -len(kv[1])) if names}

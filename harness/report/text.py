@@ -28,6 +28,11 @@ def clip(text: str, size: int) -> str:
     return text if len(text) <= size else text[: max(0, size - 1)] + "…"
 
 
+def some(names: Sequence[str], most: int = 3) -> str:
+    """The first names of a list, and how many there are beside them: "a, b, c and 2 more"."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if names[most:] else "")
+
+
 def table(
     header: Sequence[str], rows: Sequence[Sequence[str]], size: int | None = None, right: str = "", spare: str = ""
 ) -> str:

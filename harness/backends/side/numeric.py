@@ -10,7 +10,7 @@ import numpy as np
 from harness.backends.side.faults import AuditFault
 from harness.backends.side.sets import Set
 from harness.differences import Difference, difference, noise
-from harness.wirtinger import Array
+from harness.wirtinger import Array, below_double
 
 #: leaf name -> (word, axes) of the curved set that it stays in (harness.backends.side.sets)
 Curves = Mapping[str, tuple[str, Sequence[int]]]
@@ -71,15 +71,10 @@ def _along(side: Valued, direction: Mapping[str, Array], curves: Curves) -> tupl
         moved |= {k: s.back(moved[k]).astype(arrays[k].dtype) for k, s in held.items() if k in moved}
         return functional(side.value(moved), side._cotangents)
 
-    single = any(arrays[k].dtype.itemsize // (1 + (arrays[k].dtype.kind == "c")) < 8 for k in direction)
-    return at, single or _single(side._cotangents)
+    return at, any(below_double(a.dtype) for a in (*(arrays[k] for k in direction), *side._cotangents))
 
 
 def along(side: Valued, direction: Mapping[str, Array], steps: Sequence[float], curves: Curves) -> list[float]:
     """The functional at some steps along a direction."""
     at, _ = _along(side, direction, curves)
     return [at(t) for t in steps]
-
-
-def _single(cotangents: Sequence[Array]) -> bool:
-    return any(c.dtype in (np.float32, np.complex64, np.float16) for c in cotangents)

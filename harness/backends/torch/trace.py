@@ -21,7 +21,6 @@ MOST = 1024
 MANY = 8
 _FUNCTIONS = 200  # different calls that are told apart
 _OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-_NOT_CALLS = ("__get__", "__set__", "shape", "dtype", "device", "size", "dim", "numel", "is_complex")
 
 
 def trace(torch: Any, call: Callable[[], Any]) -> list[dict[str, Any]]:
