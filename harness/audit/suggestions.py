@@ -40,8 +40,8 @@ def suggestions(state: State, audit: Audit) -> list[Suggestion]:
         return [Suggestion(
             f"{some(still)}: no parameter, but beside complex ones in {', '.join(moving)}. jax.grad wants "
             "floating-point arrays alone, and a step would move what is constant: take the gradient of a tree of the "
-            "others (equinox.partition makes one). What jax.grad returns of a complex one is L_x - i L_y; jnp.conj of it is "
-            "what torch has in p.grad, and goes into the optimiser.")]
+            "others (equinox.partition makes one). What jax.grad returns of a complex one is L_x - i L_y; jnp.conj of "
+            "it is what torch has in p.grad, and goes into the optimiser.")]
     out = _steps(call) if one else [_pullback(call, len(outputs))]
     if any(not np.iscomplexobj(state.array("jax", x.jax)) for x in state.differentiated):
         out.append(Suggestion(
