@@ -5,8 +5,9 @@ from harness.audit.api import Limits, audit, compare_gradients
 from harness.audit.faults import AuditError, SideFault
 from harness.audit.result import Check, ParameterRow, StepRow, Suggestion, ValueRow
 from harness.audit.state import Options
+from harness.audit.watch import Watch
 
 __all__ = [
     "Audit", "AuditError", "Check", "Limits", "Options", "ParameterRow", "SideFault", "StepRow", "Suggestion",
-    "ValueRow", "audit", "compare_gradients",
+    "ValueRow", "Watch", "audit", "compare_gradients",
 ]

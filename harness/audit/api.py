@@ -60,31 +60,80 @@ def audit(
     audit(..., rtol=1e-4, timeout=600). Each side runs in a process of its own. Raises AuditError (bad usage); what goes
     wrong in a side is in `.faults`.
     """
-    asked, held = _expanded(options or Options(), limits or Limits(), words)
-    _check(torch, jax, asked)
-    sources = given.for_sides(_texts(inputs), _texts(torch_inputs), _texts(jax_inputs))
-    folder = Path(tempfile.mkdtemp(prefix="harness-audit-"))
-    paths = Paths()
-    channels: dict[str, Remote] = {}
-    try:
+    question = Question.of(torch, jax, inputs, torch_inputs=torch_inputs, jax_inputs=jax_inputs, nest=nest,
+                           save_case=save_case, options=options, limits=limits, **words)
+    with Pair(question.limits) as pair:
+        return question.put(pair)
+
+
+class Pair:
+    """A process for each side, which imports its framework as soon as it has started.
+
+    Where one cannot be started, `fault` says why.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="harness-audit-"))
+        self.paths = Paths()
+        self.channels: dict[str, Remote] = {}
+        self.fault: SideFault | None = None
         try:
             for side in SIDES:
-                where = held.python.get(side, "")
-                channels[side] = Remote(side, folder, paths, timeout=held.timeout, memory=held.memory, python=where)
-            states = _states(sources, channels["torch"])
+                self.channels[side] = Remote(side, self.folder, self.paths, timeout=limits.timeout,
+                                             memory=limits.memory, python=limits.python.get(side, ""))
+        except SideFault as fault:
+            self.fault = fault
+
+    def __enter__(self) -> Pair:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        for channel in self.channels.values():
+            channel.close()
+        self.paths.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What an audit is asked, checked as far as it can be without a process."""
+
+    torch: str
+    jax: str
+    sources: Mapping[str, Sequence[given.Given]]
+    nest: Sequence[str]
+    save_case: Path | None
+    options: Options
+    limits: Limits
+
+    @classmethod
+    def of(
+        cls, torch: str, jax: str, inputs: Texts = None, *, torch_inputs: Texts = None, jax_inputs: Texts = None,
+        nest: Sequence[str] = (), save_case: str | os.PathLike[str] | None = None, options: Options | None = None,
+        limits: Limits | None = None, **words: Any,
+    ) -> Question:
+        """The arguments of `audit`. Raises AuditError."""
+        asked, held = _expanded(options or Options(), limits or Limits(), words)
+        _check(torch, jax, asked)
+        sources = given.for_sides(_texts(inputs), _texts(torch_inputs), _texts(jax_inputs))
+        return cls(torch, jax, sources, nest, None if save_case is None else Path(save_case), asked, held)
+
+    def put(self, pair: Pair) -> Audit:
+        """The answer, by processes that nothing was asked yet. Raises AuditError."""
+        channels = pair.channels
+        try:
+            if pair.fault is not None:
+                raise pair.fault
+            states = _states(self.sources, channels["torch"])
         except SideFault as fault:
             if fault.word == "inputs":
                 raise AuditError(fault.sentence) from fault
-            return Audit(torch, jax, {}, faults=(fault,), printed={fault.side: fault.printed} if fault.printed else {})
-        messages = {side: given.as_messages(sources[side], states, side in nest) for side in SIDES}
-        save = None if save_case is None else partial(_saved, Path(save_case), channels)
-        found = run(channels, {"torch": torch, "jax": jax}, messages, asked, save)
+            printed = {fault.side: fault.printed} if fault.printed else {}
+            return Audit(self.torch, self.jax, {}, faults=(fault,), printed=printed)
+        messages = {side: given.as_messages(self.sources[side], states, side in self.nest) for side in SIDES}
+        save = None if self.save_case is None else partial(_saved, self.save_case, channels)
+        found = run(channels, {"torch": self.torch, "jax": self.jax}, messages, self.options, save)
         return replace(found, peak={side: channels[side].peak for side in SIDES})
-    finally:
-        for channel in channels.values():
-            channel.close()
-        paths.close()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _expanded(options: Options, limits: Limits, words: Mapping[str, Any]) -> tuple[Options, Limits]:

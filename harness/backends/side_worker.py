@@ -129,6 +129,9 @@ class Server:
             ],
         }
 
+    def do_files(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return {"files": sources()}
+
     def do_replace(self, request: Mapping[str, Any]) -> dict[str, Any]:
         self.side.replace(self._get_all(request["arrays"]))
         return {}
@@ -221,6 +224,17 @@ class Server:
 
     def _get_all(self, files: Mapping[str, str]) -> dict[str, Array]:
         return {name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in files.items()}
+
+
+def sources() -> list[str]:
+    """The files of the user's modules: those that come neither from a folder of installed packages nor from here."""
+    import sysconfig
+
+    places = {Path(p or ".").resolve() for p in (*sys.path, *sysconfig.get_paths().values())}
+    packages = [p for p in places if p.is_dir() and (any(p.glob("*.dist-info")) or (p / "site.py").is_file())]
+    packages.append(Path(__file__).resolve().parents[1])
+    found = {Path(file).resolve() for m in list(sys.modules.values()) if (file := getattr(m, "__file__", None))}
+    return sorted(str(f) for f in found if f.suffix == ".py" and not any(f.is_relative_to(p) for p in packages))
 
 
 def as_plain(tree: Any) -> Any:

@@ -10,6 +10,15 @@ Exit status: 0 nothing surprising, 1 a real difference, 2 bad usage, 3 a side co
 from __future__ import annotations
 
 import argparse
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from harness.report.text import some
+
+if TYPE_CHECKING:
+    from harness.audit import Audit
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +54,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--memory", type=float, default=0.0, metavar="GIB", help="limit of each side (default: none)")
     parser.add_argument("--seed", type=int, default=0, help="of cotangents and directions (default: 0)")
     parser.add_argument("--python", action="append", default=[], metavar="SIDE=PATH", help="another interpreter")
+    parser.add_argument("--watch", action="store_true",
+                        help="audit again whenever a source or an input changes, until Ctrl-C; frameworks stay warm")
     parser.add_argument("--no-trace", action="store_true", help="do not look for where the programs part")
     parser.add_argument("--html", metavar="FILE", help="both sources side by side, matched lines in one colour")
     parser.add_argument("--save-case", metavar="FILE", help="write a YAML case for harness run beside its .npz")
@@ -54,12 +65,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    import json
-
     from harness.audit import audit
     from harness.cli.dispatch import UsageError
-    from harness.cli.options import write
-    from harness.report.text import colourful
 
     if args.html and args.no_trace:
         raise UsageError("--html shows what --no-trace leaves out: give one of them")
@@ -69,13 +76,23 @@ def execute(args: argparse.Namespace) -> int:
         if side not in ("torch", "jax") or not equals or not path:
             raise UsageError(f"--python wants torch=PATH or jax=PATH, not {item!r}")
         pythons[side] = path
-    found = audit(
-        args.torch, args.jax, args.inputs, torch_inputs=args.torch_inputs, jax_inputs=args.jax_inputs, mapping=args.map,
-        rtol=args.rtol, atol=args.atol, precision=args.precision or "", constant=args.constant,
-        values_from=args.values_from or "", nest=args.nest, torch_step=args.torch_step, jax_step=args.jax_step,
-        timeout=args.timeout, memory=args.memory, seed=args.seed, python=pythons, save_case=args.save_case,
-        trace=not args.no_trace, lines=bool(args.html),
-    )
+    same = ("torch_inputs", "jax_inputs", "rtol", "atol", "constant", "nest", "torch_step", "jax_step", "timeout",
+            "memory", "seed", "save_case")
+    words = {name: getattr(args, name) for name in same} | {
+        "mapping": args.map, "precision": args.precision or "", "values_from": args.values_from or "",
+        "python": pythons, "trace": not args.no_trace, "lines": bool(args.html),
+    }
+    if args.watch:
+        return _watch(args, words)
+    return _shown(audit(args.torch, args.jax, args.inputs, **words), args)
+
+
+def _shown(found: Audit, args: argparse.Namespace) -> int:
+    import json
+
+    from harness.cli.options import write
+    from harness.report.text import colourful
+
     if args.html:
         write(found.html(), args.html)
     if args.format == "json":
@@ -86,3 +103,28 @@ def execute(args: argparse.Namespace) -> int:
             words += "".join(f"\n\n{fault.side}:\n{fault.detail}" for fault in found.faults if fault.detail)
         write(words, args.output)
     return found.exit_status
+
+
+def _watch(args: argparse.Namespace, words: dict[str, Any]) -> int:
+    """Audit until interrupted while nothing is being audited; the status is that of the last answer."""
+    from harness.audit import AuditError, Watch
+
+    status = None
+    with Watch(args.torch, args.jax, args.inputs, **words) as watch:
+        while True:
+            try:
+                status = _shown(watch.audit(), args)
+            except AuditError as error:
+                if status is None:  # wrong from the beginning: no change of a file is being waited for
+                    raise
+                status = error.exit_status
+                print(f"harness audit: {error}", file=sys.stderr)
+            sys.stdout.flush()
+            print(f"harness: {some([os.path.relpath(f) for f in watch.files])} watched; Ctrl-C ends", file=sys.stderr)
+            try:
+                changed = watch.wait()
+            except KeyboardInterrupt:
+                print(file=sys.stderr)
+                return status
+            print(f"\nharness: {time.strftime('%H:%M:%S')}, {', '.join(map(os.path.relpath, changed))} changed",
+                  file=sys.stderr)

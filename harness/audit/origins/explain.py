@@ -18,7 +18,7 @@ from harness.audit.origins.program import code
 from harness.wirtinger import Array
 
 #: Operations that JAX's side evaluates with other options (backends/jax/options.py), and steps that are looked at so.
-_WITH_OPTIONS = ("conv_general_dilated", "dot_general", "cum", "reduce_", "sort", "rev")
+_WITH_OPTIONS = ("conv_general_dilated", "dot_general", "mul", "div", "cum", "reduce_", "sort", "rev")
 _LOOKED = 4
 _NOTHING = "nothing that was tried explains the numbers"
 

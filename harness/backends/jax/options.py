@@ -46,6 +46,12 @@ def _changes(jax: Any, name: str, params: Mapping[str, Any], args: Sequence[Any]
                        {}, turned)
     elif name.startswith(("cum", "reduce_", "sort")) or name == "rev":
         yield from _axes(name, params, args)
+    if name in ("mul", "div", "dot_general", "conv_general_dilated"):
+        for k in (0, 1):
+            if jax.numpy.iscomplexobj(args[k]):
+                changed = [*args[:k], args[k].conj(), *args[k + 1 :]]
+                yield (f"operand {k + 1} is conjugated on one side", f"jnp.conj(...) of operand {k + 1} (or none)",
+                       {}, changed)
 
 
 def _axes(name: str, params: Mapping[str, Any], args: Sequence[Any]) -> Iterator[

@@ -74,6 +74,18 @@ def test_what_an_origin_is_was_evaluated() -> None:
     assert "parts of one array are taken for each other" in said["lstm_hand"].what
 
 
+def test_an_operand_that_one_side_conjugates_is_tried_for_each_operand() -> None:
+    import jax
+
+    from harness.backends.jax.options import options
+
+    a, b = np.array([1 + 2j, 3j]), np.array([2 - 1j, 1 + 1j])
+    with jax.enable_x64(True):
+        found = list(options(jax, jax.lax.mul_p, {}, [jax.numpy.asarray(a), jax.numpy.asarray(b)]))
+    assert [what.partition(" is")[0] for what, _, _ in found] == ["operand 1", "operand 2"]
+    np.testing.assert_allclose([value for _, _, value in found], [a.conj() * b, a * b.conj()])
+
+
 def test_the_default_of_a_function_is_said_on_a_single_line() -> None:
     import jax
     import torch
