@@ -33,7 +33,7 @@ def annotate(frame: pd.DataFrame, cases: Mapping[str, Case], stated: Array) -> N
 
 def _ordinary(frame: pd.DataFrame, cases: Mapping[str, Case]) -> Array:
     """Whether the row's point is ordinary; a row of a whole case is where any of its points is."""
-    known = ordinary_points(cases)
+    known = ordinary_points({name: cases[name] for name in frame["case"].astype(str).unique() if name in cases})
     for (name, _), ordinary in list(known.items()):
         for whole in ("*", ""):
             known[name, whole] = known.get((name, whole), False) or ordinary

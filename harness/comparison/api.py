@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from harness.comparison.annotate import annotate
 from harness.comparison.context import Context
@@ -121,13 +122,18 @@ def joined(
     names: Sequence[str] | None = None,
 ) -> tuple[Joiner, dict[str, Case]]:
     """The observations of several runs as one table with their targets, and their cases by id; see `compare_tables`."""
-    seen = Observations(tables)
-    listed = [t for k, h in enumerate(headers) for t in targets_of(h, k, names[k] if names else "")]
-    met = _combinations(seen)
     merged: dict[str, Case] = {}
     for group in cases:
         for case in group:
             merged.setdefault(case.id, case)
+    selection = Selection(select)
+    if selection:
+        selection.demand(merged.values(), " in these runs")
+        chosen = [case.id for case in selection.chosen(list(merged.values()))]
+        tables = [_of_cases(table, chosen) for table in tables]
+    seen = Observations(tables)
+    listed = [t for k, h in enumerate(headers) for t in targets_of(h, k, names[k] if names else "")]
+    met = _combinations(seen)
     whole = list(complete) if complete is not None else [True] * len(tables)
     targets = [replace(t, complete=whole[t.run]) for t in match_targets(listed, met)]
     planned = [
@@ -135,11 +141,27 @@ def joined(
         for k, group in enumerate(cases)
     ]
     joiner = Joiner(seen, targets, planned)
-    selection = Selection(select)
     if selection:
-        selection.demand(merged.values(), " in these runs")
         joiner.compared &= _selected(seen, selection, merged)
     return joiner, merged
+
+
+#: What a selection is compared by besides its own rows: who was asked which API anywhere.
+_ASKED = ("backend", "device", "mode", "environment", "api", "quantity")
+
+
+def _of_cases(table: pa.Table | pd.DataFrame, chosen: Sequence[str]) -> pa.Table | pd.DataFrame:
+    """The rows of these cases, and one of everything that was asked anywhere: a few where there may be a million."""
+    columns = list(table.columns) if isinstance(table, pd.DataFrame) else table.column_names
+    if not {"case", *_ASKED} <= set(columns):
+        return table  # it is refused with a sentence where it is read
+    if isinstance(table, pd.DataFrame):
+        return table[table["case"].astype(str).isin(chosen) | ~table.duplicated(list(_ASKED))]
+    keep = pc.is_in(table.column("case").cast(pa.string()), value_set=pa.array(chosen, pa.string()))
+    rows = np.array(keep.to_numpy(), bool)
+    asked = table.select(list(_ASKED)).unify_dictionaries().append_column("row", pa.array(np.arange(rows.size)))
+    rows[asked.group_by(list(_ASKED)).aggregate([("row", "min")]).column("row_min").to_numpy()] = True
+    return table.filter(pa.array(rows))
 
 
 def _combinations(seen: Observations) -> list[tuple[int, str, str, str, str]]:
