@@ -160,6 +160,7 @@ def results(session: nox.Session) -> None:
         session.run(*harness, "harness", "run", "--dtype", "complex128", "--dtype", "float64", "--no-compare",
                     "--output", run, external=True)
     session.run(*harness, "tests.bench.gallery", "results/atlas", "--made-by", "nox -s results", external=True)
+    session.run(*harness, "tests.bench.singular", run, "--output", "results/singular.csv", external=True)
     session.run(*harness, "harness", "report", run, "--atlas", "results/atlas", "--scripts", "20", "--title",
                 "The catalogue on the pinned set", "--output", "results/report.html", external=True)
     session.run(*harness, "harness", "findings", run, "--scripts", "results/findings", "--jobs", "2", "--output",

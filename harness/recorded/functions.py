@@ -17,7 +17,7 @@ from pathlib import Path
 from harness import expr
 from harness.model import HarnessError
 from harness.recorded.releases import of_finding
-from harness.recorded.tables import ACCURACY, FINDINGS, rows
+from harness.recorded.tables import ACCURACY, FINDINGS, SINGULAR, rows
 
 _CALL = re.compile(r"\b((?:torch|jnp|jax)(?:\.\w+)+)(?=\()")
 #: Other names of torch's functions, by its documentation, where the spelling table has one only.
@@ -61,10 +61,23 @@ class Worst:
 
 
 @dataclass(frozen=True)
+class Singular:
+    """A place where a function has no derivative, or two: kind is kink, cut or pole; at says where ("z = -1").
+
+    between: "same" where torch and JAX give one derivative there, "differ" where not, "" where that is not recorded.
+    """
+
+    kind: str
+    at: str
+    between: str
+
+
+@dataclass(frozen=True)
 class Known:
     """A function: its portable name, its spelling in each framework ("" where it has none), its recorded defects.
 
-    places: "file:line" of its calls, where a source file was asked about. worst: where it was swept.
+    places: "file:line" of its calls, where a source file was asked about. worst: where it was swept. singular: its
+    recorded kinks, cuts and poles.
     """
 
     name: str
@@ -73,6 +86,7 @@ class Known:
     defects: tuple[Defect, ...]
     places: tuple[str, ...] = ()
     worst: tuple[Worst, ...] = ()
+    singular: tuple[Singular, ...] = ()
 
 
 def known(*names: str) -> tuple[Known, ...]:
@@ -121,7 +135,8 @@ def _index() -> Mapping[str, str]:
 
 def _known(name: str, places: tuple[str, ...]) -> Known:
     cells = spellings(name)
-    return Known(name, cells.get("torch", ""), cells.get("jax", ""), defects(name), places, worst(name))
+    return Known(name, cells.get("torch", ""), cells.get("jax", ""), defects(name), places, worst(name),
+                 singular(name))
 
 
 def spellings(name: str) -> Mapping[str, str]:
@@ -189,6 +204,11 @@ def worst(name: str) -> tuple[Worst, ...]:
             numbers = (float(row[column] or "nan") for column in ("value_worst", "dz_worst"))
             out[key] = tuple(map(max, zip(out.get(key, (0.0, 0.0)), numbers, strict=True)))  # type: ignore[assignment]
     return tuple(Worst(text, framework, *numbers) for (text, framework), numbers in out.items())
+
+
+def singular(name: str) -> tuple[Singular, ...]:
+    """Where the reference found it to have no derivative, or one on each side, among the points of the catalogue."""
+    return tuple(Singular(row["kind"], row["at"], row["between"]) for row in rows(SINGULAR) if row["function"] == name)
 
 
 def _calls(path: Path, index: Mapping[str, str]) -> Iterable[tuple[str, str]]:

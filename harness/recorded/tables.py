@@ -17,6 +17,7 @@ PLACES = (_PACKAGE / "_results", _PACKAGE.parent / "results")
 TIMELINE = "matrix/timeline.csv"
 FINDINGS = "findings.csv"
 ACCURACY = "accuracy.csv"
+SINGULAR = "singular.csv"
 
 
 @lru_cache(maxsize=4)

@@ -6,13 +6,16 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.recorded.functions import Defect, Known
+from harness.recorded.functions import Defect, Known, Singular
 
 if TYPE_CHECKING:
     import pandas as pd
 
 #: Of every function: the two frameworks return different packings of one derivative (docs/mathematics.md).
 CONVENTION = "of a real loss torch's .grad is the conjugate of jax.grad: write jnp.conj(jax.grad(f)(z))"
+
+#: Kinds of singular places, and how a line about them begins.
+SINGULAR = {"kink": "kink at", "cut": "branch cut or jump at", "pole": "no derivative at"}
 
 
 def text(found: Sequence[Known], size: int = 80) -> str:
@@ -39,12 +42,34 @@ def _block(known: Known, size: int) -> str:
         lines += _wrap(f"≠ {defect.framework}: {defect.sentence}", size, initial_indent="  ",
                                subsequent_indent="    ")
         lines += _wrap(_when(defect), size, initial_indent="    ", subsequent_indent="    ")
+    for line in singular_places(known.singular):
+        lines += _wrap(line, size, initial_indent="  ", subsequent_indent="    ")
     for text in dict.fromkeys(w.text for w in known.worst):
         told = "; ".join(f"{w.framework} {_ulp(w.value)}, its derivative {_ulp(w.derivative)}"
                          for w in known.worst if w.text == text)
         lines += _wrap(f"worst error of {text} over all doubles: {told}", size, initial_indent="  ",
                        subsequent_indent="    ")
     return "\n".join(lines)
+
+
+def singular_places(found: Sequence[Singular]) -> list[str]:
+    """A line for each kind of place where there is no derivative, or one on each side."""
+    kinds = {kind: [s for s in found if s.kind == kind] for kind in SINGULAR}
+    return [_where(SINGULAR[kind], places) for kind, places in kinds.items() if places]
+
+
+def _where(words: str, found: Sequence[Singular]) -> str:
+    """Places of one kind: "kink at z = 0; torch and jax differ there"."""
+    apart = [_place(s) for s in found if s.between == "differ"]
+    told = f"{words} {', '.join(_place(s) for s in found)}"
+    if not apart:
+        return told
+    return f"{told}; torch and jax differ " + ("there" if len(apart) == len(found) else f"at {', '.join(apart)}")
+
+
+def _place(singular: Singular) -> str:
+    """Numbers of several inputs belong together."""
+    return f"({singular.at})" if ", " in singular.at else singular.at
 
 
 def _ulp(error: float) -> str:

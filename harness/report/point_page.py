@@ -222,10 +222,10 @@ def _table(table: Table, dtype: str, size: int) -> list[str]:
     for digits in (9, 7, 5):
         rows = []
         for k in shown:
-            truth = None if right is None else right[k]
+            truth = None if right is None or _none(right[k], table) else right[k]
             cells = [_against(s[k], truth, float(o[k]), _unit(truth, dtype), digits)
                      for s, o in zip(sides, off, strict=True)]
-            told = [] if right is None else [text.number(right[k].item(), digits)]
+            told = [] if right is None else ["none" if truth is None else text.number(truth.item(), digits)]
             rows.append([table.names[k], *told, *cells])
         made = text.table(head, rows, size - 3).splitlines()
         if not any("…" in line for line in made[1:]):
@@ -235,6 +235,11 @@ def _table(table: Table, dtype: str, size: int) -> list[str]:
     if paired and not alive[count // 2 :].any():
         lines.append("   df/dz* = 0 on all sides, but for rounding")
     return [*lines, *([f"   … {rest:,} more entries, none of them worse"] if rest else [])]
+
+
+def _none(truth: Any, table: Table) -> bool:
+    """Whether the truth is that there is no derivative, which no number of a side is right or wrong against."""
+    return bool(np.isnan(truth)) and not table.what.startswith("value")
 
 
 def _unit(truth: Any, dtype: str) -> float:

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
-from harness.recorded.functions import Defect
+from harness.recorded.functions import Defect, singular
 from harness.report.html.mathml import mathml
-from harness.report.known import CONVENTION
+from harness.report.known import CONVENTION, singular_places
 from harness.site.facts import STATES, Cell, Change, Page, Site
 from harness.site.markup import counts, legend, link, links_of, page, release_file, state, strip, table
 
@@ -85,6 +85,9 @@ def function(found: Page) -> str:
     parts.append(f"<details><summary>What the words mean</summary>{legend()}</details>")
     if found.defects:
         parts.append("<h2>Recorded defects</h2>" + "".join(_defect(d, up) for d in found.defects))
+    if places := singular_places(singular(found.name)):
+        items = "".join(f"<li>{escape(_sentence(line))}</li>" for line in places)
+        parts.append(f"<h2>Where it has no derivative, or one on each side</h2><ul>{items}</ul>")
     parts.append(f"<h2>What to write</h2>{_advice(found)}")
     if found.picture:
         parts.append(f'<h2>Over the complex plane</h2><figure><img src="{up}atlas/{escape(found.picture.name)}" '

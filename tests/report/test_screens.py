@@ -10,7 +10,7 @@ import pytest
 
 from harness.findings import collect, text
 from harness.model import Case, Expectation, Input, Point
-from harness.recorded.functions import Defect, Known, Worst
+from harness.recorded.functions import Defect, Known, Singular, Worst
 from harness.report.by_cause import counted
 from harness.report.causes import defects, fixed_in, release, upstream
 from harness.report.first_screen import first_screen, outcomes
@@ -83,8 +83,14 @@ def test_the_screen_of_known() -> None:
         Defect("torch-square", "torch", "the square of the argument overflows", "zero", "", "", "", False),
     )
     worst = (Worst("arccosh(z)", "torch", 1.07, 5.05), Worst("arccosh(z)", "jax", 1.4, 1.8e16))
-    found = [Known("arccosh", "torch.arccosh(x)", "jnp.arccosh(x)", defects, ("port.py:3", "port.py:7"), worst),
-             Known("sin", "torch.sin(x)", "jnp.sin(x)", ())]
+    found = [Known("arccosh", "torch.arccosh(x)", "jnp.arccosh(x)", defects, ("port.py:3", "port.py:7"), worst,
+                   (Singular("cut", "z = 0.5", "differ"), Singular("cut", "z = -0.25", "differ"),
+                    Singular("pole", "z = 1", "same"))),
+             Known("sin", "torch.sin(x)", "jnp.sin(x)", ()),
+             Known("abs", "torch.abs(x)", "jnp.abs(x)", (), (), (), (
+                 Singular("kink", "x = 0", "differ"), Singular("kink", "z = 0", "same"))),
+             Known("divide", "torch.divide(x, y)", "jnp.divide(x, y)", (), (), (), (
+                 Singular("pole", "x = 1, y = 0", "differ"), Singular("pole", "x = 0, y = 0", "")))]
     assert told_of(found, 80) + "\n" == golden("known")
 
 
@@ -189,6 +195,9 @@ def test_entries_of_dz_bar_are_never_called_zero_where_they_are_not() -> None:
 def test_where_nobody_is_wrong_the_page_says_why() -> None:
     told = page(frame(row("arccosh", "left", "kink", "choice")), ("jax", np.eye(4), "pullback"))
     assert "they differ and nobody is wrong (kink)" in told and "is wrong:" not in told
+    told = page(frame(row("arccosh", "left", "kink", "choice")), ("jax", np.eye(4), "pullback"),
+                ("reference", np.diag([np.nan] * 4), "reference"))
+    assert " none " in told and "≠" not in told  # no number of a side is wrong against no derivative
     told = page(frame(row("arccosh", "left", "refused", "unsupported")))
     assert "nothing to compare" in told
 

@@ -109,5 +109,8 @@ def test_pages_fit_and_have_no_serious_accessibility_fault(tab: Any, address: st
     page = one.open(address)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     one.quiet()
+    if address == "index.html":  # a thousand rows are alike, and axe-core takes a minute for each page of them
+        page.fill("#q", "arc")
+        assert 5 < len(shown(page)) < 60
     found = axe.Axe().run(page, options={"preload": False}).response["violations"]
     assert not [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")]
