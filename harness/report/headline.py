@@ -23,8 +23,11 @@ def row_outcomes(frame: pd.DataFrame) -> np.ndarray:
 
     A refusal of a raw API says nothing about the function (frameworks differ in which APIs take complex input): such
     a row is "" unless there is nothing else; a refused value or differential is `refused`. So is a raw result without
-    counterpart. A row that names a culprit is `wrong` whatever its verdict.
+    counterpart. A row that names a culprit is `wrong` whatever its verdict, `extreme` at a point that is not ordinary.
+    A frame with the column `kind` has decided all this (docs/columns.md): what it counts as is what the screens count.
     """
+    if "kind" in frame.columns:
+        return _of_kinds(frame)
     verdict = frame["verdict"].astype(str).to_numpy(dtype=object)
     culprit = frame["culprit"].fillna("").astype(str).to_numpy(dtype=object)
     relation = frame["relation"].fillna("").astype(str).to_numpy(dtype=object)
@@ -42,8 +45,21 @@ def row_outcomes(frame: pd.DataFrame) -> np.ndarray:
         pole = frame["note"].fillna("").astype(str).str.startswith(_POLE).to_numpy(dtype=bool)
         out[pole & np.isin(out, ["undecided", "value"])] = "choice"
     out[culprit != ""] = "wrong"
-    if "kind" in frame.columns:  # a known difference that is no defect is nobody's mistake (docs/columns.md)
-        out[np.isin(frame["kind"].astype(object).to_numpy(), NOBODY_WRONG)] = "choice"
+    return out
+
+
+_OUTCOME_OF_KIND = {
+    **dict.fromkeys(NOBODY_WRONG, "choice"), "same": "agree", "convention": "convention", "precision": "precision",
+    "value": "value", "undecided": "undecided", "failed": "failed", "refused": "", "defect": "wrong",
+}
+
+
+def _of_kinds(frame: pd.DataFrame) -> np.ndarray:
+    """The outcomes of a frame whose rows say what they count as."""
+    kind = frame["kind"].astype(str)
+    out = kind.map({k: _OUTCOME_OF_KIND.get(k, "undecided") for k in kind.unique()}).to_numpy(dtype=object)
+    if "ordinary" in frame.columns:
+        out[(out == "wrong") & ~frame["ordinary"].to_numpy(dtype=bool)] = "extreme"
     return out
 
 
@@ -76,8 +92,8 @@ def backend_of(side: str) -> str:
 class Headline:
     """The numbers of a first screen. outcomes: functions by outcome, worst first, zeros included.
 
-    culprits: functions in which a side is named wrong, by backend ("jax", "torch.func") and "both"; a function
-    counts once for each.
+    culprits: functions in which a side is named wrong (at ordinary points, where the frame tells them apart), by
+    backend ("jax", "torch.func") and "both"; a function counts once for each.
     """
 
     functions: int
@@ -97,6 +113,8 @@ def headline(frame: pd.DataFrame) -> Headline:
     accused = frame["culprit"].fillna("").astype(str) != ""
     if "kind" in frame.columns:
         accused &= ~frame["kind"].isin(NOBODY_WRONG)
+    if "ordinary" in frame.columns:
+        accused &= frame["ordinary"].astype(bool)
     named = frame.loc[accused, ["case", "culprit"]].astype(str)
     named["culprit"] = named["culprit"].map({c: backend_of(c) for c in named["culprit"].unique()})
     by_side = named.drop_duplicates()["culprit"].value_counts()
@@ -123,6 +141,8 @@ def sentence(h: Headline) -> str:
     if h.outcomes["wrong"]:
         sides = ", ".join(f"{side} {n:,}" for side, n in h.culprits.items())
         parts.append(f"{h.outcomes['wrong']:,} wrong on a side ({sides})")
+    if h.outcomes["extreme"]:
+        parts.append(f"{h.outcomes['extreme']:,} wrong at extreme inputs")
     parts += [
         f"{h.outcomes[name]:,} {words}"
         for name, words in (

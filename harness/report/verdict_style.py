@@ -117,7 +117,8 @@ class Outcome:
 OUTCOMES: Mapping[str, Outcome] = {
     o.name: o
     for o in (
-        Outcome("wrong", "wrong", "≠", "wrong", "a side is wrong somewhere, by evidence that is not the other side"),
+        Outcome("wrong", "wrong", "≠", "wrong", "a side is wrong at an ordinary point, on evidence of its own"),
+        Outcome("extreme", "wrong at extremes", "≉", "value", "a side is wrong, at extreme points alone"),
         Outcome("undecided", "undecided", "?", "wrong", "derivatives differ and no evidence says which side is wrong"),
         Outcome("failed", "failed", "!", "failed", "an error, a crash or a time-out"),
         Outcome("value", "different functions", "≢", "value", "the values differ: two functions under one name"),

@@ -200,16 +200,19 @@ def causes(site: Site) -> str:
     """The index of causes: one a defect, those at ordinary inputs first; other kinds after them."""
     known = {d.id: d for found in site.pages.values() for d in found.defects}
     rows = []
+    several = len({row.get("kind") or "defect" for row in site.findings}) > 1
     for row in sorted(site.findings, key=lambda f: (not (known.get(f["id"]) and known[f["id"]].ordinary), f["id"])):
         told = known.get(row["id"])
         rows.append([
-            link(f"c/{row['id']}.html", row["sentence"]), escape(row["framework"]), escape(row.get("function", "")),
+            link(f"c/{row['id']}.html", row["sentence"]), escape(row["framework"]),
+            ", ".join(f"<code>{escape(name)}</code>" for name in row.get("function", "").split()),
             escape(told.since if told else ""), escape(told.fixed if told else ""),
-            escape(row.get("kind") or "defect"),
+            *([escape(row.get("kind") or "defect")] if several else []),
         ])
     body = f"<h1>Causes</h1><p>{len(rows)} distinct causes, each with a script; ordinary inputs first.</p>"
     return page("Recorded causes", body + table(
-        "Causes", ["what is wrong", "framework", "function", "since", "right again in", "kind"], rows), part="Causes")
+        "Causes", ["what is wrong", "framework", "function", "since", "right again in", *["kind"] * several], rows),
+        part="Causes")
 
 
 def cause(site: Site, row: Mapping[str, str]) -> str:

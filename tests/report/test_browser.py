@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from harness.report.html import write
 from harness.report.html.rows import normalised
 from tests.report import synthetic
 
@@ -58,6 +59,28 @@ def test_first_screen_says_what_was_planted(page: Any, report: Path, frame: Any)
     assert "torch 2.13.0+cpu" in text and "jax 0.10.2" in text and "2026-11-22" in text
     findings = tab.inner_text(".findings")
     assert "arccosh" in findings and "jax is wrong" in findings
+
+
+def test_functions_are_sorted_by_any_column(page: Any, report: Path) -> None:
+    tab = page(report).open("#/functions")
+    digits = "s => s.textContent.split(' ')[0].padStart(6, '0')"
+    for title, of in (("Function", "a => a.textContent"), ("Points", digits)):
+        column = ".c-case a" if title == "Function" else ".c-points"
+        tab.click(f".vhead button:has-text('{title}')")
+        until(tab, "document.querySelector('.vhead [aria-sort]') !== null")
+        told = tab.eval_on_selector_all(f".vlist-body .vrow {column}", f"xs => xs.map({of})")
+        direction = tab.get_attribute(".vhead [aria-sort]", "aria-sort")
+        assert len(told) > 5 and told == sorted(told, reverse=direction == "descending")
+
+
+def test_a_cell_is_coloured_by_ordinary_points(page: Any, tmp_path: Path, frame: Any) -> None:
+    """A family that is right wherever it is ordinary is not orange for what happens at 1e300."""
+    given = synthetic.frame(60, 1).assign(verdict="agree", relation="equal", culprit="", left="jax", right="reference")
+    given = given.assign(ordinary=[k > 3 for k in range(len(given))])
+    given.loc[given.index[:4], ["verdict", "culprit"]] = ["sign", "jax"]
+    tab = page(write([synthetic.FakeRun(1)], given, tmp_path / "r.html")).open()
+    cell = tab.locator(".matrix a.cell").first
+    assert "g-agree" in cell.get_attribute("class") and "at extreme points: 4 sign" in cell.get_attribute("title")
 
 
 def test_matrix_opens_a_family_and_links_to_its_rows(page: Any, report: Path, frame: Any) -> None:

@@ -14,7 +14,8 @@ from harness.recorded.functions import Defect, Known, Singular, Worst
 from harness.report.by_cause import counted
 from harness.report.causes import defects, fixed_in, release, upstream
 from harness.report.first_screen import first_screen, outcomes
-from harness.report.headline import function_outcomes, headline
+from harness.report.headline import function_outcomes, headline, sentence
+from harness.report.html.facts import findings
 from harness.report.html.rows import normalised
 from harness.report.known import text as told_of
 from harness.report.point_page import point_page
@@ -200,6 +201,29 @@ def test_where_nobody_is_wrong_the_page_says_why() -> None:
     assert " none " in told and "≠" not in told  # no number of a side is wrong against no derivative
     told = page(frame(row("arccosh", "left", "refused", "unsupported")))
     assert "nothing to compare" in told
+
+
+def test_screen_and_report_count_the_same() -> None:
+    """In words of their own: the report tells what needs one conj() apart."""
+    as_the_screen = {"wrong": "ordinary", "extreme": "extreme", "choice": "nobody", "agree": "same",
+                     "convention": "same"}
+    told = function_outcomes(normalised(rows()))
+    assert told.map(as_the_screen).to_dict() == outcomes(rows()).to_dict()
+    assert told["exp"] == "convention" and told["tiny-log"] == "extreme"
+    counted_there = headline(normalised(rows()))
+    assert "2 wrong on a side" in sentence(counted_there) and "1 wrong at extreme inputs" in sentence(counted_there)
+    assert dict(counted_there.culprits) == {"jax": 1, "torch.func": 1}  # at ordinary inputs
+
+
+def test_the_report_has_one_finding_a_cause() -> None:
+    """Those at ordinary inputs first; since, until and the link with them; what is new after them."""
+    told = pd.concat([rows(), frame(row("new", "generic", "undecided", "mismatch", surprising=True))])
+    found = findings(None, normalised(told), told)
+    assert [r["case"] for r in found["rows"]] == ["arccosh", "pow", "tiny-log", "new"] and found["first"] == 2
+    first = found["rows"][0]
+    assert first["where"] == "since jax 0.4.38, right again in jax 0.12.0.1; 1 ordinary and 1 extreme points"
+    assert first["link"].endswith("/jax/pull/40643") and first["culprit"] == "jax"
+    assert not found["grouped"] and "kinky" not in str(found)  # documented: no defect
 
 
 def test_the_report_counts_nobody_wrong_where_the_screen_does_not() -> None:

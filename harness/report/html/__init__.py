@@ -93,7 +93,7 @@ def write(
     meta |= _vocabulary(head) | {
         "title": title, "sentence": sentence(head), "surprising": head.surprising, "blind": head.blind,
         "culprits": dict(head.culprits), "runs": [facts.describe_run(r, seen, k) for k, r in enumerate(runs)],
-        "findings": facts.findings(findings, frame),
+        "findings": facts.findings(findings, frame, comparison_frame),
         "timeline": facts.timeline(timeline, versions), "atlas": figures,
         "details": [places.get(c) for c in words["case"]], "omitted": omitted,
         "unasked": int(lone.sum()), "atlasOmitted": unshown,

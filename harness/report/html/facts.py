@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from harness.comparison.observations import Observations
+from harness.report.causes import Defect, defects
 from harness.report.headline import unasked
 from harness.report.verdict_style import STYLES
 from harness.untrusted import Malformed, check, listing, pattern, read_json, record
@@ -107,19 +108,47 @@ def _word(row: Mapping[str, Any], *names: str) -> str:
     return ""
 
 
-def findings(frame: pd.DataFrame | None, comparisons: pd.DataFrame) -> dict[str, Any]:
-    """Findings for the first screen: as given (one per cause), or differences grouped from the comparisons.
+def findings(
+    frame: pd.DataFrame | None, comparisons: pd.DataFrame, judged: pd.DataFrame | None = None
+) -> dict[str, Any]:
+    """Findings for the first screen: as given, or one a cause from the comparisons, or differences grouped.
 
     A given frame has the columns of `harness findings --format csv`; case, function, point(s), verdict, culprit,
-    evidence, title/cause, versions, size and link are used where present.
+    evidence, title/cause, versions, size and link are used where present. judged: the comparisons with what they count
+    as (kind, ordinary, cause, since, fixed); what nothing explains follows the defects. first: how many to begin with.
     """
     if frame is not None and len(frame):
         rows = [_finding({str(k): v for k, v in r.items()}) for r in frame.to_dict("records")]
         rows.sort(key=lambda r: -severity(r["verdict"]))
-        return {"grouped": False, "rows": rows}
+        return {"grouped": False, "rows": rows, "first": 0}
+    if judged is not None and {"kind", "ordinary", "cause", "since", "fixed", "link"} <= set(judged.columns):
+        known = defects(judged)
+        news = comparisons[comparisons["kind"].isin(["undecided", "failed", "value"]) & comparisons["surprising"]]
+        rows = [_of_cause(d) for d in known] + _grouped(news[~unasked(news)])
+        return {"grouped": False, "rows": rows[:1000], "first": sum(d.ordinary > 0 for d in known)}
     bad = [v for v, s in STYLES.items() if s.group in ("wrong", "failed")]
     chosen = comparisons[((comparisons["culprit"] != "") | comparisons["verdict"].isin(bad)) & ~unasked(comparisons)]
-    rows = []
+    return {"grouped": True, "rows": _grouped(chosen)[:1000], "first": 0}
+
+
+def _of_cause(defect: Defect) -> dict[str, Any]:
+    """A defect as a line of the first screen: where, since when and until when beside what it is."""
+    extreme = len(defect.points) - defect.ordinary
+    where = [f"{defect.ordinary} ordinary" if defect.ordinary else "", f"{extreme} extreme" if extreme else ""]
+    span = f"since {defect.since}" if defect.since else ""
+    span += f", right again in {defect.fixed}" if defect.fixed else ""
+    case, _, point = defect.points[0].partition("@")
+    return {
+        "case": case, "function": defect.function, "point": point, "verdict": defect.verdict,
+        "culprit": defect.framework, "evidence": "", "title": f"{defect.what}: {defect.sentence}"[:300],
+        "where": "; ".join(w for w in (span, f"{' and '.join(w for w in where if w)} points") if w),
+        "link": defect.link if defect.link.startswith(("https://", "http://")) else "",
+    }
+
+
+def _grouped(chosen: pd.DataFrame) -> list[dict[str, Any]]:
+    """Differences by function, verdict and culprit; decided ones first."""
+    rows: list[dict[str, Any]] = []
     for (case, verdict, culprit), part in chosen.groupby(["case", "verdict", "culprit"], sort=False):
         points = part["point"].unique()
         where = f"{points[0]}" + (f" and {len(points) - 1} more points" if len(points) > 1 else "")
@@ -133,7 +162,7 @@ def findings(frame: pd.DataFrame | None, comparisons: pd.DataFrame) -> dict[str,
         })
     # Decided ones first: somebody can act on them.
     rows.sort(key=lambda r: (not r["surprising"], not r["culprit"], -severity(r["verdict"]), -int(r["n"]), r["case"]))
-    return {"grouped": True, "rows": rows[:1000]}
+    return rows
 
 
 def _finding(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,6 +38,8 @@ def normalised(frame: pd.DataFrame) -> pd.DataFrame:
     for column in NUMBERS:
         numbers = frame[column] if column in frame.columns else np.full(len(frame), np.nan)
         out[column] = pd.to_numeric(pd.Series(np.asarray(numbers)), errors="coerce").to_numpy(np.float64)
+    ordinary = frame["ordinary"] if "ordinary" in frame.columns else np.ones(len(frame))
+    out["ordinary"] = pd.Series(np.asarray(ordinary, dtype=object)).fillna(True).astype(bool).to_numpy()
     surprising = frame["surprising"] if "surprising" in frame.columns else np.zeros(len(frame))
     out["surprising"] = pd.Series(np.asarray(surprising, dtype=object)).fillna(False).astype(bool).to_numpy()
     for side in ("left", "right"):
@@ -93,7 +95,7 @@ def columns(frame: pd.DataFrame, families: Mapping[str, str], advice: Advice | N
     text["advice"], words["advice"] = codes(_advice(frame, advice))
     with np.errstate(over="ignore"):  # 1e200 is drawn as infinity; the frame itself keeps it
         numbers = {c: frame[c].to_numpy(np.float64).astype(np.float32) for c in NUMBERS}
-    flags = {"surprising": frame["surprising"].to_numpy()}
+    flags = {"surprising": frame["surprising"].to_numpy(), "ordinary": frame["ordinary"].to_numpy()}
     ids = words["case"]
     names = sorted({families.get(c, "") for c in ids})
     outcome = function_outcomes(frame)

@@ -76,18 +76,19 @@ function findingsSection() {
   }
   const list = el("ol", { class: "findings" });
   const rest = el("button", { type: "button", class: "button" });
+  const first = Math.max(FIRST_FINDINGS, DB.findings.first); // all at ordinary inputs
   const show = (n) => list.replaceChildren(...DB.findings.rows.slice(0, n).map(findingItem));
-  show(FIRST_FINDINGS);
+  show(first);
   rest.textContent = `Show all ${count(DB.findings.rows.length)}`;
   rest.addEventListener("click", () => {
     show(1000);
-    list.children[FIRST_FINDINGS]?.querySelector("a")?.focus();
+    list.children[first]?.querySelector("a")?.focus();
     rest.remove();
   });
   return el("section", { "aria-labelledby": "findings-title" },
     el("h2", { id: "findings-title" }, "Findings ", el("span", { class: "h-note" }, DB.findings.grouped
-      ? "differences grouped by function, verdict and culprit; worst first" : "one per cause, worst first")),
-    list, DB.findings.rows.length > FIRST_FINDINGS ? rest : null);
+      ? "differences grouped by function, verdict and culprit; worst first" : DB.findings.first ? "one per cause, ordinary inputs first" : "one per cause, worst first")),
+    list, DB.findings.rows.length > first ? rest : null);
 }
 
 function findingItem(f) {

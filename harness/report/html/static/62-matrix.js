@@ -1,5 +1,6 @@
-// Families (and, opened, their functions) down; pairs, verdicts, dtypes ... across. A cell shows the worst verdict by
-// symbol and word, how many comparisons it stands on, and a bar of the proportions.
+// Families (and, opened, their functions) down; pairs, verdicts, dtypes ... across. A cell shows the worst verdict at
+// ordinary points by symbol and word, how many comparisons it stands on, and a bar of the proportions there; where only
+// extreme points were compared it shows those, and says so.
 
 const ACROSS = [["sides", "pairs"], ["dtype", "dtypes"], ["quantity", "quantities"], ["api", "APIs"]];
 
@@ -20,7 +21,8 @@ function makeMatrix() {
 
   function draw() {
     const across = DB.words[filter.across] ? filter.across : "sides";
-    const width = DB.words[across].length, kinds = DB.words.verdict.length + 2; // then: convention, refusal of an API
+    const words = DB.words.verdict.length + 2; // then: convention, refusal of an API
+    const width = DB.words[across].length, kinds = 2 * words; // of ordinary points, then of extreme ones
     const tally = (groups, groupCodes) => {
       const table = new Uint32Array(groups * width * kinds);
       const cols = DB.columns[across], verdicts = DB.columns.verdict, relations = DB.columns.relation;
@@ -29,9 +31,9 @@ function makeMatrix() {
       const plain = DB.words.relation.map((w) => w === "" || w === "equal" || w === "none");
       for (let k = 0; k < rows.length; k++) {
         const i = rows[k];
-        const kind = verdicts[i] === agree && !plain[relations[i]] ? kinds - 2
-          : verdicts[i] === unsupported && quantities[i] === raw ? kinds - 1 : verdicts[i];
-        table[(groupCodes[i] * width + cols[i]) * kinds + kind]++;
+        const kind = verdicts[i] === agree && !plain[relations[i]] ? words - 2
+          : verdicts[i] === unsupported && quantities[i] === raw ? words - 1 : verdicts[i];
+        table[(groupCodes[i] * width + cols[i]) * kinds + kind + (DB.columns.ordinary[i] ? 0 : words)]++;
       }
       return table;
     };
@@ -73,19 +75,24 @@ function makeMatrix() {
 
     function cellOf(table, group, column, facets, id) {
       const start = (group * width + column) * kinds;
-      const parts = [];
-      for (let k = 0; k < kinds; k++) {
-        const n = table[start + k];
-        if (n) parts.push([k === kinds - 1 ? refusal : k === kinds - 2 ? DB.styles.convention : DB.verdictStyle[k], n]);
-      }
+      const partsFrom = (at) => {
+        const found = [];
+        for (let k = 0; k < words; k++) {
+          const n = table[start + at + k];
+          if (n) found.push([k === words - 1 ? refusal : k === words - 2 ? DB.styles.convention : DB.verdictStyle[k], n]);
+        }
+        return found.sort((a, b) => b[0].severity - a[0].severity || (a[0].verdict === "agree" ? 1 : -1));
+      };
+      const usual = partsFrom(0), extreme = partsFrom(words);
+      const parts = usual.length ? usual : extreme;
       if (!parts.length) return el("td", { class: "none" }, el("span", { "aria-hidden": "true" }, "·"), el("span", { class: "visually-hidden" }, "not compared"));
-      parts.sort((a, b) => b[0].severity - a[0].severity || (a[0].verdict === "agree" ? 1 : -1));
       const total = parts.reduce((sum, [, n]) => sum + n, 0);
       const [worst, n] = parts[0];
-      const words = parts.map(([s, m]) => `${count(m)} ${s.verdict === "convention" ? "agree by convention" : s.verdict}`).join(", ");
+      const told = (found) => found.map(([s, m]) => `${count(m)} ${s.verdict === "convention" ? "agree by convention" : s.verdict}`).join(", ");
+      const said = [usual.length ? told(usual) : "", extreme.length ? `at extreme points: ${told(extreme)}` : ""].filter(Boolean).join("; ");
       const target = filterLink("rows", filter, { facets: { ...facets, [across]: new Set([DB.words[across][column]]) } });
       const label = worst.severity <= 0 && worst !== refusal ? count(total) : `${count(n)}/${count(total)}`;
-      return el("td", null, el("a", { class: "cell g-" + worst.group, href: id ? caseLink(id) : target, title: words, "aria-label": words },
+      return el("td", null, el("a", { class: "cell g-" + worst.group + (usual.length ? "" : " cell-extreme"), href: id ? caseLink(id) : target, title: said, "aria-label": said },
         el("span", { class: "cell-main" }, symbol(worst), el("span", { class: "cell-word" }, worst.verdict === "convention" ? "agree" : worst.verdict),
           el("span", { class: "cell-count" }, label)),
         el("span", { class: "cell-bar" }, parts.map(([s, m]) => el("span", { class: "seg g-" + s.group, style: { "flex-grow": String(Math.max(m / total, 0.02)) } })))));
@@ -103,7 +110,7 @@ function makeMatrix() {
       return el("tr", null, el("th", { scope: "row" }, button), shownColumns.map((c) => make(c)));
     }
 
-    const caption = el("caption", { class: "visually-hidden" }, `Worst verdict of each function family by ${across}. Family buttons open their functions.`);
+    const caption = el("caption", { class: "visually-hidden" }, `Worst verdict of each function family at ordinary points by ${across}. Family buttons open their functions.`);
     node.replaceChildren(el("table", { class: "matrix" }, caption,
       el("thead", null, el("tr", null, el("th", { scope: "col" }, "Family"), shownColumns.map((c) => el("th", { scope: "col" }, pairHeader(across, DB.words[across][c]))))),
       el("tbody", null, body)));

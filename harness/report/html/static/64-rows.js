@@ -81,13 +81,24 @@ function comparisonRow(row) {
 
 const isBlind = (word) => word !== "" && word !== "False" && word !== "none";
 
-const FUNCTION_COLUMNS = [["verdict", "Outcome"], ["case", "Function"], ["family", "Family"], ["worst", "Verdicts"], ["points", "Points"], ["rows", "Comparisons"]];
+const FUNCTION_COLUMNS = [
+  ["verdict", "Outcome", "outcome"], ["case", "Function", "case"], ["family", "Family", "family"], ["worst", "Verdicts", "-wrong"],
+  ["points", "Points", "-points"], ["rows", "Comparisons", "-rows"],
+];
+// What functions are sorted by; of equal ones the worst outcome, then the name.
+const FUNCTION_ORDER = {
+  outcome: (a, b) => DB.caseOutcome[a.c] - DB.caseOutcome[b.c],
+  case: (a, b) => a.id.localeCompare(b.id),
+  family: (a, b) => DB.families[DB.caseFamily[a.c]].localeCompare(DB.families[DB.caseFamily[b.c]]),
+  wrong: (a, b) => a.wrong - b.wrong, points: (a, b) => a.points - b.points, rows: (a, b) => a.total - b.total,
+};
 
 function functionsPage() {
   const bar = makeFilterBar(changeFilter);
   let items = [];
+  const head = el("div", { class: "headslot", role: "none" });
   const list = makeList({
-    label: "Functions", header: headerRow(FUNCTION_COLUMNS, "", false, "fun"),
+    label: "Functions", header: head,
     makeRow: (i) => functionRow(items[i]),
     open: (i) => { location.hash = caseLink(items[i].id); },
   });
@@ -100,6 +111,9 @@ function functionsPage() {
       bar.update(filter);
       const rows = select({ ...filter, sort: "" });
       items = groupByCase(rows);
+      const by = FUNCTION_ORDER[filter.sort.replace(/^-/, "")], sign = filter.sort.startsWith("-") ? -1 : 1;
+      if (by) items.sort((a, b) => sign * by(a, b)); // stable: the order of groupByCase among equals
+      head.replaceChildren(headerRow(FUNCTION_COLUMNS, by ? filter.sort : "", true, "fun"));
       bar.result.textContent = `${plural(items.length, "function")} of ${count(DB.words.case.length)}, ${plural(rows.length, "comparison")}`;
       empty.hidden = items.length > 0;
       list.setLength(items.length);
@@ -124,7 +138,8 @@ function groupByCase(rows) {
     const verdicts = [];
     for (let v = 0; v < kinds; v++) if (tally[c * kinds + v]) verdicts.push([DB.verdictStyle[v], tally[c * kinds + v], DB.words.verdict[v]]);
     verdicts.sort((a, b) => b[0].severity - a[0].severity);
-    return { id: DB.words.case[c], c, total: total[c], points: points.get(c).size, verdicts };
+    const wrong = verdicts.reduce((sum, [s, n]) => sum + (s.group === "wrong" ? n : 0), 0);
+    return { id: DB.words.case[c], c, total: total[c], points: points.get(c).size, verdicts, wrong };
   });
 }
 
