@@ -76,7 +76,7 @@ class _Errors:
     """The error of each pair of a backend's row and the reference's: that of its worst entry, NaN where none counts."""
 
     def __init__(self, engine: Engine) -> None:
-        self.engine, self.context, self.index = engine, engine.context, FactIndex(engine.context)
+        self.engine, self.context, self.index = engine, engine.context, FactIndex.shared(engine.context)
         self.found = {name: np.full(engine.pairs.count, np.nan) for name in _ERRORS}
         for group in engine.groups(np.arange(engine.pairs.count)):
             tol = self.context.tolerances[group.tolerance]

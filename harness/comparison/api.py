@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -98,6 +100,27 @@ def compare_tables(
     between: chooses the pairs (left, right) of targets in place of every pair that differs along the axis only.
     """
     axis = ALIASES.get(axis, axis)
+    with _without_collecting():
+        return _compared(tables, headers, cases, axis, select, complete, names, between, expect)
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """A comparison makes millions of small objects and hardly a circle of them: looking for these is time lost."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
+def _compared(
+    tables: Sequence[pa.Table | pd.DataFrame], headers: Sequence[Mapping[str, Any]], cases: Sequence[Sequence[Case]],
+    axis: str, select: Sequence[str] | str | None, complete: Sequence[bool] | None, names: Sequence[str] | None,
+    between: Callable[[Sequence[Target]], list[tuple[int, int]]] | None, expect: Sequence[Case] | None,
+) -> Comparison:
     joiner, merged = joined(tables, headers, cases, select, complete, names)
     targets = joiner.targets
     pairs = joiner.pairs(axis) if between is None else joiner.between(between(targets))

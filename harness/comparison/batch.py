@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -275,6 +276,6 @@ def transposition(form: Form, shape: Sequence[int], side: str) -> Array | None:
     """Order of blocks with the last two axes of the input (side "n") or output ("m") swapped; None if not square."""
     shape = tuple(shape)
     size = form.n if side == "n" else form.m
-    if len(shape) < 2 or shape[-1] != shape[-2] or shape[-1] < 2 or int(np.prod(shape)) != size:
+    if len(shape) < 2 or shape[-1] != shape[-2] or shape[-1] < 2 or prod(shape) != size:
         return None
     return np.swapaxes(np.arange(size).reshape(shape), -1, -2).reshape(-1)

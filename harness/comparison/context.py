@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ class Context:
         self.site = inverse.reshape(-1)
         complexes = np.array([[i is not None and i.kind == "complex" for i in s] for s in self.sites] or [[False] * 2])
         self.row_complex, self.in_complex = complexes[self.site, 0], complexes[self.site, 1]
-        sizes = [-1 if s[1] is None else int(np.prod(s[1].shape, dtype=np.int64)) for s in self.sites]
+        sizes = [-1 if s[1] is None else prod(s[1].shape) for s in self.sites]
         self.in_size = np.array(sizes or [-1], np.int64)[self.site]
 
     def in_shape(self, row: int) -> tuple[int, ...] | None:
@@ -109,7 +110,7 @@ class Context:
         shape = self.out_shape(row) if side == "output" else self.in_shape(row)
         is_complex = bool(self.out_complex[row] if side == "output" else self.in_complex[row])
         size = j_shape[0 if side == "output" else 1]
-        return shape is None or int(np.prod(shape, dtype=np.int64)) * (1 + is_complex) == size
+        return shape is None or prod(shape) * (1 + is_complex) == size
 
     def _read_tolerances(self) -> None:
         """tolerance_id: index into `tolerances` of every row, by its dtype and its case's own tolerances."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -143,7 +144,7 @@ class Engine:
             note = real_note(outs[0], outs[1], "the output")
             return Group(members, quantity, form, (outs[0], inner), (outs[1], inner), 1, 1, "", tol, note)
         kinds = [seen.kinds[seen.codes["kind"][r]] for r in (left, right)]
-        sizes = [int(np.prod(s, dtype=np.int64)) for s in shapes]
+        sizes = [prod(s) for s in shapes]
         if sizes[0] != sizes[1]:
             self._refuse(members, quantity, shapes)
             return None
@@ -174,7 +175,7 @@ class Engine:
         width = {
             "gradient": j_form.n, "batched-gradient": 2 * j_form.n, "pullback": j_form.n, "pushforward": j_form.m,
         }.get(kind, j_form.m * j_form.n)
-        if int(np.prod(shapes[0], dtype=np.int64)) != width:
+        if prod(shapes[0]) != width:
             self._refuse(members, "raw", [shapes[0], (width,)])
             return None
         side = VECTOR_OF.get(kind, "")

@@ -33,7 +33,7 @@ def weigh(engine: Engine) -> Evidence:
     """Go through the pairs that differ: revise their verdicts where the point explains them, else name the culprit."""
     count = engine.pairs.count
     found = Evidence(np.full(count, "", dtype=object), np.full(count, "", dtype=object))
-    index = FactIndex(engine.context)
+    index = FactIndex.shared(engine.context)
     pairs, out = engine.pairs, engine.out
     known = (pairs.left >= 0) & (pairs.right >= 0)
     # Agreement on NaN is looked at as well, but not of one backend with itself: that is told against the reference.

@@ -77,6 +77,13 @@ class Facts:
 class FactIndex:
     """Finds the facts for a row of a derivative."""
 
+    @classmethod
+    def shared(cls, context: Context) -> FactIndex:
+        """The one index of a context, with what it has read so far."""
+        found: FactIndex = context.memo.setdefault(("facts",), None) or cls(context)
+        context.memo["facts",] = found
+        return found
+
     def __init__(self, context: Context) -> None:
         self.context, self.seen = context, context.seen
         seen, ok = self.seen, context.joiner.ok

@@ -59,12 +59,13 @@ def load(run: Any, axis: str, cases: Sequence[str] | None = None) -> Comparison 
 
 def store(run: Any, axis: str, frame: Comparison) -> None:
     """Keep a comparison of the whole run; quietly nothing where there is no place for it."""
-    if len(run.table()) < LEAST:
+    places = _places(run, axis)
+    if not places or len(run.table()) < LEAST:
         return
     content = io.BytesIO()
     table = pa.Table.from_pandas(pd.DataFrame(frame), preserve_index=False)
     pq.write_table(table, content, compression="zstd")
-    for path in _places(run, axis):
+    for path in places:
         sealed = seal(_PURPOSE, path.name.encode(), content.getvalue())
         if sealed is None:
             return

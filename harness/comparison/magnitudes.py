@@ -8,6 +8,7 @@ for pairs that are not equal without them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
@@ -244,7 +245,7 @@ def _vector(context: Context, row: int, kind: str, side: str, size: int) -> Arra
     shape = context.out_shape(row) if side == "output" else context.in_shape(row)
     is_complex = bool(context.out_complex[row] if side == "output" else context.in_complex[row])
     name = seen.text(side, row)
-    if shape is None or int(np.prod(shape)) != size:
+    if shape is None or prod(shape) != size:
         return np.full(size, 2.0)
     vector = vector_components(
         tuple(shape), is_complex, seen.text("dtype", row), salt(kind, seen.text("case", row), name)

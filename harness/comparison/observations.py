@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ class Observations:
         """(P, real components) as float64 of rows that share kind and shape: real parts, then imaginary parts."""
         kind = self.kinds[self.codes["kind"][rows[0]]]
         assert kind is not None
-        count = int(np.prod(self.shapes[self.shape[rows[0]]], dtype=np.int64))
+        count = prod(self.shapes[self.shape[rows[0]]])
         values = self._gather(rows, kind, count)
         if kind.kind == "c":
             return np.concatenate([values.real, values.imag], axis=1, dtype=np.float64)
@@ -72,12 +73,15 @@ class Observations:
         kind = self.kinds[self.codes["kind"][row]]
         assert kind is not None
         shape = self.shapes[self.shape[row]]
-        count = int(np.prod(shape, dtype=np.int64))
-        return np.asarray(self._gather(np.array([row]), kind, count)[0].reshape(shape))
+        return np.asarray(self._gather(np.array([row]), kind, prod(shape))[0].reshape(shape))
 
     def _gather(self, rows: Array, kind: np.dtype[Any], count: int) -> Array:
         """(P, count) of dtype kind: the bytes are collected in the widest unit that all offsets allow."""
         size = kind.itemsize * count
+        if rows.size == 1 and size:  # most of what is asked for
+            first, end = int(self.start[rows[0]]), int(self.stop[rows[0]])
+            if end - first == size:
+                return self.buffer[first:end].copy().view(kind.newbyteorder("<")).reshape(1, count)
         start = self.start[rows]
         if (self.stop[rows] - start != size).any():
             row = int(rows[np.flatnonzero(self.stop[rows] - start != size)[0]])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from itertools import pairwise
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -309,7 +310,7 @@ def _columns(context: Context, row: int, name: str) -> slice | None:
     for i in case.inputs:
         if not i.differentiate or i.kind not in ("real", "complex"):
             continue
-        size: Any = int(np.prod(i.shape, dtype=np.int64)) * (2 if i.kind == "complex" else 1)
+        size: Any = prod(i.shape) * (2 if i.kind == "complex" else 1)
         if i.name == name:
             return slice(at, at + size)
         at += size

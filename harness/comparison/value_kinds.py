@@ -123,7 +123,9 @@ def magnitudes(blocks: Array) -> Array:
     if blocks.shape[-1] == 0:
         return np.zeros(blocks.shape[:3])
     size = np.abs(blocks)
-    size[~np.isfinite(size)] = 0.0
+    finite = np.isfinite(size)
+    if not finite.all():
+        size[~finite] = 0.0
     return _largest(size)
 
 
@@ -144,7 +146,7 @@ def scale(left: Array, right: Array, floor: Array | None = None) -> Array:
     in an imaginary part that ought to vanish is measured against the real part.
     floor: a further (P, m, n) lower bound, for sums whose terms are known.
     """
-    size = np.maximum(magnitudes(left), magnitudes(right))
+    size = magnitudes(left) if right is left else np.maximum(magnitudes(left), magnitudes(right))
     if size.size == 0:
         return size
     out = np.minimum(size.max(axis=2, keepdims=True), size.max(axis=1, keepdims=True))
@@ -154,6 +156,10 @@ def scale(left: Array, right: Array, floor: Array | None = None) -> Array:
 def same_pattern(left: Array, right: Array) -> Array:
     """(P, m, n, c): both finite, or both NaN, or the same infinity.  NaN never equals a number."""
     finite = np.isfinite(left) & np.isfinite(right)
+    return finite if finite.all() else _pattern(left, right, finite)
+
+
+def _pattern(left: Array, right: Array, finite: Array) -> Array:
     both_nan = np.isnan(left) & np.isnan(right)
     return np.asarray(finite | both_nan | (np.isinf(left) & (left == right)))
 
@@ -161,15 +167,23 @@ def same_pattern(left: Array, right: Array) -> Array:
 def differences(left: Array, right: Array) -> Array:
     """|left - right| where both are finite, 0 elsewhere (patterns are judged apart; inf - inf must not make a NaN)."""
     finite = np.isfinite(left) & np.isfinite(right)
+    return _apart(left, right, None if finite.all() else finite)
+
+
+def _apart(left: Array, right: Array, finite: Array | None) -> Array:
     with np.errstate(over="ignore"):
+        if finite is None:
+            return np.asarray(np.abs(left - right))
         return np.asarray(np.abs(np.where(finite, left, 0.0) - np.where(finite, right, 0.0)))
 
 
 def close(left: Array, right: Array, relative: float, tiny: float, floor: Array | None = None) -> Array:
     """(P, m, n, c): equal to the relative tolerance, or apart by less than the smallest normal number `tiny`."""
-    delta = differences(left, right)
-    limit = relative * scale(left, right, floor)[..., None]
-    return np.asarray(same_pattern(left, right) & ((delta <= limit) | (delta < tiny)))
+    finite = np.isfinite(left) & np.isfinite(right)
+    whole = bool(finite.all())
+    delta = _apart(left, right, None if whole else finite)
+    near = (delta <= relative * scale(left, right, floor)[..., None]) | (delta < tiny)
+    return np.asarray(near if whole else near & _pattern(left, right, finite))
 
 
 def real_note(left: bool, right: bool, what: str) -> str:

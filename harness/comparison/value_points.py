@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from harness.comparison.documented import two_functions
@@ -21,7 +23,7 @@ def settle_values(engine: Engine) -> None:
     differing = np.flatnonzero(out.verdict == VERDICT["value"])
     if differing.size == 0:
         return
-    index = FactIndex(context)
+    index = FactIndex.shared(context)
     place = _pair_place(engine)
     if index.any:
         for k in differing:
@@ -184,8 +186,8 @@ def _of_kind(engine: Engine, index: FactIndex, k: int, kind: int) -> bool:
 def _same_numbers(engine: Engine, left: int, right: int) -> bool:
     """Whether two values have as many numbers (one of them may be real, or of another shape)."""
     seen = engine.seen
-    sizes = [int(np.prod(seen.shapes[seen.shape[r]], dtype=np.int64)) for r in (left, right)]
-    return sizes[0] == sizes[1]
+    sizes = [prod(seen.shapes[seen.shape[r]]) for r in (left, right)]
+    return bool(sizes[0] == sizes[1])
 
 
 def _as_values(engine: Engine, *rows: int) -> tuple[Form, list[Array]]:
@@ -193,7 +195,7 @@ def _as_values(engine: Engine, *rows: int) -> tuple[Form, list[Array]]:
     seen = engine.seen
     kinds = [seen.kinds[seen.codes["kind"][r]] for r in rows]
     complexes = [k is not None and k.kind == "c" for k in kinds]
-    size = int(np.prod(seen.shapes[seen.shape[rows[0]]], dtype=np.int64))
+    size = prod(seen.shapes[seen.shape[rows[0]]])
     form = Form(False, size, 1, any(complexes))
     parts = [seen.components(np.array([r])) for r in rows]
     return form, [form.blocks(form.widen(p, c, False)) for p, c in zip(parts, complexes, strict=True)]

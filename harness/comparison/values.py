@@ -33,7 +33,7 @@ def weigh_values(engine: Engine, found: Evidence) -> None:
     truth = context.truth_row[pairs.left[chosen]]
     chosen, truth = chosen[truth >= 0], truth[truth >= 0]
     # Where the reference leaves the value open, or an argument is infinite or NaN, it speaks for nobody.
-    index = FactIndex(context)
+    index = FactIndex.shared(context)
     known = [(context.has_finite_inputs(int(t)) or context.has_limits(int(t))) and _known(engine, index, int(t))
              for t in truth]
     chosen, truth = chosen[known], truth[known]

@@ -26,15 +26,11 @@ def advise(tape: Tape) -> tuple[str, str]:
 
 
 def _finite(value: Value) -> bool:
-    from harness.reference.tape import components
-
-    return bool(np.isfinite(components(value.array)).all())
+    return bool(np.isfinite(value.held).all())
 
 
 def _undefined(value: Value) -> bool:
-    from harness.reference.tape import components
-
-    return bool(np.isnan(components(value.array)).any())
+    return bool(np.isnan(value.held).any())
 
 
 def _loss(o: Operation) -> float:

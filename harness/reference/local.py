@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from harness.reference.arithmetic import STRUCTURAL, Local, arithmetic, number
 from harness.reference.ball_arrays import Array
 from harness.reference.derivative import Differences
 from harness.reference.function import Problem, Structure
-from harness.reference.precision import Ball, Undecided, power_of_two, working
+from harness.reference.precision import Ball, Undecided, power_of_two, state, working
 
 Floats = np.ndarray[Any, np.dtype[Any]]
 
@@ -46,6 +46,7 @@ class _Call:
         self.structures: dict[Any, Structure] = {}
 
     def __call__(self, leaves: Sequence[Array]) -> tuple[Array, ...]:
+        state.begin()
         return tuple(x for x in self._call(leaves) if isinstance(x, Array))
 
 
@@ -63,14 +64,22 @@ def local_derivative(
     call: Callable[[Sequence[Array]], list[Any]], arrays: Sequence[Array], name: str, single: bool,
     sampled: bool = True,
 ) -> Local:
-    """The derivative of an operation at its arguments; raises TooLarge.
+    """The derivative of an operation at its arguments, with those next to a kink if wanted; raises TooLarge."""
+    local, sampler = derived(call, arrays, name, single)
+    return local if sampler is None or not sampled else replace(local, samples=sampler())
 
-    sampled: whether derivatives next to a kink are wanted, of operations whose kinks are those of pieces (at equal
-    singular values the limits are a curve, and no number of them is all).
+
+def derived(
+    call: Callable[[Sequence[Array]], list[Any]], arrays: Sequence[Array], name: str, single: bool,
+) -> tuple[Local, Callable[[], Floats | None] | None]:
+    """The derivative of an operation at its arguments, and what finds those next to a kink, if it is at one.
+
+    That is for operations whose kinks are those of pieces: at equal singular values the limits are a curve, and no
+    number of them is all. Raises TooLarge.
     """
     plain = arithmetic(name, arrays, single)
     if plain is not None:
-        return plain
+        return plain, None
     problem = _At(_Call(call, arrays), arrays)
     with working(300, ties=True):
         structure = problem.structure
@@ -103,9 +112,9 @@ def local_derivative(
             _unsettled(sides.of(k), r, (r, place[k]), slope, loose, infinite)
         infinite[r, place[k]] |= bool(abs(slope[r, place[k]]) > largest)
     mixes, structural = _mixes(structure, problem), name in STRUCTURAL
-    wanted = sampled and loose.any() and not any(lost) and (structural or not mixes)
-    return Local(slope, loose, infinite, reach, mixes, structural,
-                 _samples(problem, slope.shape, place) if wanted else None)
+    pieces = loose.any() and not any(lost) and (structural or not mixes)
+    return (Local(slope, loose, infinite, reach, mixes, structural),
+            (lambda: _samples(problem, slope.shape, place)) if pieces else None)
 
 
 #: Pairs of opposite directions along which derivatives next to a kink are taken, and how far from it.

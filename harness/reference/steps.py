@@ -21,7 +21,7 @@ from harness.reference import ball_arrays as A
 from harness.reference.local import TooLarge
 from harness.reference.namespace import namespace
 from harness.reference.precision import bounded, state
-from harness.reference.tape import Floats, Tape, Track, Value, components
+from harness.reference.tape import Floats, Tape, Track, Value
 
 
 @dataclass(frozen=True)
@@ -164,16 +164,16 @@ _PARTS = ("values", "value_room", "slope", "size", "room", "loose", "choices", "
 def _lost(out: Value) -> bool:
     if out.array.kind not in "rc" or out.track is None:
         return False
-    return bool(out.track.wild.all() and out.track.spoilt.all()) and not np.isfinite(components(out.array)).any()
+    return bool(out.track.wild.all() and out.track.spoilt.all()) and not np.isfinite(out.held).any()
 
 
 def _judged(out: Value, drawn: Sequence[Value], eps: float, columns: int) -> dict[str, Any]:
     if out.array.kind not in "rc":
         empty = np.zeros(0)
         return {**dict.fromkeys(_PARTS, empty), "choices": ()}
-    held = components(out.array)
+    held = out.held
     with np.errstate(all="ignore"):
-        apart = np.max([np.abs(components(d.array) - held) for d in (*drawn, out)], axis=0)
+        apart = np.max([np.abs(d.held - held) for d in (*drawn, out)], axis=0)
         apart = np.where(np.isfinite(apart), apart, np.inf)
         whole = np.isfinite(held)
         if out.array.kind == "c":  # NaN in one part of a complex number reaches the other, or does not

@@ -20,11 +20,10 @@ import numpy as np
 from harness.reference import ball_arrays as A
 from harness.reference.arithmetic import ARITHMETIC, Local
 from harness.reference.ball_arrays import Array
-from harness.reference.local import local_derivative
-from harness.reference.precision import state, working
+from harness.reference.operations import components, meet, parts
+from harness.reference.precision import state
 
 Floats = np.ndarray[Any, np.dtype[Any]]
-_BITS = 300
 
 
 @dataclass
@@ -72,8 +71,16 @@ class Value:
     __array_ufunc__ = None
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, tape: Tape, array: Array, track: Track | None = None, source: Operation | None = None) -> None:
-        self.tape, self.array, self.track, self.source = tape, array, track, source
+    def __init__(self, tape: Tape, array: Array, track: Track | None = None, held: Floats | None = None) -> None:
+        self.tape, self.array, self.track, self._held = tape, array, track, held
+        self.source: Operation | None = None
+
+    @property
+    def held(self) -> Floats:
+        """The numbers of the machine that it holds: real components, or integers or booleans as they are."""
+        if self._held is None:
+            self._held = components(self.array) if self.array.kind in "rc" else self.array.data
+        return self._held
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -100,12 +107,12 @@ class Value:
         return self.array.__index__()
 
     def __getitem__(self, key: Any) -> Any:
-        return self.tape.apply("getitem", lambda x: x[_plain(key)], (self,), {})
+        return self.tape.apply("getitem", lambda x: x[_plain(key)], (self,), {}, which=(key,))
 
 
 def _operator(method: str, name: str, swapped: bool = False) -> Callable[..., Any]:
     def apply(self: Value, *others: Any) -> Any:
-        return self.tape.apply(name, lambda *xs: _call(method, *xs), (self, *others), {})
+        return self.tape.apply(name, lambda *xs: _call(method, *xs), (self, *others), {}, which=(method,))
 
     return apply
 
@@ -127,6 +134,22 @@ for _name, _word in (("neg", "negative"), ("pos", "positive"), ("abs", "abs"), (
     setattr(Value, f"__{_name}__", _operator(f"__{_name}__", _word))
 
 
+_PLAIN = (type(None), bool, int, float, complex, str, type(Ellipsis))
+
+
+def _content(x: Any) -> Any:
+    """What an argument holds, as a key; raises TypeError where that is not told so easily."""
+    if isinstance(x, Value):
+        return x.array.kind, x.shape, x.held.tobytes()
+    if type(x) in (list, tuple):
+        return type(x).__name__, *map(_content, x)
+    if isinstance(x, slice):
+        return "slice", *map(_content, (x.start, x.stop, x.step))
+    if type(x) in _PLAIN:
+        return type(x).__name__, repr(x)  # 0.0 is not -0.0, nor 1 True
+    raise TypeError(type(x).__name__)
+
+
 def _plain(x: Any) -> Any:
     """Values as the arrays that they hold, also inside of lists, tuples and slices."""
     if isinstance(x, Value):
@@ -144,12 +167,19 @@ def _values_in(x: Any) -> list[Value]:
     return []
 
 
-def _replaced(x: Any, arrays: Iterator[Array]) -> Any:
-    if isinstance(x, Value):
+_HOLE = object()  # where an array goes
+
+
+def _replaced(x: Any, arrays: Iterator[Any], what: Callable[[Any], bool] = lambda x: isinstance(x, Value)) -> Any:
+    if what(x):
         return next(arrays)
     if type(x) in (list, tuple):
-        return type(x)(_replaced(v, arrays) for v in x)
+        return type(x)(_replaced(v, arrays, what) for v in x)
     return x
+
+
+def _filled(x: Any, arrays: Iterator[Array]) -> Any:
+    return _replaced(x, arrays, lambda x: x is _HOLE)
 
 
 @dataclass
@@ -167,33 +197,42 @@ class Tape:
     def __post_init__(self) -> None:
         self.kinked = np.zeros(self.columns, bool)
 
-    def apply(self, name: str, function: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
-        """An operation on values: its results, rounded, with the chain rule applied."""
+    def apply(
+        self, name: str, function: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any],
+        which: tuple[Any, ...] = (),
+    ) -> Any:
+        """An operation on values: its results, rounded, with the chain rule applied.
+
+        which: what distinguishes the function from others of its name, beyond its arguments.
+        """
+        try:
+            key = _content((name, self.single, which, tuple(args), tuple(sorted(keywords.items()))))
+        except TypeError:
+            key = None
         if name in ARITHMETIC:
             args = [Value(self, A.lift(a)) if isinstance(a, (int, float, complex)) else a for a in args]
         inputs = _values_in(list(args) + list(keywords.values()))
         if not inputs:
             return function(*args, **keywords)
+        holes = iter(lambda: _HOLE, None)  # nothing that is remembered may hold on to a tape
+        plain, named = [_replaced(a, holes) for a in args], {k: _replaced(v, holes) for k, v in keywords.items()}
 
-        def call(arrays: Sequence[Array]) -> list[Any]:
+        def call(arrays: Sequence[Array]) -> Any:
             given = iter(arrays)
-            plain = [_replaced(a, given) for a in args]
-            return _listed(function(*plain, **{k: _replaced(v, given) for k, v in keywords.items()}))
+            return function(*[_filled(a, given) for a in plain], **{k: _filled(v, given) for k, v in named.items()})
 
-        with working(_BITS, ties=True):
-            raw = function(*[_plain(a) for a in args], **{k: _plain(v) for k, v in keywords.items()})
-        outputs = _listed(raw)
-        if not any(isinstance(o, Array) for o in outputs):
-            return raw
-        state.work(sum(o.size for o in outputs if isinstance(o, Array)) * (16 + self.columns // 16))
-        local = local_derivative(call, [v.array for v in inputs], name, self.single, self.draw is None)
+        met = meet(key, name, call, [v.array for v in inputs], self.single)
+        if not any(isinstance(o, Array) for o in met.outputs):
+            return met.raw
+        state.work(sum(o.size for o in met.outputs if isinstance(o, Array)) * (16 + self.columns // 16))
+        local = met.local if self.draw is not None else met.next_to_kinks()
         made = []
         at = 0
-        for out in outputs:
-            rows = out.size * (2 if out.kind == "c" else 1) if out.kind in "rc" else 0
-            made.append(self._made(name, inputs, out, local.rows(at, rows)))
+        for out, exact in zip(met.outputs, met.exact, strict=True):
+            rows = exact.size
+            made.append(self._made(name, inputs, out, exact, local.rows(at, rows)))
             at += rows
-        return _like(raw, made)
+        return _like(met.raw, made)
 
     def whole(self, columns: Floats) -> Floats:
         """(columns,): with a column of an input all of that input's."""
@@ -202,11 +241,11 @@ class Tape:
             out[own] |= columns[own].any()
         return out
 
-    def _made(self, name: str, inputs: Sequence[Value], out: Array, local: Local) -> Value:
+    def _made(self, name: str, inputs: Sequence[Value], out: Array, exact: Floats, local: Local) -> Value:
         if out.kind not in "rc":
             return Value(self, out)
-        held, cancelled = _rounded(out, local, inputs, self, name)
-        value = Value(self, _array(held, out.shape, out.kind))
+        held, cancelled = _rounded(out, exact, local, inputs, self, name)
+        value = Value(self, _array(held, out.shape, out.kind), held=held)
         operation = Operation(name, tuple(inputs), value, cancelled, bool(local.infinite.any()))
         value.source = operation
         self.operations.append(operation)
@@ -214,30 +253,10 @@ class Tape:
         return value
 
 
-def _listed(raw: Any) -> list[Any]:
-    return list(raw) if isinstance(raw, (list, tuple)) else [raw]
-
-
 def _like(raw: Any, made: list[Value]) -> Any:
     if not isinstance(raw, (list, tuple)):
         return made[0]
     return type(raw)(*made) if hasattr(raw, "_fields") else type(raw)(made)
-
-
-def components(x: Array) -> Floats:
-    """Real components of an array of balls, to the nearest double; infinities are kept."""
-    return np.array([_nearest(b) for b in _parts(x)], np.float64)
-
-
-def _parts(x: Array) -> list[Any]:
-    flat = x.balls().data.ravel().tolist()
-    return [z.real for z in flat] + [z.imag for z in flat] if x.kind == "c" else flat
-
-
-def _nearest(b: Any) -> float:
-    if b.is_finite():
-        return float(b.mid())
-    return float("nan") if b.is_nan() or b.contains(0) else float("inf") if b > 0 else float("-inf")
 
 
 def _array(held: Floats, shape: tuple[int, ...], kind: str) -> Array:
@@ -249,17 +268,18 @@ def _array(held: Floats, shape: tuple[int, ...], kind: str) -> Array:
     return A.from_numpy(held.reshape(shape))
 
 
-def _rounded(out: Array, local: Local, inputs: Sequence[Value], tape: Tape, name: str) -> tuple[Floats, float]:
+def _rounded(
+    out: Array, exact: Floats, local: Local, inputs: Sequence[Value], tape: Tape, name: str,
+) -> tuple[Floats, float]:
     """The result as the machine holds it; and the sizes of its terms over its own, at worst.
 
     Where a draw is set the result moves by up to two units in the last place, of itself, or for an operation that
     combines elements of one array (a sum, a product of matrices) of the terms that it combines.
     """
     real = np.float32 if tape.single else np.float64
-    exact = components(out)
     with np.errstate(all="ignore"):
         held = exact.astype(real).astype(np.float64)
-        given = np.concatenate([np.abs(components(v.array)) for v in inputs])
+        given = np.concatenate([np.abs(v.held.ravel()) for v in inputs])
         terms = np.nan_to_num((np.abs(local.slope) @ np.where(np.isfinite(given), given, 0.0)).astype(np.float64))
         ratio = np.where((exact != 0) & np.isfinite(exact), terms / np.abs(exact), 1.0)
     cancelled = float(np.max(ratio, initial=1.0)) if local.mixes or name in ("add", "subtract") else 1.0
@@ -275,7 +295,7 @@ def _rounded(out: Array, local: Local, inputs: Sequence[Value], tape: Tape, name
     else:  # a result that is a number of the machine is not rounded
         finite = np.isfinite(held)
         still = np.array(
-            [ok and p.is_finite() and p.mid() == h for p, h, ok in zip(_parts(out), held, finite, strict=True)], bool)
+            [ok and p.is_finite() and p.mid() == h for p, h, ok in zip(parts(out), held, finite, strict=True)], bool)
         if out.kind == "c":  # its parts are sums of products, also where one of them comes out exact
             still = np.tile(still[: still.size // 2] & still[still.size // 2 :], 2)
         whole = np.where(still, 0.0, whole)
@@ -315,18 +335,24 @@ def _chained(local: Local, inputs: Sequence[Value], tape: Tape) -> Track:
         L = local.slope[:, own]
         sunk = np.where((np.abs(L) < tiny) & (L != 0), tiny, 0)
         ways = local.reach[:, own].astype(np.float64)
+        jump, box = local.loose[:, own], boxed[:, own]
+        # Most of this is zero most of the time, and long doubles are multiplied slowly; 0 * inf would be NaN.
+        plain = not jump.any() and bool(np.isfinite(t.size).all())
+        smooth = plain and not t.loose.any() and bool(np.isfinite(L).all())
         with np.errstate(all="ignore"):
             slope += L @ t.slope
             size += np.abs(L) @ t.size
-            loose += np.abs(L) @ t.loose + local.loose[:, own] @ (t.size + t.loose)
-            rest += np.abs(L) @ t.rest + local.loose[:, own] @ t.loose + boxed[:, own] @ t.size
+            if not smooth:
+                loose += np.abs(L) @ t.loose + jump @ (t.size + t.loose)
+                rest += np.abs(L) @ t.rest + jump @ t.loose + box @ t.size
             for kink, moves in t.choices.items():
                 choices[kink] = choices.get(kink, 0) + np.einsum("rc,kcn->krn", L.astype(np.float64), moves)
             for r, kink in own_kinks.items():
                 assert local.samples is not None
                 moves = choices.setdefault(kink, np.zeros((len(local.samples), *slope.shape)))
                 moves[:, r] += (local.samples[:, r, own] - L[r].astype(np.float64)) @ t.slope.astype(np.float64)
-            faint += np.abs(L) @ t.faint + sunk @ (t.size + t.faint)
+            if not smooth or sunk.any() or t.faint.any():
+                faint += np.abs(L) @ t.faint + sunk @ (t.size + t.faint)
         jumps = (local.loose[:, own] > 0).any(axis=0)
         if jumps.any():
             tape.kinked |= t.reach[jumps].any(axis=0)

@@ -111,3 +111,53 @@ def test_a_rewriting_is_named_where_one_is_known() -> None:
     assert taken_apart("exp(x) - 1", 1e-9).advice == "expm1"
     assert taken_apart("sin(x) / x", 1e-5).advice == "sinc"
     assert taken_apart("1 / (1 + exp(-x))", -750.0).advice == "sigmoid"
+
+
+def told(found: Rounding) -> list[object]:
+    arrays = (found.values, found.value_room, found.slope, found.size, found.room, found.loose, found.wild,
+              found.spoilt, (found.kinked,), *found.choices)
+    return [found.kinds, found.blame, found.advice, found.operations,
+            *(np.asarray(x).tobytes() for part in arrays for x in part)]
+
+
+@pytest.mark.parametrize("text", ["abs(x) * sin(x[::-1])", "x[0] - x[1] + sum(x ** 2)", "abs(x) - x[0] / 2.0"])
+def test_operations_that_are_remembered_are_those_that_would_be_found(
+    text: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same text with nothing remembered, with all of it, and at other numbers in between, at which it differs."""
+    from harness.reference import operations, steps
+
+    def ask(at: list[float]) -> list[object]:
+        monkeypatch.setattr(steps, "_KEPT", {})
+        found = rounding(text, [Input("x", "real", (2,))], {"x": np.array(at)}, single=False)
+        assert found is not None
+        return told(found)
+
+    monkeypatch.setattr(operations, "_KEPT", {})
+    first, other, again = ask([0.0, 1.5]), ask([-0.5, 1.5]), ask([0.0, 1.5])
+    assert operations._KEPT and first == again != other
+    monkeypatch.setattr(operations, "_KEPT", {})
+    assert ask([-0.5, 1.5]) == other
+
+
+def test_what_is_remembered_counts_as_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text is refused for what it asks, not for what was asked before it."""
+    from harness.reference import operations
+    from harness.reference.precision import bounded, state
+    from harness.reference.steps import Text
+
+    monkeypatch.setattr(operations, "_KEPT", {})
+    left = []
+    for _ in range(2):
+        with bounded():
+            Text("sum(abs(x) ** 3)", [Input("x", "real", (3,))]).evaluate({"x": np.array([0.0, 1, 2])}, False, None)
+            left.append(state.room)
+    assert left[0] == left[1] and operations._KEPT
+
+
+def test_equal_singular_values_are_no_derivative_for_svd_whichever_way_they_are_left() -> None:
+    """The polar factor of a rotation is smooth, by svd it is not: no column of the derivative is finite."""
+    turn = np.array([[0.6, -0.8], [0.8, 0.6]])
+    turn[:, 1] = -turn[1, 0], turn[0, 0]
+    found = rounding("sum(svd(a)[0] @ svd(a)[2])", [Input("a", "real", (2, 2))], {"a": turn}, single=False)
+    assert found is not None and found.wild[0].all() and found.blame == "svd"
