@@ -53,5 +53,6 @@ def pytest_runtest_setup() -> None:
 
 
 #: How long an example takes says nothing of what is tested; on a busy machine it fails for no reason.
-hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("suite")
