@@ -40,6 +40,10 @@ class Site:
         return Site(**{**vars(self), **changes})
 
 
+class Enough(Exception):
+    """Everything that the tape asks for is there."""
+
+
 class Steps:
     """One evaluation. token: a scalar zero that is differentiated; None for the values alone."""
 
@@ -69,6 +73,8 @@ class Steps:
             env.update(zip(eqn.outvars, zip(*results, strict=True), strict=True))
             for variable in last.get(k, ()):
                 env.pop(variable, None)
+            if self.tape.enough:
+                raise Enough
         pairs = [get(x) for x in jaxpr.outvars]
         return [v for v, _ in pairs], [i for _, i in pairs]
 
@@ -348,7 +354,10 @@ def play(side: Any, program: Program, tape: Tape) -> dict[str, Array]:
 
     moving = [natives[k] for k in wanted]
     if not tape.gradients:
-        results = run(moving, None)
+        try:
+            results = run(moving, None)
+        except Enough:
+            return {}
         return {n: _known(side, v) for n, v in zip(program.names, results, strict=True)}
     rest: dict[str, Any] = {}
 

@@ -36,6 +36,7 @@ class JaxSide(AuditSide):
         self._switched = False
         self._order: list[bool] = []
         self._program: Any = None
+        self._natives: dict[str, tuple[Array, Any]] = {}
         self._compiler = Compiler(jax)
         self._compiles = True
         self._names: list[str] = []
@@ -204,6 +205,20 @@ class JaxSide(AuditSide):
             return sum(jnp.sum(jnp.real(jnp.conj(jnp.asarray(c)) * v)) for v, c in zip(active, cotangents, strict=True))
 
         return record(self.jax, loss, [leaves[k] for k in wanted], connections)
+
+    def natives(self, changes: Mapping[str, Array] | None = None) -> list[Any]:
+        """As in the base class; what is not replaced is made once, since no array of jax can be changed."""
+        changes = changes or {}
+        held: dict[str, tuple[Array, Any]] = {}
+        for leaf in self.leaves:
+            if leaf.array is not None and leaf.name not in changes:
+                known = self._natives.get(leaf.name)
+                if known is None or known[0] is not leaf.array or known[1].is_deleted():  # donated to a call
+                    known = leaf.array, self.as_native(leaf.array, leaf)
+                held[leaf.name] = known
+        self._natives = held
+        return [leaf.original if leaf.array is None else held[leaf.name][1] if leaf.name in held else
+                self.as_native(changes[leaf.name].astype(leaf.array.dtype, copy=False), leaf) for leaf in self.leaves]
 
     def play(self, tape: Any) -> dict[str, Array]:
         """See harness.backends.jax.recording.play."""

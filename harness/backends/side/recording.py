@@ -89,12 +89,14 @@ class Tape:
     replace: arrays that take the place of values, by id; factors: by id, how much of what a value differs by from the
     one in its place goes on nevertheless. gradients: whether cotangents are wanted. prints: whether
     steps are. wanted: ids of which arrays are kept; None: of all, while there is room. varied: the id of a step whose
-    operation is evaluated with other options too, into `options`.
+    operation is evaluated with other options too, into `options`. brief: whether what comes after the steps that are
+    wanted or varied may be left out, the outputs included (a framework need not: see `enough`).
     """
 
     def __init__(self, replace: Mapping[int, Array], *, gradients: bool = True, prints: bool = True,
                  wanted: Collection[int] | None = None, varied: int | None = None,
-                 factors: Mapping[int, float] | None = None) -> None:
+                 factors: Mapping[int, float] | None = None, brief: bool = False) -> None:
+        self.brief = brief
         self.replace, self.gradients, self.prints, self.wanted = replace, gradients, prints, wanted
         self.factors = factors or {}
         self.varied, self.options = varied, list[tuple[str, str, Array]]()
@@ -105,6 +107,13 @@ class Tape:
         self._room = BYTES
         self._rows: list[tuple[Any, ...]] = []
         self._prints: dict[int, Fingerprint] = {}
+
+    @property
+    def enough(self) -> bool:
+        """Whether nothing that is asked for is still to come."""
+        if not self.brief or self.wanted is None:
+            return False
+        return len(self.values) == len(self.wanted) and (self.varied is None or self.count > self.varied)
 
     def number(self) -> int:
         """The id of the next step. Raises AuditFault where there are too many."""
@@ -217,15 +226,16 @@ class Recorder:
 
     def probe(self, replace: Mapping[int, Array], ids: Sequence[int],
               factors: Mapping[int, float] | None = None) -> tuple[dict[str, Array], dict[int, Array]]:
-        """(outputs, values of some steps), nothing else; factors: see Tape. Raises AuditFault."""
+        """(outputs, values of some steps); where there are such, outputs may be left out. factors: see Tape. Raises
+        AuditFault."""
         self.side.announce("evaluating the function with a value replaced")
-        tape = Tape(replace, gradients=False, prints=False, wanted=set(ids), factors=factors)
+        tape = Tape(replace, gradients=False, prints=False, wanted=set(ids), factors=factors, brief=bool(ids))
         return self._play(tape), tape.values
 
     def options(self, replace: Mapping[int, Array], number: int) -> list[tuple[str, str, Array]]:
         """(what it is, what to write, result) of a step's operation with other options. Raises AuditFault."""
         self.side.announce("evaluating an operation with other options")
-        tape = Tape(replace, gradients=False, prints=False, wanted=(), varied=number)
+        tape = Tape(replace, gradients=False, prints=False, wanted=(), varied=number, brief=True)
         self._play(tape)
         return tape.options
 
