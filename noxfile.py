@@ -16,6 +16,7 @@ from pathlib import Path
 
 import nox
 import nox.command
+import nox.project
 
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.default_venv_backend = "venv"
@@ -38,7 +39,7 @@ def whole(session: nox.Session) -> None:
 @nox.session
 def browser(session: nox.Session) -> None:
     """The report and the site in a headless Chromium, which has to be installed (Debian: apt-get install chromium)."""
-    session.install("-e", ".[pinned,test]", "playwright>=1.40", "axe-playwright-python>=0.1.4")
+    session.install("-e", ".[pinned,test]", *_group("browser"))
     session.run("pytest", "-q", "-m", "browser", *session.posargs)
 
 
@@ -79,7 +80,7 @@ def mutants(session: nox.Session) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """ruff, and the catalogue's own lint."""
-    session.install("-e", ".[lint]")
+    session.install("-e", ".", *_group("lint"))
     session.run("ruff", "check", ".")
     session.run("harness", "lint")
 
@@ -87,7 +88,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy --strict over the package."""
-    session.install("-e", ".[lint]")
+    session.install("-e", ".[search]", *_group("lint"))
     session.run("mypy")
 
 
@@ -294,6 +295,11 @@ def matrix(session: nox.Session) -> None:
         "--made-by", "nox -s observe truth matrix", "--output", str(MATRIX / "timeline.md"),
         "--csv", str(MATRIX / "timeline.csv"), *session.posargs, external=True,
     )
+
+
+def _group(name: str) -> tuple[str, ...]:
+    """What a dependency group of pyproject.toml names."""
+    return nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), name)
 
 
 def _asked(session: nox.Session, apis: tuple[str, ...]) -> list[str]:

@@ -177,8 +177,9 @@ class Run:
 
     def _read_rows(self) -> tuple[pa.Table, np.ndarray[Any, np.dtype[np.float64]]]:
         if not self.complete:
-            if (self.path / "journal.bin").exists():
-                _regular(self.path / "journal.bin", MAX_FILE)
+            for name in ("journal.bin", "journal.bin.zst"):
+                if (self.path / name).exists():
+                    _regular(self.path / name, MAX_FILE)
             table, seconds, notes = gather(self.path, self.header)
             self.notes += notes
             return table, seconds

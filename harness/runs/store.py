@@ -1,7 +1,7 @@
 """A run folder as it is written: header, catalogue, journal, and at the end the Parquet files and the closing mark.
 
     header.json, catalogue.json, observations.parquet, closed.json   the same bytes for the same question and versions
-    invocations.json, times.parquet, worker.log, journal.bin         what differs between two equal runs
+    invocations.json, times.parquet, worker.log, journal.bin(.zst)   what differs between two equal runs
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from harness.runs import journal
 from harness.runs.arrow_schema import Collector
 from harness.runs.errors import CannotWrite, DamagedRun, FolderInUse, NotARun
 from harness.runs.journal import Journal, cannot_write, read
@@ -150,6 +151,9 @@ class Folder:
 
         A journal that lost frames proves nothing about what is complete: tasks that lost rows are observed again.
         """
+        plain = self.path / "journal.bin"
+        if not plain.exists() and journal.packed(plain).is_file():
+            replace_file(plain, lambda draft: journal.restore(plain, draft))
         lost: list[str] = []
         done: set[int] = set()
         short: set[int] = set()  # said to be done, with more rows than there are
@@ -207,6 +211,19 @@ class Folder:
             "sha256": {name: file_digest(self.path / name) for name in CLOSED},
         }
         self.write_json("closed.json", mark)
+        with contextlib.suppress(CannotWrite):  # the run is whole; a journal that stays as it is costs room alone
+            self._pack()
+
+    def _pack(self) -> None:
+        """Pack a journal that is worth it; the plain one goes when the packed one is on the disk."""
+        plain = self.path / "journal.bin"
+        try:
+            if plain.is_symlink() or not plain.is_file() or plain.stat().st_size < journal.PACKED_FROM:
+                return
+            replace_file(journal.packed(plain), lambda draft: journal.pack(plain, draft))
+            plain.unlink()
+        except OSError as error:
+            raise cannot_write(plain, error) from error
 
     def release(self) -> None:
         """Close the journal and give the lock back."""
