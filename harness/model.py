@@ -221,6 +221,7 @@ class Task:
     spec: str = ""  # what loads the backend: its name or "package.module:Class"; empty: its name
     python: str = ""  # interpreter of the environment it runs in; empty: the coordinator's own
     derivative: tuple[Derivative, ...] = ()  # closed forms, for the reference alone
+    deadly: bool = False  # whether the case states that a step of it crashes or hangs here
 
     def wants(self, api: str) -> bool:
         """Whether the native API of this name is to be observed."""

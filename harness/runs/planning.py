@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from hashlib import sha256
 
 from harness.model import Case, Source, Task
@@ -64,6 +65,8 @@ DEAR: Mapping[str, tuple[str, ...]] = {
     ),
 }
 ONCE = ("linearize",)
+#: Seconds that a task may take of which it is stated that it crashes or hangs: nobody learns anything by waiting.
+DEADLY = 30.0
 
 
 def plan(
@@ -82,8 +85,8 @@ def plan(
     alone, ("all",) for all at every dtype. None: at the widest dtype of a case all of them but the DEAR ones, on the
     first case of each family those too, and at other dtypes the differential alone: how an API packs the differential
     does not depend on the function or the precision, and compiling every API again would triple the time of a run.
-    seconds: time limit of a task in place of the case's own. modules, path: modules whose functions cases may call,
-    and where to find them.
+    seconds: time limit of a task in place of the case's own, which is DEADLY at most where a crash is stated. modules,
+    path: modules whose functions cases may call, and where to find them.
     A case without a text for a target's family is planned all the same: its rows are `unsupported`.
     """
     from harness.cases import point_arrays
@@ -100,6 +103,8 @@ def plan(
                 continue
             points = point_arrays(case, dtype)
             for target in targets:
+                deadly = _deadly(case, target.backend, dtype)
+                limit = min(case.seconds, DEADLY) if deadly else case.seconds
                 tasks.append(
                     Task(
                         case=case.id,
@@ -119,13 +124,21 @@ def plan(
                             (p.name, api) for p in points if p.name != lead for api in ONCE if apis is None),
                         modules=tuple(modules),
                         path=tuple(path),
-                        seconds=case.seconds if seconds is None else seconds,
+                        seconds=limit if seconds is None else seconds,
                         spec=target.spec or target.backend,
                         python=target.python,
                         derivative=case.derivative if target.family == "reference" else (),
+                        deadly=deadly,
                     )
                 )
     return tuple(tasks)
+
+
+def _deadly(case: Case, backend: str, dtype: str) -> bool:
+    """Whether the case states that this backend crashes or hangs in it at this dtype."""
+    return any(
+        {"crash", "timeout"} & set(e.verdict) and (not e.dtype or dtype in e.dtype)
+        and any(fnmatchcase(backend, glob) for glob in e.backends) for e in case.expect)
 
 
 def _without_truth(case: Case) -> bool:

@@ -23,7 +23,7 @@ class Progress:
     def __init__(self, stream: IO[str] | None = None, bar: bool = False) -> None:
         self.stream, self._bar = stream, bar
         self.statuses: Counter[str] = Counter()
-        self._total = self._done = self._first = 0
+        self._total = self._done = self._first = self._known = 0
         self._running: dict[int, tuple[str, float]] = {}
         self._began = self._spoke = time.monotonic()
         self._spoken = 0
@@ -64,13 +64,14 @@ class Progress:
     def event(self, event: Event, task: Task | None) -> None:
         """Take note of an event and show it if it is time."""
         if event.kind == "start" and task is not None:
-            what = f"{task.case} ({task.backend}, {task.dtype})"
+            what = f"{task.case} ({task.backend}, {task.dtype}{', known to crash' if task.deadly else ''})"
             self._running[event.number] = what, time.monotonic()
         elif event.kind == "rows":
             self.statuses.update(row[5] for row in event.header["rows"])
         elif event.kind == "death":
             self._running.pop(event.number, None)
             self.statuses[event.header["status"]] += 1
+            self._known += task is not None and task.deadly
         elif event.kind == "log":  # its worker is gone: it waits, until another takes it up
             self._running.pop(event.number, None)
         elif event.kind == "done":
@@ -107,7 +108,8 @@ class Progress:
         self.say(", ".join(part for part in parts if part))
 
     def _trouble(self) -> str:
-        return ", ".join(f"{self.statuses[s]} {s}" for s in _TROUBLE if self.statuses[s])
+        told = ", ".join(f"{self.statuses[s]} {s}" for s in _TROUBLE if self.statuses[s])
+        return told + (f" ({self._known} known)" if self._known else "")
 
     def _left(self) -> str:
         """Time that remains, from the pace so far."""

@@ -5,6 +5,7 @@ Pure bookkeeping of one task, the same wherever its worker runs.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -55,6 +56,7 @@ class Ledger:
     forgiven: Counter[Step | None] = field(default_factory=Counter)
     deaths: int = 0
     step: Step | None = None
+    stepped: float = 0.0  # when the step was announced here, on a clock that runs evenly
 
     def absorb(self, header: dict[str, Any]) -> None:
         """Take note of a frame about this task: start, step, point, rows or death."""
@@ -62,7 +64,7 @@ class Ledger:
         if kind == "rows":
             self.seen.update(tuple(row[:5]) for row in header["rows"])
         elif kind == "step":
-            self.step = (header["point"], header["api"])
+            self.step, self.stepped = (header["point"], header["api"]), time.monotonic()
         elif kind == "point":
             self.complete.add(header["point"])
             self.step = None
@@ -120,7 +122,9 @@ class Ledger:
         point, step_api = step
         api, quantity = place_of(step_api)
         points = [p.name for p in self.task.points if p.name not in self.complete] if point == "*" else [point]
-        return [self._row(p, api, quantity, failure.status, failure.error, failure.message) for p in points]
+        took = time.monotonic() - self.stepped
+        return [replace(self._row(p, api, quantity, failure.status, failure.error, failure.message), seconds=took)
+                for p in points]
 
     def _remainder(self, failure: WorkerFailed) -> list[Observation]:
         """A row for everything that the task should have observed and did not."""

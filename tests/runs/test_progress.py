@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import harness.runs as runs
+from harness.model import Expectation
 from harness.runs.worker_slots import Event
 from tests.runs.conftest import make_case
 
@@ -59,6 +60,20 @@ def test_every_worker_is_shown_the_slowest_first() -> None:
     said = stream.getvalue().splitlines()[-1]
     assert re.search(r"case3 \(square, complex128\), 10\d s; case0 \(.*; case1 \(.*; case2 \(.*; and 1 more$", said)
     assert "case5" not in said
+
+
+def test_a_known_crash_is_told_as_known_ends_soon_and_takes_the_time_it_takes(go: Callable) -> None:
+    stated = Expectation(("crash",), "it recurses until it dies", backends=("*egfault",))
+    cases = [make_case(), make_case("stated", expect=(stated,), seconds=60.0)]
+    names = ("tests.runs.fakes:Segfault", "tests.runs.fakes:Square")
+    tasks = {(t.case, t.backend): t for t in runs.plan(cases, [runs.Target(n, family="torch") for n in names])}
+    assert {k for k, t in tasks.items() if t.deadly} == {("stated", names[0])}
+    assert tasks["stated", names[0]].seconds < tasks["stated", names[1]].seconds == 60
+    stream = io.StringIO()
+    run = go("Segfault", cases=cases[1:], progress=runs.Progress(stream))
+    assert "1 crash (1 known)" in stream.getvalue()
+    seen = run.observations()
+    assert (seen[seen["status"] == "crash"]["seconds"] > 0).all()
 
 
 def test_silence(go: Callable, capfd: object) -> None:
