@@ -37,10 +37,13 @@ def _ordinary(frame: pd.DataFrame, cases: Mapping[str, Case]) -> Array:
     for (name, _), ordinary in list(known.items()):
         for whole in ("*", ""):
             known[name, whole] = known.get((name, whole), False) or ordinary
-    spots = frame[["case", "point"]].drop_duplicates()
-    told = {k: known.get((str(k[0]), str(k[1])), False) for k in spots.itertuples(index=False, name=None)}
-    codes = pd.MultiIndex.from_frame(frame[["case", "point"]])
-    return np.array([told[k] for k in codes], bool) if len(frame) else np.zeros(0, bool)
+    if frame.empty:
+        return np.zeros(0, bool)
+    codes = [pd.factorize(frame[name])[0].astype(np.int64) for name in ("case", "point")]
+    _, first, inverse = np.unique(codes[0] * (codes[1].max() + 1) + codes[1], return_index=True, return_inverse=True)
+    spots = frame[["case", "point"]].iloc[first].astype(str)
+    told = np.array([known.get(spot, False) for spot in spots.itertuples(index=False, name=None)], bool)
+    return np.asarray(told[inverse.reshape(-1)])
 
 
 def _kinds(frame: pd.DataFrame, stated: Array) -> pd.Categorical:

@@ -32,9 +32,9 @@ class Explained:
 
 def explain(left: Array, right: Array, facts: Facts, tol: Tolerances, floor: Array | None = None) -> Explained:
     """Differences that the kind of the point accounts for; left, right are (m, n, c), floor (m, n)."""
-    differs = _differs(left, right, tol, floor)
     both = [_admissible(side, facts, tol) for side in (left, right)]
     gauge = facts.kind == GAUGE
+    differs = _differs(left, right, tol, floor)
     found = []
     for mask, word, note in (
         (both[0][0] & both[1][0], "branch", "on a branch cut, each side follows one of its limits"),
@@ -96,6 +96,8 @@ def _spread(side: Array, facts: Facts) -> Array:
     0 * inf is NaN: what propagates a cotangent through a singular element spoils its neighbours, whoever does it; and
     the product of infinity with a complex number has no finite part.
     """
+    if np.isfinite(side).all():
+        return np.zeros(side.shape, bool)
     singular: Array = np.asarray(~facts.regular.all(axis=-1))
     lines = np.asarray(singular.any(axis=0))[None, :] | np.asarray(singular.any(axis=1))[:, None]
     if facts.truth is not None:
@@ -109,9 +111,9 @@ def _admissible(side: Array, facts: Facts, tol: Tolerances) -> tuple[Array, Arra
     """(m, n, c) masks: a limit at a branch cut; within the set of one-sided derivatives at a kink."""
     nowhere = np.zeros(side.shape, bool)
     cut, kink = nowhere, nowhere
-    if facts.plus is not None and facts.minus is not None:
+    if facts.plus is not None and facts.minus is not None and (facts.kind == CUT).any():
         cut = (facts.kind == CUT) & _is_limit(side, facts, tol)[..., None]
-    if facts.low is not None and facts.high is not None:
+    if facts.low is not None and facts.high is not None and (facts.kind == KINK).any():
         kink = (facts.kind == KINK) & between(side, facts.low, facts.high, tol) & in_hull(side, facts, tol)
     return np.asarray(cut), np.asarray(kink)
 
@@ -233,6 +235,8 @@ def _two_slopes(facts: Facts, tol: Tolerances) -> Array:
 
 def _spoilt(side: Array, facts: Facts) -> Array:
     """(m, n, c): not finite, next to an entry that has no derivative in any sense."""
+    if np.isfinite(side).all():
+        return np.zeros(side.shape, bool)
     open_ = ~(facts.regular | (facts.kind == KINK)).all(axis=-1)
     lines = np.asarray(open_.any(axis=0))[None, :] | np.asarray(open_.any(axis=1))[:, None]
     return np.asarray(~np.isfinite(side) & lines[..., None])
@@ -257,9 +261,9 @@ def _by_truth(
     # but nobody promised them.
     whole = np.asarray(facts.regular.all(axis=(1, 2)))[:, None, None]
     known = facts.regular & whole & ~np.isnan(truth)
+    if not known.any():
+        return False, False
     certain = sure(facts, truth, tol, floor)
-    both_lost = ~np.isfinite(left) & ~np.isfinite(right)
-    differs = _differs(left, right, tol, floor) | both_lost
     found = []
     for side, free in zip((left, right), excused, strict=True):
         # NaN against a number needs no more than that there is one.
@@ -267,8 +271,14 @@ def _by_truth(
         loud = ~np.isfinite(side) | ~np.isfinite(truth)
         loud |= True if noise is None else differences(side, truth) > noise[..., None]
         bad = usable & loud & ~_spread(side, facts)
-        bad &= ~close(side[None], truth[None], tol.coarse, tol.tiny, _one(floor))[0]
-        found.append(bad if free is None else bad & ~free)
+        if free is not None:
+            bad = bad & ~free
+        if bad.any():
+            bad &= ~close(side[None], truth[None], tol.coarse, tol.tiny, _one(floor))[0]
+        found.append(bad)
+    if not found[0].any() and not found[1].any():
+        return False, False
+    differs = _differs(left, right, tol, floor) | (~np.isfinite(left) & ~np.isfinite(right))
     if not any((bad & differs).any() for bad in found):  # equal and wrong is told against the reference
         return False, False
     return bool(found[0].any()), bool(found[1].any())

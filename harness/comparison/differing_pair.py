@@ -14,7 +14,7 @@ from harness.comparison.facts import DOMAIN, GAUGE, KINK, SMOOTH, FactIndex, Fac
 from harness.comparison.gauge import invalid
 from harness.comparison.magnitudes import SHAKEN, moving, unseen, unsettled
 from harness.comparison.raw_facts import elementwise, noise_of, raw_facts, raw_noise
-from harness.comparison.rounding import Steps, as_matrix, one_operation, raw_steps, rounding_of, second_steps, steps_of
+from harness.comparison.rounding import Steps, as_matrix, one_operation, raw_steps, second_steps, steps_of, taken_of
 from harness.comparison.targets import REFERENCE
 from harness.comparison.tolerance import CEILING
 from harness.comparison.value_kinds import Array, Form, close, differences, scale
@@ -222,7 +222,7 @@ class DifferingPair:
             return np.asarray(np.maximum.reduce([
                 raw_noise(self.engine, self.index, end, form, self.group.kind, tol) for end in self.ends]))
         # A second derivative is not one operation's own where the text is of several.
-        several = self.group.quantity == "hessian" and rounding_of(context, self.ends[0]) is not None
+        several = self.group.quantity == "hessian" and taken_of(context, self.ends[0]) is not None
         noises = [noise_of(context, end, form, tol, None if several else truth) for end in self.ends]
         noises += [moving(f) for f in own[0] + own[1] if f.stability is not None]
         if truth is None and self.group.quantity == "differential":

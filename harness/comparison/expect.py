@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,7 +41,7 @@ def apply_expectations(
     # Fewer digits are nobody's fault, unless somebody lost more than any faithful algorithm does.
     surprising |= (verdict == "precision") & ~frame["culprit"].isin(["", "formula"]).to_numpy()
     notes = frame["note"].to_numpy(dtype=object).copy()
-    columns: dict[str, Array] = {}
+    columns: dict[Any, Array] = {}
     for case, rows in _rows_by_case(frame, cases):
         part = _Part(frame, rows, columns)
         excused = np.zeros(rows.size, bool)
@@ -73,9 +74,10 @@ class _Part:
     columns: those of the whole frame that were asked for before, shared by the parts of one frame.
     """
 
-    def __init__(self, frame: pd.DataFrame, rows: Array, columns: dict[str, Array]) -> None:
+    def __init__(self, frame: pd.DataFrame, rows: Array, columns: dict[Any, Array]) -> None:
         self._frame, self._rows, self._columns = frame, rows, columns
         self._here: dict[str, Array] = {}
+        self._coded: dict[str, tuple[Array, Array]] = {}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -86,6 +88,20 @@ class _Part:
                 self._columns[name] = self._frame[name].to_numpy(dtype=object)
             self._here[name] = self._columns[name][self._rows]
         return self._here[name]
+
+    def matching(self, name: str, patterns: Sequence[str]) -> Array:
+        """Rows whose word in a column fits one of the patterns. Each word is looked at once."""
+        if name not in self._coded:
+            if (name, "codes") not in self._columns:
+                column = self._frame[name]
+                coded = column.array if isinstance(column.dtype, pd.CategoricalDtype) else pd.Categorical(column)
+                self._columns[name, "codes"] = np.asarray(coded.codes)
+                self._columns[name, "words"] = np.append(np.asarray(coded.categories, object), "")  # -1: no word
+            here, inverse = np.unique(self._columns[name, "codes"][self._rows], return_inverse=True)
+            self._coded[name] = self._columns[name, "words"][here], inverse.reshape(-1)
+        words, inverse = self._coded[name]
+        fits = [any(w == p or fnmatchcase(str(w), p) for p in patterns) for w in words]
+        return np.asarray(np.array(fits or [False], bool)[inverse])
 
 
 def _reason(expectation: Expectation) -> str:
@@ -112,22 +128,17 @@ def _selected(part: _Part, e: Expectation, targets: Sequence[Target]) -> Array:
                ("output", e.outputs))
     for column, words in columns:
         if words:
-            keep &= _matching(part[column], words)
+            keep &= part.matching(column, words)
     if e.axis:
         axes = tuple("version" if a == "environment" else a for a in e.axis)
         keep &= np.isin(part["axis"], axes)
     if e.api:
-        keep &= _matching(part["api"], e.api) | _matching(part["left_api"], e.api) | _matching(part["right_api"], e.api)
+        keep &= np.logical_or.reduce([part.matching(name, e.api) for name in ("api", "left_api", "right_api")])
     for name in e.backends:
-        keep &= _matching(part["left_backend"], [name]) | _matching(part["right_backend"], [name])
+        keep &= part.matching("left_backend", [name]) | part.matching("right_backend", [name])
     if e.versions:
         keep &= _versions(part, e, targets)
     return keep
-
-
-def _matching(values: Array, words: Sequence[str]) -> Array:
-    known = {v: any(v == w or fnmatchcase(str(v), w) for w in words) for v in set(values)}
-    return np.fromiter((known[v] for v in values), bool, len(values))
 
 
 def _culprit(part: _Part, e: Expectation) -> Array:

@@ -24,7 +24,7 @@ from harness.reference.clarke import least_squares
 if TYPE_CHECKING:
     from harness.comparison.engine import Engine
     from harness.model import Point
-    from harness.reference.steps import Rounding
+    from harness.reference.steps import Rounding, Taken
 
 
 @dataclass(frozen=True)
@@ -117,14 +117,20 @@ def portable(context: Context, row: int) -> str:
 
 
 def rounding_of(context: Context, row: int) -> Rounding | None:
-    """`Rounding` of a row's text at its point, remembered; None where the text cannot be taken apart."""
+    """`Rounding` of a row's text at its point; None where the text cannot be taken apart."""
+    found = taken_of(context, row)
+    return None if found is None else found.rounding
+
+
+def taken_of(context: Context, row: int) -> Taken | None:
+    """A row's text taken apart at its point, remembered; None where it cannot be."""
     text, seen = portable(context, row), context.seen
     if not text:
         return None
-    key = ("rounding", *(seen.text(n, row) for n in ("case", "point", "dtype")))
+    key = ("rounding", *(int(seen.codes[n][row]) for n in ("case", "point", "dtype")))
     if key not in context.memo:
         context.memo[key] = _evaluated(context, row, text)
-    found: Rounding | None = context.memo[key]
+    found: Taken | None = context.memo[key]
     return found
 
 
@@ -153,18 +159,18 @@ def one_operation(context: Context, row: int) -> bool:
     return not text or single_call(text)
 
 
-def _evaluated(context: Context, row: int, text: str) -> Rounding | None:
+def _evaluated(context: Context, row: int, text: str) -> Taken | None:
     if single_call(text):
         return None
     if find_spec("flint") is None:  # the reference is not installed
         return None
-    from harness.reference.steps import rounding
+    from harness.reference.steps import taken
 
     case, point = context.cases[context.seen.text("case", row)], point_of(context, row)
     if point is None:
         return None
     single = context.seen.text("dtype", row) in ("float32", "complex64")
-    found = rounding(text, case.inputs, point.arrays, single=single)
+    found = taken(text, case.inputs, point.arrays, single=single)
     return None if found is None or len(found.operations) < 2 else found
 
 
@@ -228,11 +234,11 @@ def second_steps(context: Context, row: int, form: Form, truth: Array) -> Steps 
     truth: (m, n, c). Where the first derivative may be off by d, the second may by d over the size of the argument;
     a kink or an infinity inside of the text is one of every order.
     """
-    found = rounding_of(context, row)
-    k = -1 if found is None else output_position(context, row)
-    if found is None or not 0 <= k < len(found.kinds) or found.kinds[k] != "r":
+    apart = taken_of(context, row)
+    if apart is None or not (apart.blame or apart.kinked.any()):
         return None
-    if not found.blame and not found.kinked.any():
+    found, k = apart.rounding, output_position(context, row)
+    if found is None or not 0 <= k < len(found.kinds) or found.kinds[k] != "r":
         return None
     names = context.seen.text("input", row).split(",")
     sides = []

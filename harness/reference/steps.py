@@ -6,8 +6,10 @@ it is and with other roundings; `Rounding` is what a comparison asks for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -18,7 +20,7 @@ from harness.expr import compile_portable
 from harness.expr.calling import group_leaves, result_sequence
 from harness.model import Input
 from harness.reference import ball_arrays as A
-from harness.reference.local import TooLarge
+from harness.reference.advice import advise
 from harness.reference.namespace import namespace
 from harness.reference.precision import bounded, state
 from harness.reference.tape import Floats, Tape, Track, Value
@@ -59,21 +61,27 @@ _BEYOND = 8.0
 _STABLE = 64.0
 
 
+#: Where operations are recorded: on the tape of the evaluation under way.
+_TAPES: list[Tape] = []
+
+
+@lru_cache(maxsize=1)
+def _followed() -> Mapping[str, Any]:
+    """The reference's namespace, each function recorded where it is called."""
+
+    def follow(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args, **keywords: _TAPES[-1].apply(name, function, args, keywords)
+
+    return {name: follow(name, f) if callable(f) else f for name, f in namespace().items()}
+
+
 class Text:
     """A portable text over the namespace of operations that are followed."""
 
     def __init__(self, text: str, inputs: Sequence[Input]) -> None:
         self.text, self.inputs = text, tuple(inputs)
-        self._tape: list[Tape] = []
-        followed = {name: self._followed(name, f) if callable(f) else f for name, f in namespace().items()}
-        self._call = compile_portable(text, tuple(dict.fromkeys(i.group for i in inputs)), followed)
+        self._call = compile_portable(text, tuple(dict.fromkeys(i.group for i in inputs)), _followed())
         self._pickers = group_leaves(self.inputs)
-
-    def _followed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def apply(*args: Any, **keywords: Any) -> Any:
-            return self._tape[-1].apply(name, function, args, keywords)
-
-        return apply
 
     def evaluate(self, arrays: Mapping[str, Floats], single: bool, draw: Random | None) -> tuple[Tape, list[Value]]:
         """The outputs at a point with their tracks."""
@@ -102,16 +110,65 @@ class Text:
                               np.zeros(tape.columns, bool), np.zeros(unit.shape, bool), np.zeros_like(unit))
             values.append(Value(tape, array, track))
             at += width
-        self._tape.append(tape)
+        _TAPES.append(tape)
         try:
             outputs = result_sequence(self._call(*(pick(values) for pick in self._pickers)))
         finally:
-            self._tape.pop()
+            _TAPES.pop()
         return tape, [o if isinstance(o, Value) else Value(tape, A.lift(o)) for o in outputs]
 
 
-def rounding(text: str, inputs: Sequence[Input], arrays: Mapping[str, Floats], *, single: bool) -> Rounding | None:
-    """`Rounding` of a portable text at a point; None where it cannot be taken apart or is too large for that.
+class Taken:
+    """A portable text taken apart at a point; how its roundings may move it is found when it is asked for.
+
+    blame, advice, kinked: as of `Rounding`.
+    """
+
+    def __init__(self, text: str, inputs: Sequence[Input], arrays: Mapping[str, Floats], single: bool) -> None:
+        """Raises what an evaluation of the text does, TooLarge among it."""
+        self._arrays, self._single, self._text = arrays, single, Text(text, inputs)
+        with _alone(single), bounded():
+            self._tape, self._outputs = self._text.evaluate(arrays, single, None)
+            self._room = state.room or 0
+        self.blame, self.advice = advise(self._tape)
+        self.kinked = self._tape.kinked
+        self.operations = tuple(o.name for o in self._tape.operations)
+
+    @cached_property
+    def rounding(self) -> Rounding | None:
+        """None where the text is too large for its roundings to be followed."""
+        others = []
+        if not all(_lost(o) for o in self._outputs):  # else there is nothing finite left that could move
+            try:
+                with _alone(self._single), bounded(self._room):
+                    others = [self._text.evaluate(self._arrays, self._single, Random(seed))[1] for seed in _SEEDS]
+            except Exception:
+                return None
+        eps = 2.0**-23 if self._single else 2.0**-52
+        found: dict[str, list[Any]] = {k: [] for k in _PARTS}
+        for k, out in enumerate(self._outputs):
+            for name, x in _judged(out, [each[k] for each in others], eps, self._tape.columns).items():
+                found[name].append(x)
+        parts, kinds = {name: tuple(each) for name, each in found.items()}, tuple(o.array.kind for o in self._outputs)
+        del self._tape, self._outputs  # large, and of no more use
+        return Rounding(kinds=kinds, kinked=self.kinked, blame=self.blame, advice=self.advice,
+                        operations=self.operations, **parts)
+
+
+@contextmanager
+def _alone(single: bool) -> Iterator[None]:
+    """Within: an evaluation in the precision of a case that shares nothing with what was evaluated before."""
+    state.forget()
+    state.single = single
+    try:
+        yield
+    finally:
+        state.forget()
+        state.single = False
+
+
+def taken(text: str, inputs: Sequence[Input], arrays: Mapping[str, Floats], *, single: bool) -> Taken | None:
+    """A portable text taken apart at a point; None where it cannot be or is too large for that.
 
     arrays: real and complex inputs in double precision, rounded here to the case's.
     """
@@ -119,43 +176,22 @@ def rounding(text: str, inputs: Sequence[Input], arrays: Mapping[str, Floats], *
     if key not in _KEPT:
         if len(_KEPT) >= _MOST:
             _KEPT.clear()
-        _KEPT[key] = _rounding(text, inputs, arrays, single)
+        try:
+            _KEPT[key] = Taken(text, inputs, arrays, single)
+        except Exception:  # a text that the reference cannot evaluate says nothing about anybody
+            _KEPT[key] = None
     return _KEPT[key]
 
 
+def rounding(text: str, inputs: Sequence[Input], arrays: Mapping[str, Floats], *, single: bool) -> Rounding | None:
+    """`Rounding` of a portable text at a point; None where it cannot be taken apart or is too large for that."""
+    found = taken(text, inputs, arrays, single=single)
+    return None if found is None else found.rounding
+
+
 #: Every axis that a run is compared along asks for the same points.
-_KEPT: dict[Any, Rounding | None] = {}
+_KEPT: dict[Any, Taken | None] = {}
 _MOST = 4096
-
-
-def _rounding(text: str, inputs: Sequence[Input], arrays: Mapping[str, Floats], single: bool) -> Rounding | None:
-    from harness.reference.advice import advise
-
-    state.forget()
-    state.single = single
-    try:
-        with bounded():
-            followed = Text(text, inputs)
-            tape, outputs = followed.evaluate(arrays, single, None)
-            lost = all(_lost(o) for o in outputs)  # there is nothing finite left that could move
-            others = [] if lost else [followed.evaluate(arrays, single, Random(seed))[1] for seed in _SEEDS]
-    except TooLarge:
-        return None
-    except Exception:  # a text that the reference cannot evaluate says nothing about anybody
-        return None
-    finally:
-        state.forget()
-        state.single = False
-    blame, advice = advise(tape)
-    eps = 2.0**-23 if single else 2.0**-52
-    found: dict[str, list[Any]] = {k: [] for k in _PARTS}
-    for k, out in enumerate(outputs):
-        drawn = [each[k] for each in others]
-        for name, x in _judged(out, drawn, eps, tape.columns).items():
-            found[name].append(x)
-    parts = {name: tuple(arrays) for name, arrays in found.items()}
-    return Rounding(kinds=tuple(o.array.kind for o in outputs), kinked=tape.kinked, blame=blame, advice=advice,
-                    operations=tuple(o.name for o in tape.operations), **parts)
 
 
 _PARTS = ("values", "value_room", "slope", "size", "room", "loose", "choices", "wild", "spoilt")
