@@ -162,12 +162,12 @@ _NEXT = (4.6e-7, 5.9e-7, 7.8e-7, 9.7e-7)
 _FARTHER = (3.7e-6, 5.2e-6)
 
 
-def noise(f: Callable[[float], float], single: bool) -> float:
+def noise(f: Callable[[float], float], single: bool, rough: bool = False) -> float:
     """How far f jumps between points next to each other, beyond rounding: its largest second difference there.
 
     A loop that takes one turn more, a solver that takes another step, or single precision inside shows so. That of a
     smooth function shrinks with the square of the distance, that of a kink with the distance itself. 0 where they are
-    lost in rounding themselves (single), or f is not finite.
+    lost in rounding themselves (single), or f is not finite. rough: whether f is known to jump, by however little.
     """
     if single:
         return 0.0
@@ -177,8 +177,10 @@ def noise(f: Callable[[float], float], single: bool) -> float:
         return 0.0
     bend = np.abs(ends.sum(axis=1) - 2 * centre)
     near, far = float(bend[: len(_NEXT)].max()), float(bend[len(_NEXT) :].max())
-    rough = float(np.finfo(np.float64).eps) * max(abs(centre), float(np.abs(ends).max()))
-    return max(near, far) if near > 1e5 * rough and near > 0.25 * far else 0.0
+    least = float(np.finfo(np.float64).eps) * max(abs(centre), float(np.abs(ends).max()))
+    if rough:
+        return max(near, far, least)
+    return max(near, far) if near > 1e5 * least and near > 0.25 * far else 0.0
 
 
 def difference(f: Callable[[float], float], single: bool, jumps: float = 0.0) -> Difference:

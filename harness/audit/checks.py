@@ -161,10 +161,10 @@ def checked(state: State, directions: Sequence[Direction]) -> list[Check]:
     def fields(side: str) -> dict[str, object]:
         bent = [curves(state, side, d.links) for d in directions]
         if side == "torch":
-            return {"directions": [dict(d.arrays) for d in directions], "curves": bent, "jumps": state.noise.get(side)}
+            return {"directions": [dict(d.arrays) for d in directions], "curves": bent, **known(state, side)}
         return {"directions": [
             {links[n].jax: as_leaf(state, links[n], a) for n, a in d.arrays.items()} for d in directions
-        ], "curves": bent, "jumps": state.noise.get(side)}
+        ], "curves": bent, **known(state, side)}
 
     replies = state.ask("differences", fields)
     for side in ("torch", "jax"):
@@ -177,6 +177,11 @@ def checked(state: State, directions: Sequence[Direction]) -> list[Check]:
         for direction, found in zip(directions, replies[side]["differences"], strict=True):
             out.append(_check(state, side, direction, found, predicted(state, other, direction)))
     return _second_look(state, [*directions, *directions], out)
+
+
+def known(state: State, side: str) -> dict[str, Any]:
+    """What finite differences of a side have to be told about its value."""
+    return {"jumps": state.noise.get(side), "rough": bool(state.narrow.get(side))}
 
 
 def curves(state: State, side: str, links: Sequence[Link]) -> dict[str, tuple[str, tuple[int, ...]]]:
@@ -220,7 +225,7 @@ def _second_look(state: State, directions: Sequence[Direction], checks: list[Che
             shrunk = [{links[n].jax: as_leaf(state, links[n], a) for n, a in arrays.items()} for arrays in shrunk]
         state.channels[side].ask("differences", directions=shrunk,
                                  curves=[curves(state, side, directions[k].links) for k in mine],
-                                 jumps=state.noise.get(side))
+                                 **known(state, side))
         try:
             found = state.channels[side].answer()["differences"]
         except SideFault as fault:

@@ -19,13 +19,12 @@ from harness.audit.layout import equal
 from harness.audit.mapping import link
 from harness.audit.origins import with_origins
 from harness.audit.parts import Parted, cut
-from harness.audit.precision import narrowed
+from harness.audit.precision import inside, narrowed, said_inside, softened, tolerance
 from harness.audit.result import ParameterRow, ValueRow
 from harness.audit.sides import Channel, evaluated, loaded
 from harness.audit.state import SIDES, Faults, Options, State
 from harness.comparison.arrays import relation, words
-from harness.comparison.tolerance import Tolerances, tolerances
-from harness.model import Tolerance
+from harness.comparison.tolerance import Tolerances
 from harness.report.text import number, some
 from harness.wirtinger import Array, below_double
 
@@ -100,10 +99,13 @@ def _audited(state: State, sources: Mapping[str, Sequence[Any]], audit: Audit) -
     faults = _random(state) + _structure(state)
     if faults:
         return replace(audit, faults=tuple(faults), warnings=tuple(warnings), notes=tuple(notes))
-    values = _values(state)
-    rows = _rows(state)
+    values, rows = _values(state), _rows(state)
+    told = narrowed(state)
+    if inside(state, (*values, *rows)):
+        values, rows = softened(values, _values(state)), softened(rows, _rows(state))
+        told += said_inside(state)
     audit = state.so_far = replace(
-        audit, precision=tuple(narrowed(state)), values=values, rows=rows, warnings=tuple(warnings), notes=tuple(notes))
+        audit, precision=tuple(told), values=values, rows=rows, warnings=tuple(warnings), notes=tuple(notes))
     for step in STEPS:
         audit = state.so_far = step(state, audit)
     return audit
@@ -187,8 +189,7 @@ def _tolerances(state: State) -> Tolerances:
     dtypes += [state.array("jax", x.jax).dtype for x in state.differentiated]
     dtypes += [v.dtype for side in SIDES for v in state.seen[side].outputs.values()]
     single = any(map(below_double, dtypes))
-    rtol = state.options.rtol
-    return tolerances("complex64" if single else "complex128", None if rtol is None else Tolerance(rtol))
+    return tolerance(single, state.options.rtol)
 
 
 def _mutations(state: State) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.audit import approximate, constrained, kinks, padding
+from harness.audit import approximate, constrained, kinks, padding, precision
 from harness.audit.answer import Audit
 from harness.audit.approximate import tolerance
 from harness.audit.checks import checked, directions, random_direction
@@ -22,6 +22,9 @@ def with_evidence(state: State, audit: Audit) -> Audit:
     audit = replace(audit, rows=padding.settle(state, audit.rows))
     along = directions(state, audit.rows, audit.values_agree)
     tried = checked(state, along)
+    if precision.inside(state, [c.consistent is False for c in tried]):
+        audit = replace(audit, precision=(*audit.precision, *precision.said_inside(state)))
+        tried = checked(state, along)
     if constrained.suspicious(tried) and constrained.settle(state, audit.rows):
         along = directions(state, audit.rows, audit.values_agree)
         tried = checked(state, along)
@@ -41,7 +44,7 @@ def with_evidence(state: State, audit: Audit) -> Audit:
               approximate.sentence(checks)]
     who = " ".join(filter(None, [*before, who]))
     return replace(audit, culprit=culprit, evidence=evidence, who=who,
-                   precision=(*audit.precision, *_rough(checks)))
+                   precision=(*audit.precision, *_rough([c for c in checks if not state.narrow.get(c.side)])))
 
 
 def _bisected(state: State, audit: Audit, checks: Sequence[Check]) -> list[Check]:
@@ -91,17 +94,20 @@ def _rough(checks: Sequence[Check]) -> list[str]:
     return out
 
 
-def _undecided(checks: Sequence[Check], single: bool) -> str:
+def _undecided(checks: Sequence[Check], state: State) -> str:
+    inside = any(state.narrow.values())
     if not checks or all(c.failed for c in checks):
         return "Finite differences show nothing here"
     if any(not np.isfinite(c.estimate) for c in checks if c.consistent is None):
         return "Finite differences show nothing here: beside the point the value is no finite number"
-    if any(c.noise for c in checks):
+    if any(c.noise for c in checks) and not inside:
         jump = max(c.noise for c in checks)
         return (f"Finite differences are inconclusive here: the value jumps by {jump:.1g} between points next to each "
                 "other (single precision inside? a loop that stops?)")
-    told = "Finite differences are inconclusive here: their error is as large as what they should show"
-    return told + (". Audit in double precision (--precision double)" if single else "")
+    less = "Finite differences are inconclusive here: their error is as large as what they should show"
+    if inside:
+        return f"{less} (single precision inside)"
+    return less + (". Audit in double precision (--precision double)" if state.single else "")
 
 
 def _sentence(audit: Audit, checks: Sequence[Check], culprit: str, state: State) -> str:
@@ -125,7 +131,7 @@ def _sentence(audit: Audit, checks: Sequence[Check], culprit: str, state: State)
     needed = [c for c in undecided if c.direction == "difference"]
     if not decided or (needed and not any(
             c.direction in ("difference", "beside") for c in decided)):
-        return _undecided(checks, state.tol.single) + spent + "."
+        return _undecided(checks, state) + spent + "."
     same = "Each side's gradient is the derivative of its own value"
     if state.unchecked:
         same = "For all other inputs each side's gradient is the derivative of its own value"

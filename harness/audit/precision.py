@@ -1,12 +1,79 @@
-"""Dtypes that change on the way: a wrapper that computes in single precision, parameters that are stored in it."""
+"""Dtypes that change on the way: a wrapper that computes in single precision, parameters that are stored in it.
+
+What a program computes in single precision inside it computes to single precision, and so it is with all that comes of
+it: value, gradient, and what finite differences can tell. Lines that do so are looked for where something differs.
+"""
 
 from __future__ import annotations
 
-from harness.audit.state import SIDES, State
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from harness.audit.result import HARMLESS, ParameterRow, ValueRow
+from harness.audit.state import SIDES, Faults, State
+from harness.comparison.tolerance import Tolerances, tolerances
+from harness.model import Tolerance
 from harness.report.text import some
 from harness.wirtinger import below_double
 
+Row = TypeVar("Row", ValueRow, ParameterRow)
+
 _NAMES = {"torch": "torch", "jax": "JAX"}
+
+
+def tolerance(single: bool, rtol: float | None) -> Tolerances:
+    """Of a precision, unless the user says otherwise."""
+    return tolerances("complex64" if single else "complex128", None if rtol is None else Tolerance(rtol))
+
+
+def inside(state: State, rows: Iterable[ValueRow | ParameterRow | bool]) -> bool:
+    """Whether a side in double precision computes in single precision inside; asked once, and only where something
+    differs (a row, or True). From then on tolerances are those of single precision. Raises Faults."""
+    if state.narrow or state.tol.single or all(r is False or getattr(r, "verdict", "") == "agree" for r in rows):
+        return False
+    try:
+        found = state.ask("narrow")
+    except Faults as fault:
+        if any(f.word in ("timeout", "memory", "died") for f in fault.faults):
+            raise
+        found = {side: {"narrow": []} for side in SIDES}
+    state.narrow = {side: [(file, line, dtype, text) for file, line, dtype, text in found[side]["narrow"]]
+                    for side in SIDES}
+    if not any(state.narrow.values()):
+        return False
+    state.tol = tolerance(True, state.options.rtol)
+    state.noise.clear()
+    return True
+
+
+def softened(fine: Sequence[Row], coarse: Sequence[Row]) -> tuple[Row, ...]:
+    """Rows as judged to single precision; what agrees to that alone says so. A value stays apart where it is off by
+    more than rounding: that tells of another function."""
+    out = []
+    for a, b in zip(fine, coarse, strict=True):
+        of_value = isinstance(b, ValueRow)
+        if a.verdict == "agree" or b.verdict not in (("agree",) if of_value else HARMLESS):
+            out.append(a)
+        elif of_value:
+            out.append(replace(b, verdict="precision"))
+        else:  # what is little beside the others in single precision is not zero for that
+            out.append(replace(b, verdict="precision", blind=a.blind, note=""))  # type: ignore[call-arg]
+    return tuple(out)
+
+
+def said_inside(state: State) -> list[str]:
+    """The lines on which single precision is inside."""
+    out = []
+    for side, found in state.narrow.items():
+        if found:
+            file, line, dtype, text = found[0]
+            where = f": {os.path.basename(file)}:{line}  {text}" if file else ""
+            more = f" (and on {len(found) - 1} more line{'s' * (len(found) > 2)})" if found[1:] else ""
+            out.append(f"Precision: {_NAMES[side]} computes in {dtype} inside although its inputs are in double "
+                       f"precision{where}{more}. What comes of that is compared to single precision.")
+    return out
 
 
 def narrowed(state: State) -> list[str]:

@@ -279,6 +279,9 @@ class Local:
     def _iterates(self) -> dict[str, Any]:
         return {"iterates": self._side.iterates()}
 
+    def _narrow(self) -> dict[str, Any]:
+        return {"narrow": [[n.file, n.line, n.dtype, n.text] for n in self._side.narrow()]}
+
     def _elements(self, functions: Sequence[Any]) -> dict[str, Any]:
         return {"seen": self._side.elements(functions)}
 
@@ -286,9 +289,9 @@ class Local:
         return {"outputs": self._side.transformed(what)}
 
     def _differences(
-        self, directions: Sequence[Mapping[str, Array]], curves: Sequence[Any], jumps: float | None
+        self, directions: Sequence[Mapping[str, Array]], curves: Sequence[Any], jumps: float | None, rough: bool
     ) -> dict[str, Any]:
-        return {"differences": [asdict(d) for d in self._side.differences(directions, curves, jumps)]}
+        return {"differences": [asdict(d) for d in self._side.differences(directions, curves, jumps, rough)]}
 
     def _along(
         self, direction: Mapping[str, Array], steps: Sequence[float], curves: Mapping[str, Any]

@@ -61,6 +61,7 @@ class State:
     tol: Tolerances = field(default_factory=lambda: tolerances("complex128"))
     sets: dict[str, Set] = field(default_factory=dict)  # torch's name -> the set in which a constrained input is moved
     noise: dict[str, float] = field(default_factory=dict)  # side -> how far its value jumps next to the point
+    narrow: dict[str, list[tuple[str, int, str, str]]] = field(default_factory=dict)  # side -> lines in float32
     padded: dict[str, int] = field(default_factory=dict)  # torch's name -> the row that gets no gradient by intention
     unchecked: dict[str, str] = field(default_factory=dict)  # torch's name -> why it cannot be moved at all
 
@@ -84,6 +85,11 @@ class State:
         if faults:
             raise Faults([faults[side] for side in SIDES if side in faults])
         return found
+
+    @property
+    def single(self) -> bool:
+        """Whether inputs or outputs are in single precision, and not only what is inside."""
+        return self.tol.single and not any(self.narrow.values())
 
     def array(self, side: str, name: str) -> Array:
         leaf = next(x for x in self.loaded[side].leaves if x.name == name)

@@ -159,6 +159,9 @@ class Server:
     def do_iterates(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return {"iterates": self.side.iterates()}
 
+    def do_narrow(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return {"narrow": [[n.file, n.line, n.dtype, n.text] for n in self.side.narrow()]}
+
     def do_elements(self, request: Mapping[str, Any]) -> dict[str, Any]:
         functions = [(kind, text, argument, np.load(file)) for kind, text, argument, file in request["functions"]]
         return {"seen": [f if "message" in f else self._put_all(f) for f in self.side.elements(functions)]}
@@ -168,7 +171,7 @@ class Server:
 
     def do_differences(self, request: Mapping[str, Any]) -> dict[str, Any]:
         directions = [self._get_all(d) for d in request["directions"]]
-        found = self.side.differences(directions, request["curves"], request["jumps"])
+        found = self.side.differences(directions, request["curves"], request["jumps"], request["rough"])
         return {"differences": [asdict(d) for d in found]}
 
     def do_along(self, request: Mapping[str, Any]) -> dict[str, Any]:

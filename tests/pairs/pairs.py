@@ -89,6 +89,14 @@ PAIRS = (
         Plant("y, _ = net", "values[0][0] = jax.lax.stop_gradient(values[0][0])\n    y, _ = net", "model(x", "gradient",
               "stop_gradient"),
     ), FROM_TORCH, ("keras_model",)),
+    Pair("gpt2_transformers", ("transformers",), 30, (
+        Plant("is_causal=True", "is_causal=False", "model(ids)"),
+    )),
+    Pair("bert_transformers", ("transformers",), 39, (
+        Plant("mask=mask[:, None, None] > 0", "mask=None", "model(ids"),
+        Plant("h + linear(layer[\"output.dense\"]", "jax.lax.stop_gradient(h) + linear(layer[\"output.dense\"]",
+              "model(ids", "gradient"),
+    )),
     Pair("losses_optax", ("optax",), 2, (
         Plant("optax.squared_error", "optax.l2_loss", "mse_loss"),
         Plant("delta=0.5).mean()", "delta=0.5).sum()", "huber_loss"),

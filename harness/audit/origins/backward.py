@@ -19,16 +19,14 @@ from harness.audit.origins.layout import Layout, candidates, close, find
 from harness.audit.origins.match import Graph
 from harness.audit.origins.program import Program
 from harness.audit.origins.region import Scene
+from harness.audit.origins.slopes import SIDES, Bends, Slopes
 from harness.wirtinger import Array
 
-SIDES = ("torch", "jax")
 #: Evaluations of either side that may be spent.
 EVALUATIONS = 600
 _MOST = 24
 _DEEP = 24  # steps of one side alone that are looked at for one mistake
 _DIRECTIONS = 2
-#: Of a difference, as a part of the value; in double and in single precision.
-_STEP = (2e-4, 3e-2)
 
 
 @dataclass
@@ -47,10 +45,7 @@ class Part:
     predicted: Mapping[str, float]
     measured: Mapping[str, float]
     again: list[tuple[int, ...]] = field(default_factory=list)
-
-
-class Bends(Exception):
-    """The loss has two slopes along a direction: a kink."""
+    digits: int = 6  # of the factor
 
 
 class Walk:
@@ -60,22 +55,17 @@ class Walk:
                  replaced: Sequence[Mapping[int, Array]], single: bool, self_consistent: bool,
                  moving: Mapping[str, set[int]]) -> None:
         """moving: the inputs of each side that are differentiated."""
-        self.programs = {"torch": torch, "jax": jax}
-        self.scenes, self.cuts, self.replaced = scenes, cuts, replaced
-        self.single, self.quiet, self.moving = single, self_consistent, moving
+        self.slopes = Slopes({"torch": torch, "jax": jax}, scenes, replaced, single)
+        self.scenes, self.cuts, self.quiet, self.moving = scenes, cuts, self_consistent, moving
         self.blocks: dict[str, list[tuple[int, float]]] = {side: [] for side in SIDES}
-        self.spent = 0
-
-    @property
-    def tolerance(self) -> float:
-        return 3e-2 if self.single else 1e-5
+        self.tolerance = 0.0  # of a slope at the value that is looked at
 
     def parts(self) -> list[Part]:
         """All mistakes of derivatives, the one nearest to the loss first."""
         out: list[Part] = []
         seen: dict[tuple[Any, ...], Part] = {}
         for _, members, k in self._classes():
-            if self.spent > EVALUATIONS or len(out) >= _MOST:
+            if self.slopes.spent > EVALUATIONS or len(out) >= _MOST:
                 break
             try:
                 found = self._at(members, k)
@@ -114,10 +104,11 @@ class Walk:
         last = k == len(self.scenes) - 1
         if (self.quiet and not last) or self._hidden(scene, members):
             return None
-        found = self._cotangents(scene, members)
+        found = self._cotangents(scene, members, k)
         if found is None:
             return None
         roots, values, cots, layout, differ = found
+        self.tolerance = self.slopes.tolerance(k, roots)
         if last and not differ:
             return None
         directions = self._directions(values["torch"])
@@ -125,13 +116,13 @@ class Walk:
         truths: dict[str, list[float]] = {}
         for side in SIDES:
             turned = [v if side == "torch" else layout.to_right(v) for v in directions]
-            truths[side] = [self._derivative(side, k, roots[side], v) for v in turned]
+            truths[side] = [self.slopes.along(side, k, roots[side], v) for v in turned]
             expected = [self._expected(side, k, roots[side], v, w) for v, w in zip(turned, truths[side], strict=True)]
             defects[side] = [_dot(cots[side], v) - e for v, e in zip(turned, expected, strict=True)]
         sizes = [max(abs(x) for x in row) for row in zip(*truths.values(), *(
             [_dot(cots[side], v if side == "torch" else layout.to_right(v)) for v in directions] for side in SIDES),
             strict=True)]
-        noise = self._noise(k)
+        noise = self.slopes.noise(k, roots, {"torch": directions[0], "jax": layout.to_right(directions[0])})
         floor = [max(self.tolerance * max(s, 1e-3 * max(sizes), 1e-12), noise) for s in sizes]
         odd = {side: any(not abs(d) <= f for d, f in zip(defects[side], floor, strict=True)) for side in SIDES}
         if odd["torch"] and odd["jax"]:
@@ -180,7 +171,7 @@ class Walk:
         before = scene.left.steps[roots["torch"][0]], scene.right.steps[roots["jax"][0]]
         predicted = {s: _dot(cots[s], turned[s][0]) for s in SIDES}
         return Part(steps["torch"], steps["jax"], wrong, factor, before, predicted,
-                    {s: truths[s][0] for s in SIDES})
+                    {s: truths[s][0] for s in SIDES}, digits=6 if self.tolerance < 1e-4 else 3)
 
     def _scored(self, g: Graph, shares: Mapping[int, list[float]], defects: Sequence[float],
                 truths: Sequence[float]) -> tuple[int | None, float]:
@@ -194,7 +185,7 @@ class Walk:
                 continue
             ratios = [1 + d / x for d, x in useful]
             spread = max(ratios) - min(ratios)
-            scored.append((spread > 1e3 * self.tolerance * max(1.0, *map(abs, ratios)), abs(ratios[0]), c,
+            scored.append((spread > self._wide * max(1.0, *map(abs, ratios)), abs(ratios[0]), c,
                            float(np.mean(ratios))))
         exact = [s for s in scored if not s[0]]
         if exact:
@@ -219,17 +210,18 @@ class Walk:
         whose cotangent is not the derivative of its own loss; the step that uses it."""
         g, recording = scene.graph(side), scene.recordings[side]
         for i in sorted(self._alone(scene, side, roots), reverse=True)[:_DEEP]:
-            if self.spent > EVALUATIONS:
+            if self.slopes.spent > EVALUATIONS:
                 return None
             directions = self._directions(recording.value(i))
             cot = recording.cotangent(i)
             cot = np.zeros_like(recording.value(i)) if cot is None else cot
-            truths = [self._derivative(side, k, [i], v) for v in directions[:1]]
+            truths = [self.slopes.along(side, k, [i], v) for v in directions[:1]]
             known = [self._expected(side, k, [i], v, w) for v, w in zip(directions, truths, strict=False)]
             said = _dot(cot, directions[0])
-            if abs(said - known[0]) <= max(self.tolerance * max(abs(truths[0]), abs(said)), self._noise(k)):
+            near = self.slopes.tolerance(k, {side: [i]}) * max(abs(truths[0]), abs(said))
+            if abs(said - known[0]) <= max(near, self.slopes.noise(k, {side: [i]}, {side: directions[0]})):
                 continue
-            truths += [self._derivative(side, k, [i], v) for v in directions[1:]]
+            truths += [self.slopes.along(side, k, [i], v) for v in directions[1:]]
             known += [self._expected(side, k, [i], v, w) for v, w in zip(directions[1:], truths[1:], strict=True)]
             shares = {c: self._shares(side, k, [i], directions, known, c) for c in self._users(scene, side, [i])}
             c, factor = self._scored(g, shares, [_dot(cot, v) - e for v, e in zip(directions, known, strict=True)],
@@ -271,7 +263,7 @@ class Walk:
             size = max(map(abs, mine)) or 1.0
             gaps = {n: max(abs(a - b) for a, b in zip(mine, share, strict=True)) / size
                     for n, share in shares[other].items()}
-            near = [n for n, gap in gaps.items() if gap <= 1e3 * self.tolerance]
+            near = [n for n, gap in gaps.items() if gap <= self._wide]
             if near:
                 return int(min(near))
         if partners:
@@ -284,9 +276,10 @@ class Walk:
 
     # -- numbers -------------------------------------------------------------------------------------------------------
 
-    def _cotangents(self, scene: Scene, members: dict[str, list[int]]) -> Any:
+    def _cotangents(self, scene: Scene, members: dict[str, list[int]], k: int) -> Any:
         """(roots, values, cotangents, layout, whether cotangents differ) by side; None where layouts are unknown."""
         roots, values, cots = {}, {}, {}
+        loose = self.slopes.loose(k, members)
         for side in SIDES:
             g, recording = scene.graph(side), scene.recordings[side]
             loud = [i for i in members[side] if not g.steps[i].quiet]  # inside a call there are no cotangents
@@ -305,7 +298,7 @@ class Walk:
                 cot = recording.cotangent(i)
                 if cot is None:
                     continue
-                layout = find(recording.value(i), values[side], self._loose)
+                layout = find(recording.value(i), values[side], loose)
                 if layout is None:
                     return None
                 total = total + layout.to_right(cot)
@@ -316,20 +309,21 @@ class Walk:
         first = None
         for layout in [*candidates(values["torch"].shape, values["jax"].shape), None]:
             if layout is None:
-                layout = find(values["torch"], values["jax"], self._loose) if first is None else None
+                layout = find(values["torch"], values["jax"], loose) if first is None else None
                 if layout is None:
                     break
-            if not close(layout.to_right(values["torch"]), values["jax"], self._loose):
+            if not close(layout.to_right(values["torch"]), values["jax"], loose):
                 continue
             first = first or layout
             gap = np.abs(layout.to_right(cots["torch"]) - cots["jax"]).max(initial=0)
-            if gap <= max(self._loose * 100 * top, 1e-14 * self._largest(scene)):
+            if gap <= max(loose * 100 * top, 1e-14 * self._largest(scene)):
                 return roots, values, cots, layout, False
         return None if first is None else (roots, values, cots, first, True)
 
     @property
-    def _loose(self) -> float:
-        return 1e-4 if self.single else 1e-9
+    def _wide(self) -> float:
+        """Within which shares of a slope are the same."""
+        return min(1e3 * self.tolerance, 0.2)
 
     def _largest(self, scene: Scene) -> float:
         return max((s.cotangent.max_abs for g in (scene.left, scene.right) for s in g.steps.values()
@@ -344,40 +338,6 @@ class Walk:
             out.append(size * (v + 1j * draw.standard_normal(value.shape) if np.iscomplexobj(value) else v))
         return out
 
-    def _derivative(self, side: str, k: int, roots: Sequence[int], v: Array,
-                    factors: Mapping[int, float] | None = None) -> float:
-        """The loss along v at a value, by an extrapolated central difference. factors: by step, how much of its change
-        goes on."""
-        program, recording = self.programs[side], self.scenes[k].recordings[side]
-        base = {**(self.replaced[k] if side == "jax" else {}), **{c: recording.value(c) for c in factors or ()}}
-        main = recording.value(roots[0])
-        layouts = [find(main, recording.value(i), self._loose) for i in roots]
-
-        def at(h: float) -> float:
-            self.spent += 1
-            moved = {i: recording.value(i) + (h * lay.to_right(v)).astype(recording.value(i).dtype)
-                     for i, lay in zip(roots, layouts, strict=True) if lay is not None}
-            return program.loss(program.source.outputs({**base, **moved}, factors))
-
-        h = _STEP[self.single]
-        here = program.loss(recording.outputs)
-        ends = [(at(s), at(-s), s) for s in (h, h / 2)]
-        coarse, fine = ((above - below) / (2 * s) for above, below, s in ends)
-        # Of a smooth loss the two one-sided slopes draw together as the step does; at a kink they stay apart.
-        apart = [abs((above - here) - (here - below)) / s for above, below, s in ends]
-        if apart[1] > 0.75 * apart[0] and apart[1] > self.tolerance * (abs(fine) + abs(here)):
-            raise Bends
-        return (4 * fine - coarse) / 3
-
-    def _noise(self, k: int) -> float:
-        """What rounding of the losses makes of a difference of two of them."""
-        eps = 1.2e-7 if self.single else 2.3e-16
-        terms = 0.0
-        for side in SIDES:
-            held = zip(self.scenes[k].recordings[side].outputs.values(), self.programs[side].cotangents, strict=False)
-            terms += sum(float(np.abs(np.asarray(value) * np.asarray(cot)).sum()) for value, cot in held)
-        return 32 * eps * terms / (_STEP[self.single] / 2)
-
     def _passing(self, scene: Scene, side: str, roots: Sequence[int]) -> dict[int, float]:
         """The mistakes that are known below a value, and what each passes on."""
         below = set().union(*(scene.graph(side).descendants(r) for r in roots))
@@ -386,12 +346,12 @@ class Walk:
     def _expected(self, side: str, k: int, roots: Sequence[int], v: Array, truth: float) -> float:
         """What the cotangent would predict if the mistakes that are known were the only ones."""
         known = self._passing(self.scenes[k], side, roots)
-        return self._derivative(side, k, roots, v, known) if known else truth
+        return self.slopes.along(side, k, roots, v, known) if known else truth
 
     def _shares(self, side: str, k: int, roots: Sequence[int], turned: Any, expected: Any, c: int) -> list[float]:
         """How much of the loss's change goes through step c."""
         held = {**self._passing(self.scenes[k], side, roots), c: 0.0}
-        return [w - self._derivative(side, k, roots, v, held) for v, w in zip(turned, expected, strict=True)]
+        return [w - self.slopes.along(side, k, roots, v, held) for v, w in zip(turned, expected, strict=True)]
 
     def _users(self, scene: Scene, side: str, roots: Sequence[int]) -> list[int]:
         """Steps that use the value of the roots."""

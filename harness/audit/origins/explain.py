@@ -201,7 +201,7 @@ def explain_part(part: Part) -> tuple[str, str]:
                if side == "torch" else f"take stop_gradient away, or detach on the torch side: {code(part.torch)}")
         return f"on the {side} side no gradient passes here ({stop}); {numbers}", fix
     if np.isfinite(part.factor) and abs(part.factor - 1) > 1e-6:
-        return (f"on the {side} side the derivative of {step.op!r} is {part.factor:.6g} times that of its function; "
-                f"{numbers}"), f"correct its rule: {code(step)}"
+        return (f"on the {side} side the derivative of {step.op!r} is {part.factor:.{part.digits}g} times that of its "
+                f"function; {numbers}"), f"correct its rule: {code(step)}"
     return (f"on the {side} side the derivative of {step.op!r} is not that of its function; {numbers}",
             f"correct its rule: {code(step)}")

@@ -40,11 +40,11 @@ class Search:
         self.exhausted = False
         self.last = jax.recording
 
-    def scene(self, right: Recording) -> Scene:
-        """What is equal with the JAX program as recorded in `right`."""
+    def scene(self, right: Recording, coarse: bool = False) -> Scene:
+        """What is equal with the JAX program as recorded in `right`. coarse: see `match`."""
         graphs = (Graph.of("torch", self.torch.recording.steps, self.torch.inputs),
                   Graph.of("jax", right.steps, self.jax.inputs))
-        found = match(*graphs, self.links, self.rtol)
+        found = match(*graphs, self.links, self.rtol, coarse)
         recordings = {"torch": self.torch.recording, "jax": right}
         scene = Scene(*graphs, found, recordings, {})
         odd = self._differing(right)

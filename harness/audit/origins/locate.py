@@ -14,6 +14,7 @@ from harness.audit.origins.backward import Part, Walk
 from harness.audit.origins.cut import Cut
 from harness.audit.origins.explain import explain_cut, explain_part, rounded
 from harness.audit.origins.forward import Search
+from harness.audit.origins.match import SINGLE
 from harness.audit.origins.program import Input, Program, Recording
 from harness.audit.origins.region import Scene
 from harness.audit.result import Origin
@@ -31,7 +32,8 @@ def with_origins(state: State, audit: Audit) -> Audit:
         return audit
     try:
         # Cotangents are dear: where values differ they are had once the values have been put right.
-        programs = {side: _program(state, side, audit.values_agree) for side in SIDES}
+        wanted = audit.values_agree and not audit.gradients_agree
+        programs = {side: _program(state, side, wanted) for side in SIDES}
         search = _search(state, programs)
         found = _origins(state, audit, programs, search) if odd else []
         lines = matched_lines(search.scene(search.last))
@@ -47,7 +49,7 @@ def _search(state: State, programs: Mapping[str, Program]) -> Search:
     numbers = {side: {leaf.name: -k - 1 for k, leaf in enumerate(state.whole(side))} for side in SIDES}
     links = [(numbers["torch"][x.torch], numbers["jax"][x.jax]) for x in state.matching.links
              if x.torch in numbers["torch"] and x.jax in numbers["jax"]]  # parts are found by their values
-    return Search(programs["torch"], programs["jax"], links, 2e-5 if state.tol.single else 1e-9)
+    return Search(programs["torch"], programs["jax"], links, SINGLE if state.single else 1e-9)
 
 
 def _origins(state: State, audit: Audit, programs: Mapping[str, Program], search: Search) -> list[Origin]:
@@ -73,15 +75,18 @@ def _parts(state: State, audit: Audit, programs: Mapping[str, Program], search: 
         return []
     if not audit.values_agree and (consistent or not all(c.proven for c in cuts)):
         return []
+    inside = any(state.narrow.values())
+    if inside and audit.values_agree:  # to single precision: no value is put right
+        cuts, search.replaced = [], {}
     placed: list[Mapping[int, Array]] = [*(c.before for c in cuts), dict(search.replaced)]
     if not audit.values_agree:
         programs["torch"].recording = programs["torch"].source.replay({}, gradients=True)
     jax = programs["jax"].source
     first = programs["jax"].recording
     rights = [first if audit.values_agree and not p else jax.replay(p, gradients=True) for p in placed]
-    scenes = [search.scene(right) for right in rights]
+    scenes = [search.scene(right, inside) for right in rights]
     moving = {side: {-k - 1 for k, leaf in enumerate(state.whole(side)) if leaf.differentiate} for side in SIDES}
-    walk = Walk(programs["torch"], programs["jax"], scenes, cuts, placed, state.tol.single, consistent, moving)
+    walk = Walk(programs["torch"], programs["jax"], scenes, cuts, placed, state.single, consistent, moving)
     return walk.parts()
 
 

@@ -13,6 +13,9 @@ from typing import Any
 from harness.audit.origins.program import same
 
 Steps = Mapping[int, Any]
+_NARROW, _WIDE = ("float32", "complex64"), ("float64", "complex128")
+#: Of matching, in single precision; and for what comes of single precision inside a program in double.
+SINGLE = 2e-5
 
 
 @dataclass
@@ -22,6 +25,7 @@ class Graph:
     side: str
     steps: dict[int, Any]
     children: dict[int, list[int]] = field(default_factory=dict)
+    narrow: frozenset[int] = frozenset()  # steps in single precision that are made of inputs in double
 
     @classmethod
     def of(cls, side: str, steps: Sequence[Any], inputs: Mapping[int, Any]) -> Graph:
@@ -31,7 +35,10 @@ class Graph:
             for p in s.parents:
                 if p in children:
                     children[p].append(s.id)
-        return cls(side, held, children)
+        made = {i for i, x in inputs.items() if x.dtype in _WIDE}
+        for s in steps:
+            made |= {s.id} if made.intersection(s.parents) else set()
+        return cls(side, held, children, frozenset(i for i in made if held[i].dtype in _NARROW))
 
     def parents(self, i: int) -> list[int]:
         return [p for p in self.steps[i].parents if p in self.steps]
@@ -46,6 +53,14 @@ class Graph:
                 continue
             found.add(i)
             todo += [p for p in self.parents(i) if p not in stop]
+        return found
+
+    def rough(self) -> set[int]:
+        """Steps that come of single precision inside."""
+        found = set(self.narrow)
+        for i, s in self.steps.items():
+            if i >= 0 and not found.isdisjoint(s.parents):
+                found.add(i)
         return found
 
     def descendants(self, start: int) -> set[int]:
@@ -77,8 +92,13 @@ class Matching:
         return self.members[self.of[side][i]][other]
 
 
-def match(left: Graph, right: Graph, links: Sequence[tuple[int, int]], rtol: float) -> Matching:
-    """Classes over both programs. links: inputs that are the same by name (ids), whatever their numbers."""
+def match(left: Graph, right: Graph, links: Sequence[tuple[int, int]], rtol: float, coarse: bool = False) -> Matching:
+    """Classes over both programs. links: inputs that are the same by name (ids), whatever their numbers.
+
+    coarse: whether what comes of single precision inside is matched to that.
+    """
+    loose = {g.side: g.rough() if coarse else set() for g in (left, right)}
+    widest = SINGLE if any(loose.values()) else rtol
     rows = [(g.side, s) for g in (left, right) for s in g.steps.values()]
     parent = list(range(len(rows)))
     at = {(side, s.id): k for k, (side, s) in enumerate(rows)}
@@ -94,10 +114,12 @@ def match(left: Graph, right: Graph, links: Sequence[tuple[int, int]], rtol: flo
         p = rows[k][1].print
         for m in ranked[n + 1 :]:
             q = rows[m][1].print
-            if q.size != p.size or q.sum_abs - p.sum_abs > 2 * rtol * max(q.sum_abs, p.sum_abs):
+            if q.size != p.size or q.sum_abs - p.sum_abs > 2 * widest * max(q.sum_abs, p.sum_abs):
                 break
-            if root(k) != root(m) and _kind(rows[k][1]) == _kind(rows[m][1]) and same(p, q, rtol):
-                parent[root(m)] = root(k)
+            if root(k) != root(m) and _kind(rows[k][1]) == _kind(rows[m][1]):
+                near = widest if any(rows[x][1].id in loose[rows[x][0]] for x in (k, m)) else rtol
+                if same(p, q, near):
+                    parent[root(m)] = root(k)
     for a, b in links:
         if (left.side, a) in at and (right.side, b) in at:
             parent[root(at[right.side, b])] = root(at[left.side, a])

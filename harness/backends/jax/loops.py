@@ -28,7 +28,7 @@ def iterates(jaxpr: Any, held: bool = False) -> bool:
             return True
         if mine:
             lines[eqn.primitive.name, _line(eqn)] += 1
-        if any(iterates(inner, mine or eqn.primitive.name in _CUSTOM) for inner in _inner(eqn)):
+        if any(iterates(inner, mine or eqn.primitive.name in _CUSTOM) for inner in opened(eqn)):
             return True
     return any(count >= MANY for (_, line), count in lines.items() if line)
 
@@ -46,7 +46,7 @@ def _before_stops(jaxpr: Any) -> set[int]:
     return found
 
 
-def _inner(eqn: Any) -> Iterator[Any]:
+def opened(eqn: Any) -> Iterator[Any]:
     """The jaxprs among an equation's parameters."""
     for value in eqn.params.values():
         for one in value if isinstance(value, list | tuple) else (value,):

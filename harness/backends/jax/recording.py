@@ -68,7 +68,7 @@ class Steps:
 
         for k, eqn in enumerate(jaxpr.eqns):
             read = [get(x) for x in eqn.invars]
-            here = site.at(where=_where(eqn, self.folders) or site.where, scope=_joined(site.scope, eqn))
+            here = site.at(where=line_of(eqn, self.folders) or site.where, scope=_joined(site.scope, eqn))
             results = self._equation(eqn, [v for v, _ in read], [i for _, i in read], here)
             env.update(zip(eqn.outvars, zip(*results, strict=True), strict=True))
             for variable in last.get(k, ()):
@@ -114,7 +114,7 @@ class Steps:
         out: list[tuple[Any, int | None]] = []
         for variable, value in zip(closed.jaxpr.constvars, closed.consts, strict=True):
             first = next((e for e in closed.jaxpr.eqns if any(x is variable for x in e.invars)), None)
-            where = None if first is None else _where(first, self.folders)
+            where = None if first is None else line_of(first, self.folders)
             values, found = self._noted("constant", [value], [], Site(where or ("", 0), quiet=True))
             out += zip(values, found, strict=True)
         return out
@@ -285,7 +285,7 @@ def _bind(primitive: Any, params: Mapping[str, Any], args: Sequence[Any]) -> lis
     return list(results) if primitive.multiple_results else [results]
 
 
-def _where(eqn: Any, folders: tuple[str, str]) -> tuple[str, int] | None:
+def line_of(eqn: Any, folders: tuple[str, str]) -> tuple[str, int] | None:
     """The user's own file and line of an equation."""
     trace = getattr(eqn.source_info, "traceback", None)
     return None if trace is None else own_place(((f.file_name, f.line_num) for f in trace.frames), folders)

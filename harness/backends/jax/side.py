@@ -15,6 +15,7 @@ from harness.backends.jax.compiled import Compiler, Untraceable
 from harness.backends.side.base import AuditSide
 from harness.backends.side.binding import as_function
 from harness.backends.side.faults import AuditFault, guarded
+from harness.backends.side.narrow import Narrow
 from harness.backends.side.tree import Node, State, by_name, flatten, standard
 from harness.backends.side.values import Leaf
 from harness.tapping import Tapped
@@ -227,6 +228,12 @@ class JaxSide(AuditSide):
         if self._program is None or self._program.leaves is not self.leaves:
             self._program = recording.program(self)
         return recording.play(self, self._program, tape)
+
+    def narrow(self) -> list[Narrow]:
+        from harness.backends.jax.narrow import narrow
+
+        self.announce("looking for single precision inside")
+        return list(guarded(lambda: narrow(self)))
 
     def iterates(self) -> bool:
         from harness.backends.jax import recording

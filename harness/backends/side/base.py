@@ -18,6 +18,7 @@ import numpy as np
 
 from harness.backends.side.binding import Source, bind, expression, imported, named_only
 from harness.backends.side.faults import AuditFault, guarded, kind
+from harness.backends.side.narrow import Narrow
 from harness.backends.side.numeric import along, differences
 from harness.backends.side.tree import Node, by_name, flatten
 from harness.backends.side.values import Evaluation, Leaf, cast, unsteadiness
@@ -283,6 +284,10 @@ class AuditSide(ABC):
         """Whether the function iterates where no derivative goes (a solver of the user's). Raises AuditFault."""
         return False
 
+    def narrow(self) -> list[Narrow]:
+        """Where single precision is inside. After `gradient`. Raises AuditFault."""
+        return []
+
     def elements(self, functions: Sequence[tuple[str, str, str, Array]]) -> list[dict[str, Any]]:
         """See harness.backends.elementwise.observe."""
         from harness.backends.elementwise import observe
@@ -342,12 +347,10 @@ class AuditSide(ABC):
 
     # -- finite differences --------------------------------------------------------------------------------------------
 
-    def differences(
-        self, directions: Sequence[Mapping[str, Array]], curves: Sequence[Any] = (), jumps: float | None = None
-    ) -> list[Difference]:
-        """See harness.backends.side.numeric.differences."""
+    def differences(self, directions: Sequence[Mapping[str, Array]], *known: Any) -> list[Difference]:
+        """See harness.backends.side.numeric.differences, which says what may be known."""
         self.announce("taking finite differences")
-        return differences(self, directions, curves, jumps)
+        return differences(self, directions, *known)
 
     def along(self, direction: Mapping[str, Array], steps: Sequence[float], curves: Mapping[str, Any]) -> list[float]:
         """See harness.backends.side.numeric.along."""

@@ -38,21 +38,23 @@ def functional(outputs: Mapping[str, Array], cotangents: Sequence[Array]) -> flo
 
 
 def differences(
-    side: Valued, directions: Sequence[Mapping[str, Array]], curves: Sequence[Curves], jumps: float | None = None
+    side: Valued, directions: Sequence[Mapping[str, Array]], curves: Sequence[Curves] = (), jumps: float | None = None,
+    rough: bool = False,
 ) -> list[Difference]:
     """Directional derivatives of the side's own value by extrapolated central differences.
 
     directions: leaf name -> array of its shape, of the size of the leaf (steps are fractions of it). curves: of each
     direction, the curved sets that leaves stay in. jumps: the noise of the value, measured along the first direction
-    where it is not known. A function that refuses the points beside the given ones has no difference there: `failed`
-    says what it said. A worker that dies or hangs is another matter.
+    where it is not known. rough: whether single precision is known to be inside. A function that refuses the points
+    beside the given ones has no difference there: `failed` says what it said. A worker that dies or hangs is another
+    matter.
     """
     found: list[Difference] = []
     for k, direction in enumerate(directions):
         at, single = _along(side, direction, curves[k] if curves else {})
         try:
             if jumps is None:
-                jumps = noise(at, single)
+                jumps = noise(at, single, rough)
             found.append(difference(at, single, jumps))
         except AuditFault as fault:
             if fault.word not in ("raised", "structure"):

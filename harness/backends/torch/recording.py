@@ -69,7 +69,7 @@ class Steps:
         known[self.calls] = len(numbers)
         if not numbers:
             self.side.plain.add(func)
-        where = own_place(_frames(sys._getframe(1)), self._folders) or ("", 0)
+        where = own_place(frames(sys._getframe(1)), self._folders) or ("", 0)
         scope = self.scopes[-1] if self.scopes else ""
 
         def ids(given: Sequence[Any]) -> list[int]:
@@ -127,7 +127,7 @@ class Steps:
         setattr(x, _MARK, (self, number))
         setattr(x, _SEEN, (number, _version(x)))
         if tape.prints or (tape.wanted is None or number in tape.wanted):
-            where = own_place(_frames(sys._getframe(1)), self._folders) or ("", 0)
+            where = own_place(frames(sys._getframe(1)), self._folders) or ("", 0)
             scope = self.scopes[-1] if self.scopes else ""
             tape.step(number, name, where, parents, _view(self.torch, x), scope=scope)
         if tape.gradients and x.requires_grad:
@@ -283,7 +283,7 @@ def _modules(torch: Any, steps: Steps) -> Iterator[None]:
         yield
 
 
-def _frames(frame: Any) -> Iterator[tuple[str, int]]:
+def frames(frame: Any) -> Iterator[tuple[str, int]]:
     while frame is not None:
         yield frame.f_code.co_filename, frame.f_lineno
         frame = frame.f_back

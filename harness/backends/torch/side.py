@@ -10,6 +10,7 @@ import numpy as np
 from harness.backends.side.base import AuditSide
 from harness.backends.side.binding import as_function
 from harness.backends.side.faults import AuditFault, guarded
+from harness.backends.side.narrow import Narrow
 from harness.backends.side.tree import Node, standard
 from harness.backends.side.values import Leaf
 from harness.backends.torch.modules import Values
@@ -188,6 +189,12 @@ class TorchSide(AuditSide):
         return [(leaf.name, row) for table, row in found for leaf, native in zip(self.leaves, leaves, strict=True)
                 if isinstance(native, self.torch.Tensor) and native.shape == table.shape
                 and native.data_ptr() == table.data_ptr()]
+
+    def narrow(self) -> list[Narrow]:
+        from harness.backends.torch.narrow import narrow
+
+        self.announce("looking for single precision inside")
+        return list(guarded(lambda: narrow(self)))
 
     def iterates(self) -> bool:
         from harness.backends.torch.trace import iterates
