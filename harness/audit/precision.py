@@ -59,7 +59,7 @@ def softened(fine: Sequence[Row], coarse: Sequence[Row]) -> tuple[Row, ...]:
         elif of_value:
             out.append(replace(b, verdict="precision"))
         else:  # what is little beside the others in single precision is not zero for that
-            out.append(replace(b, verdict="precision", blind=a.blind, note=""))  # type: ignore[call-arg]
+            out.append(replace(b, verdict="precision", blind=a.blind, note=""))  # type: ignore[call-arg, attr-defined]
     return tuple(out)
 
 

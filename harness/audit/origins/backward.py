@@ -46,6 +46,7 @@ class Part:
     measured: Mapping[str, float]
     again: list[tuple[int, ...]] = field(default_factory=list)
     digits: int = 6  # of the factor
+    alone: bool = True  # whether the step is the only one that can be to blame, or has a rule of its own
 
 
 class Walk:
@@ -114,12 +115,13 @@ class Walk:
         directions = self._directions(values["torch"])
         defects: dict[str, list[float]] = {}
         truths: dict[str, list[float]] = {}
+        left: dict[str, list[float]] = {}
         for side in SIDES:
             turned = [v if side == "torch" else layout.to_right(v) for v in directions]
             truths[side] = [self.slopes.along(side, k, roots[side], v) for v in turned]
-            expected = [self._expected(side, k, roots[side], v, w) for v, w in zip(turned, truths[side], strict=True)]
-            defects[side] = [_dot(cots[side], v) - e for v, e in zip(turned, expected, strict=True)]
-        sizes = [max(abs(x) for x in row) for row in zip(*truths.values(), *(
+            left[side] = [self._expected(side, k, roots[side], v, w) for v, w in zip(turned, truths[side], strict=True)]
+            defects[side] = [_dot(cots[side], v) - e for v, e in zip(turned, left[side], strict=True)]
+        sizes = [max(abs(x) for x in row) for row in zip(*left.values(), *(
             [_dot(cots[side], v if side == "torch" else layout.to_right(v)) for v in directions] for side in SIDES),
             strict=True)]
         noise = self.slopes.noise(k, roots, {"torch": directions[0], "jax": layout.to_right(directions[0])})
@@ -132,7 +134,7 @@ class Walk:
         wrong = tuple(side for side in SIDES if odd[side])
         if not wrong:  # differences of the loss are too coarse to tell: nothing is said
             return None
-        return self._blamed(scene, roots, cots, k, layout, directions, defects, truths, wrong)
+        return self._blamed(scene, roots, cots, k, layout, directions, defects, truths, left, wrong)
 
     def _hidden(self, scene: Scene, members: dict[str, list[int]]) -> bool:
         """Whether a mistake that follows no rule stands between a value and the loss: nothing can be said of it."""
@@ -144,18 +146,16 @@ class Walk:
         return False
 
     def _blamed(self, scene: Scene, roots: Any, cots: Any, k: int, layout: Layout, directions: Any, defects: Any,
-                truths: Any, wrong: tuple[str, ...]) -> Part | None:
+                truths: Any, left: Any, wrong: tuple[str, ...]) -> Part | None:
         side = wrong[0]
         other = SIDES[1 - SIDES.index(side)]
         turned = {s: [v if s == "torch" else layout.to_right(v) for v in directions] for s in SIDES}
         users = {s: self._users(scene, s, roots[s]) for s in SIDES}
-        left = {s: [self._expected(s, k, roots[s], v, w) for v, w in zip(turned[s], truths[s], strict=True)]
-                for s in SIDES}
         shares: dict[str, dict[int, list[float]]] = {s: {} for s in SIDES}
-        c, factor = self._again(scene, k, side, roots[side], turned[side], left[side], defects[side], truths[side])
+        c, factor = self._again(scene, k, side, roots[side], turned[side], left[side], defects[side])
         if c is None:
             shares = {s: {c: self._shares(s, k, roots[s], turned[s], left[s], c) for c in users[s]} for s in SIDES}
-            c, factor = self._scored(scene.graph(side), shares[side], defects[side], truths[side])
+            c, factor = self._scored(scene.graph(side), shares[side], defects[side], left[side])
         c = (users[side] or [roots[side][0]])[0] if c is None else c
         if not np.isfinite(factor):  # no user alone lacks it: what comes behind them may
             deeper = self._deeper(scene, k, side, roots[side])
@@ -171,16 +171,17 @@ class Walk:
         before = scene.left.steps[roots["torch"][0]], scene.right.steps[roots["jax"][0]]
         predicted = {s: _dot(cots[s], turned[s][0]) for s in SIDES}
         return Part(steps["torch"], steps["jax"], wrong, factor, before, predicted,
-                    {s: truths[s][0] for s in SIDES}, digits=6 if self.tolerance < 1e-4 else 3)
+                    {s: truths[s][0] for s in SIDES}, digits=6 if self.tolerance < 1e-4 else 3,
+                    alone=np.isfinite(factor) or len(users[side]) == 1 or _special(g.steps[c]))
 
     def _scored(self, g: Graph, shares: Mapping[int, list[float]], defects: Sequence[float],
-                truths: Sequence[float]) -> tuple[int | None, float]:
+                expected: Sequence[float]) -> tuple[int | None, float]:
         """The step whose share in the loss, or a multiple of it, is what a cotangent lacks, and what the step passes on
-        of it: NaN where it is no multiple, None where no step has a share."""
+        of it: NaN where it is no multiple, None where no step has a share. expected: see `_expected`."""
         scored = []
         for c, share in shares.items():
             useful = [(d, x) for d, x in zip(defects, share, strict=True)
-                      if abs(x) > 10 * self.tolerance * max(map(abs, truths), default=0.0)]
+                      if abs(x) > 10 * self.tolerance * max(map(abs, expected), default=0.0)]
             if not useful:
                 continue
             ratios = [1 + d / x for d, x in useful]
@@ -194,15 +195,15 @@ class Walk:
         first = min(scored, key=lambda s: (not _special(g.steps[s[2]]), s[2]), default=None)
         return None if first is None else first[2], float("nan")
 
-    def _again(self, scene: Scene, k: int, side: str, roots: Sequence[int], turned: Any, expected: Any, defects: Any,
-               truths: Any) -> tuple[int | None, float]:
+    def _again(self, scene: Scene, k: int, side: str, roots: Sequence[int], turned: Any, expected: Any,
+               defects: Any) -> tuple[int | None, float]:
         """As `_scored`, of the steps on lines that are known to be wrong: other iterations of a loop."""
         g = scene.graph(side)
         known = {_place(g.steps[c]) for c, _ in self.blocks[side]}
         same = [i for i in self._alone(scene, side, roots) | set(self._users(scene, side, roots))
                 if _place(g.steps[i]) in known] if known else []
         shares = {c: self._shares(side, k, roots, turned, expected, c) for c in same}
-        c, factor = self._scored(g, shares, defects, truths)
+        c, factor = self._scored(g, shares, defects, expected)
         return (c, factor) if np.isfinite(factor) else (None, factor)
 
     def _deeper(self, scene: Scene, k: int, side: str, roots: Sequence[int]) -> tuple[int, float] | None:
@@ -225,7 +226,7 @@ class Walk:
             known += [self._expected(side, k, [i], v, w) for v, w in zip(directions[1:], truths[1:], strict=True)]
             shares = {c: self._shares(side, k, [i], directions, known, c) for c in self._users(scene, side, [i])}
             c, factor = self._scored(g, shares, [_dot(cot, v) - e for v, e in zip(directions, known, strict=True)],
-                                     truths)
+                                     known)
             return None if c is None else (c, factor)
         return None
 
@@ -288,6 +289,7 @@ class Walk:
             ids = [i for i in loud if g.steps[i].print.size == g.steps[loud[0]].print.size]
             inside = set(ids)
             mine = [i for i in ids if not (g.ancestors([i]) - {i}) & inside]
+            mine = [_handed_on(g, recording, i, inside, loose) for i in mine] if len(mine) == 1 else mine
             if not g.ancestors(mine) & self.moving[side]:
                 return None  # made of constants alone: torch asks for no gradient there, and JAX need not be asked
             roots[side] = mine
@@ -364,6 +366,18 @@ def _outside(g: Graph, i: int) -> Any:
     """A step, or the result of the rule that it is inside of: the rule is what is differentiated."""
     loud = [k for k in sorted(g.descendants(i)) if not g.steps[k].quiet] if g.steps[i].quiet else []
     return g.steps[loud[0] if loud else i]
+
+
+def _handed_on(g: Graph, recording: Any, i: int, inside: set[int], loose: float) -> int:
+    """The last step that a value is handed on to, by that alone, with its cotangent: times one, plus zero, reshaped."""
+    while len(g.children[i]) == 1 and g.children[i][0] in inside:
+        c = g.children[i][0]
+        cots = recording.cotangent(i), recording.cotangent(c)
+        layout = find(recording.value(i), recording.value(c), loose)
+        if layout is None or any(x is None for x in cots) or not close(layout.to_right(cots[0]), cots[1], loose):
+            break
+        i = c
+    return i
 
 
 def _place(step: Any) -> tuple[str, int, str]:

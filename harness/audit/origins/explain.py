@@ -203,5 +203,8 @@ def explain_part(part: Part) -> tuple[str, str]:
     if np.isfinite(part.factor) and abs(part.factor - 1) > 1e-6:
         return (f"on the {side} side the derivative of {step.op!r} is {part.factor:.{part.digits}g} times that of its "
                 f"function; {numbers}"), f"correct its rule: {code(step)}"
+    if not part.alone:
+        return (f"on the {side} side a derivative is wrong between this value and what is made of it; which step's "
+                f"could not be told; {numbers}"), ""
     return (f"on the {side} side the derivative of {step.op!r} is not that of its function; {numbers}",
             f"correct its rule: {code(step)}")
