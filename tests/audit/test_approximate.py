@@ -146,7 +146,7 @@ def test_single_precision_inside_is_said_first() -> None:
     assert found.exit_status == 0 and lines[3].startswith("Precision: JAX returns its value in float32"), lines
     inside = asked(lambda x: (torch.tanh(x.float()) ** 2).sum().double(), lambda x: (jnp.tanh(x) ** 2).sum(), X)
     assert inside.culprit == "" and "--precision double" not in inside.text()
-    assert inside.text(400).splitlines()[3].startswith("Precision: the value of the torch side jumps by")
+    assert inside.text(400).splitlines()[3].startswith("Precision: torch computes in float32 inside although")
 
 
 def test_warnings_of_frameworks_are_shown() -> None:

@@ -1,7 +1,8 @@
-"""BERT of transformers with a mask of padding, and a port in plain JAX of its state; both return all that BERT does."""
+"""BERT of transformers with a mask and a row of padding, and a port in plain JAX of its state; both return all of it."""
 
 import jax
 import numpy as np
+from jax.lax import stop_gradient as stop
 from jax.nn import dot_product_attention as attend
 from transformers import BertConfig, BertModel
 
@@ -23,8 +24,7 @@ def jax_side(s, ids, mask):
         return jax.nn.standardize(h, epsilon=1e-12) * s["weight"] + s["bias"]
 
     words, places, kinds = (s[f"embeddings.{kind}_embeddings.weight"] for kind in ("word", "position", "token_type"))
-    words = words.at[0].set(jax.lax.stop_gradient(words[0]))
-    h = norm(s["embeddings.LayerNorm"], words[ids] + places[: ids.shape[1]] + kinds[0])
+    h = norm(s["embeddings.LayerNorm"], words.at[0].set(stop(words[0]))[ids] + places[:4] + kinds[0])
     for layer in (s["encoder.layer.0"], s["encoder.layer.1"]):
         q, k, v = (linear(layer[f"attention.self.{n}"], h).reshape(2, 4, 2, 4) for n in ("query", "key", "value"))
         heads = attend(q, k, v, mask=mask[:, None, None] > 0).reshape(2, 4, 8)
