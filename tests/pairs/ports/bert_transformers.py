@@ -1,4 +1,4 @@
-"""BERT of transformers with a mask and a row of padding, and a port in plain JAX of its state; both return all of it."""
+"""BERT of transformers with masked rows and a padding_idx, and a port in plain JAX of its state; both return all."""
 
 import jax
 import numpy as np
