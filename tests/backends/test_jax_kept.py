@@ -16,6 +16,7 @@ from tests.backends.tasks import make_task
 pytest.importorskip("jax")
 
 from harness import kept as private
+from harness.backends.jax import compilations
 from harness.backends.jax import program as _jax_program
 from harness.backends.jax import program_cache as _jax_kept
 from harness.backends.jax.backend import Jax
@@ -151,3 +152,74 @@ def test_a_folder_that_cannot_be_written_costs_nothing_else(tmp_path: Path, monk
     monkeypatch.setenv("HARNESS_COMPILATION_CACHE", str(place))
     found = rows(Jax(), make_task("exp(z)", "jax", [{"z": Z}], apis=()))
     assert {r[5] for r in found} == {"ok"}
+
+
+# -- jax's own cache, of audits and of accelerators
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder in which jax keeps what it compiles, each entry sealed; afterwards jax is as it was."""
+    import jax
+    from jax._src import compilation_cache as module
+
+    names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs",
+             "jax_persistent_cache_min_entry_size_bytes", "jax_persistent_cache_enable_xla_caches")
+    before = {name: getattr(jax.config, name) for name in names}
+    monkeypatch.setattr(module, "get_file_cache", module.get_file_cache)
+    jax.config.update("jax_compilation_cache_dir", None)
+    assert compilations.keep(jax, tmp_path, "jax-audit")
+    yield tmp_path
+    for name, value in before.items():
+        jax.config.update(name, value)
+    module.reset_cache()
+
+
+def compiled(monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], list[int]]:
+    """(which machine code jax was given from its cache, what a function newly traced returns)."""
+    import jax
+    from jax._src import compilation_cache as module
+
+    given: list[str] = []
+    take_out = module.decompress_executable
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "decompress_executable", lambda data: given.append("given") or take_out(data))
+        return given, jax.jit(lambda x: 3 * x + 1)(np.arange(3)).tolist()
+
+
+def test_jaxs_own_cache_is_sealed(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert compiled(monkeypatch) == ([], [1, 4, 7])
+    entries = [p for p in own.rglob("*") if p.is_file()]
+    assert entries and all(p.suffix == ".compiled" and p.parent.name == "jax-audit" for p in entries)
+    given, found = compiled(monkeypatch)
+    assert len(given) == len(entries) and found == [1, 4, 7]
+
+
+@pytest.mark.parametrize("harm", ["as jax writes it", "cut", "under another name", "others may write"])
+def test_machine_code_without_the_users_key_is_never_given_to_jax(
+    own: Path, monkeypatch: pytest.MonkeyPatch, harm: str
+) -> None:
+    compiled(monkeypatch)
+    entries = sorted(p for p in own.rglob("*") if p.is_file())
+    contents = [p.read_bytes() for p in entries]
+    for path, content in zip(entries, contents, strict=True):
+        if harm == "others may write":
+            path.chmod(0o666)
+        else:
+            sealed = private.seal(compilations.PURPOSE, b"jax-audit/other.compiled", content[32:])
+            assert sealed is not None
+            harmed = {"as jax writes it": content[32:], "cut": content[:-1], "under another name": sealed}
+            path.write_bytes(harmed[harm])
+    assert compiled(monkeypatch) == ([], [1, 4, 7])
+
+
+def test_jaxs_cache_is_left_alone_where_it_is_the_users_or_nothing_may_be_written(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import jax
+
+    assert not compilations.keep(jax, own, "elsewhere")  # a folder is set already
+    assert jax.config.jax_compilation_cache_dir == str(own / "jax-audit")
+    jax.config.update("jax_compilation_cache_dir", None)
+    monkeypatch.setattr(private, "_hand_over", lambda *what: None)
+    assert not compilations.keep(jax, own, "elsewhere") and jax.config.jax_compilation_cache_dir is None

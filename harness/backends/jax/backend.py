@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness import kept
 from harness.backends.base import DONE, Device, Step
+from harness.backends.jax import compilations
 from harness.backends.jax.program import Program
 from harness.backends.jax.program_cache import Shelf
 from harness.backends.jax.transforms import Transforms
@@ -62,7 +62,7 @@ class Jax(Transforms):
         place = Path(folder) / f"jax-{self.jax.__version__}-{jaxlib.__version__}"
         old = self.jax.__version_info__ < (0, 4, 25)  # cannot serialise for the CPU
         if type(self) is not Jax or device != "cpu" or old:
-            _use_compilation_cache(self.jax, place)
+            compilations.keep(self.jax, place.parent, f"{place.name}/compilations")
             return None
         self.jax.config.update("jax_compilation_cache_dir", None)
         from jax.experimental.compilation_cache import compilation_cache
@@ -191,15 +191,3 @@ def _set_xla_flags(device: str) -> None:
     have = os.environ.get("XLA_FLAGS", "").split()
     names = {flag.partition("=")[0] for flag in have}
     os.environ["XLA_FLAGS"] = " ".join(have + [flag for flag in wanted if flag.partition("=")[0] not in names])
-
-
-def _use_compilation_cache(jax: Any, place: Path) -> None:
-    """jax's own cache of compilations, whatever their size and compile time."""
-    if not hasattr(jax.config, "jax_compilation_cache_dir"):  # jax 0.4.20, which cannot keep what it compiles for a CPU
-        return
-    place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if kept.objection(place):  # what lies there is code
-        return
-    jax.config.update("jax_compilation_cache_dir", str(place))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

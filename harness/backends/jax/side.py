@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import kept
+from harness.backends.jax import compilations
 from harness.backends.jax.compiled import Compiler, Untraceable
 from harness.backends.side.base import AuditSide
 from harness.backends.side.binding import as_function
@@ -55,15 +55,8 @@ class JaxSide(AuditSide):
         """In a process of its own, compiled programs are kept from audit to audit: each operation is one."""
         super().seed_all()
         place = os.environ.get("HARNESS_COMPILATION_CACHE")
-        config = self.jax.config
-        if place and hasattr(config, "jax_compilation_cache_dir") and not config.jax_compilation_cache_dir:
-            folder = Path(place, f"jax-{self.jax.__version__}-audit")
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if kept.objection(folder):  # what lies there is code
-                return
-            config.update("jax_compilation_cache_dir", str(folder))
-            config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-            config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+        if place:
+            compilations.keep(self.jax, Path(place), f"jax-{self.jax.__version__}-audit")
 
     def release(self) -> None:
         if self._switched:
