@@ -9,7 +9,7 @@ import numpy as np
 from flint import acb, arb
 
 from harness.reference.ball_arrays import Array, lift
-from harness.reference.precision import Ball, NotInReference
+from harness.reference.precision import Ball, NotInReference, state
 from harness.reference.reductions import lines
 from harness.reference.registry import portable
 
@@ -42,6 +42,7 @@ def _sized(terms: list[Ball], n: int) -> list[Ball]:
 def transformed(terms: list[Ball], norm: str | None, inverse: bool) -> list[Ball]:
     """The transform of a list by its definition."""
     n = len(terms)
+    state.work(n * n >> 3)
     w = roots(n)
     if inverse:
         w = [z.conjugate() for z in w]

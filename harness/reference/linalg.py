@@ -53,7 +53,7 @@ def batched(
     heads = [a.shape[: a.ndim - c] for a, c in zip(given, cores, strict=True)]
     batch = np.broadcast_shapes(*heads)
     side = max(max(a.shape[a.ndim - c :], default=1) for a, c in zip(given, cores, strict=True))
-    state.work(prod(batch) * side**3 >> (3 if side <= 32 else 0))
+    state.work(prod(batch) * (side**3 + 128) >> 2)
     views = [np.broadcast_to(a.data, batch + a.shape[a.ndim - c :]) for a, c in zip(given, cores, strict=True)]
     masks = A.masks_of(given)
     mask_views = None if masks is None else [

@@ -183,9 +183,10 @@ def room_for(name: str, *shapes: tuple[int, ...]) -> None:
 
 
 @contextmanager
-def bounded(elements: int = 1_500_000) -> Iterator[None]:
-    """Within: so many elements may be computed and no more, a few seconds' work. For texts of recorded runs, which a
-    stranger may have written and no worker's limits hold in."""
+def bounded(elements: int = 400_000) -> Iterator[None]:
+    """Within: so many elements may be computed and no more, at most a few seconds' work. For texts of recorded runs,
+    which a stranger may have written and no worker's limits hold in. An element is worth eight microseconds, which is
+    what the elementary functions take of a complex number in 500 bits; what takes longer notes more (`State.work`)."""
     before, state.room = state.room, elements
     try:
         yield

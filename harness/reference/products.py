@@ -21,7 +21,7 @@ def multilinear(function: Callable[..., Any], *arrays: Array) -> Array:
     """A function that is linear in each array, written for NumPy; the masks are found with zeros and ones."""
     given = [a.balls() for a in arrays]
     kind = A.widest(given)
-    state.work(prod(a.size for a in given) >> 4)  # no more is multiplied than every element with every other
+    state.work(prod(a.size for a in given) >> 2)  # no more is multiplied than every element with every other
     data = boxed(function(*(a.data for a in given)))
     data = _finished(data, kind)
     if all(a.mask is None for a in given):
@@ -34,7 +34,7 @@ def multilinear(function: Callable[..., Any], *arrays: Array) -> Array:
             ones_k = np.asarray(chosen, dtype=np.int64)
             if not ones_k.any():
                 continue
-            state.work(prod(x.size for x in given) >> 4)
+            state.work(prod(x.size for x in given) >> 2)
             reached = np.asarray(function(*ones[:k], ones_k, *ones[k + 1 :])) > 0
             mask = boxed(mask | np.where(reached, np.asarray(1 << bit, dtype=object), 0))
     return Array(data, kind, mask)

@@ -14,7 +14,7 @@ from harness.reference import ball_arrays as A
 from harness.reference import ball_numbers as B
 from harness.reference.ball_arrays import Array, boxed, lift
 from harness.reference.elementary import larger, log_of_sum, precedes, smaller, undefined
-from harness.reference.precision import Ball, NotInReference
+from harness.reference.precision import Ball, NotInReference, state
 from harness.reference.registry import portable
 
 Axis = int | Sequence[int] | None
@@ -135,6 +135,7 @@ def ordered(terms: list[Ball]) -> list[int]:
             return int(undefined(x)) - int(undefined(y))
         return -1 if precedes(x, y) else 1 if precedes(y, x) else 0
 
+    state.work(len(terms) * len(terms).bit_length())
     return sorted(range(len(terms)), key=cmp_to_key(sign))
 
 
@@ -393,6 +394,7 @@ def interp(x: Any, xp: Any, fp: Any) -> Array:
     """Piecewise linear, constant beyond the ends."""
     a, nodes, values = _number(x), _number(xp), _number(fp)
     knots, heights = nodes.data.tolist(), values.data.tolist()
+    state.work(a.size * len(knots))
 
     def rule(t: Ball) -> Ball:
         if B.less_equal(t, knots[0]):

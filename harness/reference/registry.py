@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from harness.reference.ball_arrays import Array, elements, lift
-from harness.reference.precision import Ball, NotInReference
+from harness.reference.precision import Ball, NotInReference, state
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,15 +34,17 @@ def unary(
     complex_: Callable[[Ball], Ball] | None,
     *,
     gives: str = "",
+    work: int = 0,
 ) -> Callable[[Any], Array]:
     """Register an elementwise function of one array: what it is on arb and on acb; `gives` is the result's kind where
-    it is not the argument's."""
+    it is not the argument's. work: how many more elements (of a sum, say) one of its own costs."""
 
     def function(x: Any) -> Array:
         a = lift(x).balls()
         rule = complex_ if a.kind == "c" else real
         if rule is None:
             raise NotInReference(f"{name} of a {'complex' if a.kind == 'c' else 'real'} array")
+        state.work(work * a.size)
         return a.each(rule, gives or a.kind)
 
     function.__name__ = name
@@ -50,8 +52,8 @@ def unary(
     return function
 
 
-def real_only(name: str, rule: Callable[..., Ball], count: int) -> Callable[..., Array]:
-    """Register an elementwise function of `count` real arrays."""
+def real_only(name: str, rule: Callable[..., Ball], count: int, *, work: int = 0) -> Callable[..., Array]:
+    """Register an elementwise function of `count` real arrays. work: as of `unary`."""
 
     def function(*arguments: Any) -> Array:
         arrays = [lift(x).balls() for x in arguments]
@@ -59,6 +61,7 @@ def real_only(name: str, rule: Callable[..., Ball], count: int) -> Callable[...,
             raise TypeError(f"{name} takes {count} arguments")
         if any(a.kind == "c" for a in arrays):
             raise NotInReference(f"{name} of a complex array")
+        state.work(work * max(a.size for a in arrays))
         return elements(rule, arrays, "r")
 
     function.__name__ = name

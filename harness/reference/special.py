@@ -11,7 +11,7 @@ from harness.reference import ball_arrays as A
 from harness.reference import ball_numbers as B
 from harness.reference.ball_arrays import Array, elements, lift
 from harness.reference.elementary import NAN, log_of_sum, undefined
-from harness.reference.precision import Ball, NotInReference
+from harness.reference.precision import Ball, NotInReference, state
 from harness.reference.registry import portable, real_only, unary
 
 
@@ -29,15 +29,57 @@ def _through_complex(function: Callable[[Ball], Ball]) -> Callable[[Ball], Ball]
     return rule
 
 
+_SERIES = 8  # elements that one call of a function summed by FLINT counts for
+_HARD = 640  # elements that one call of FLINT's slow functions counts for: at most 5 ms within these bounds
+
+
+def _bounded(parameters: tuple[Ball, ...], argument: Ball | None = None, least: float = 0.0) -> None:
+    """Where a stranger's text is evaluated, and no process ends what takes for ever (`precision.bounded`): refuse the
+    numbers for which FLINT's series take seconds or have no end, and count the others as much work.
+
+    parameters: sizes from `least` to 100. argument: not beyond 1e5 where it is complex or negative. By measurement.
+    """
+    if state.room is None:
+        return
+    state.work(_HARD)
+    slow = any(p.is_finite() and not least <= abs(p) <= 100 for p in parameters)
+    if argument is not None and argument.is_finite() and not abs(argument) <= 100_000:
+        slow = slow or isinstance(argument, acb) or not argument > 0
+    if slow:
+        raise NotInReference("a special function of such numbers takes too long to be evaluated here")
+
+
+def _lower_gamma(a: Ball, x: Ball) -> Ball:
+    _bounded((a,))
+    return x.gamma_lower(a, regularized=1)
+
+
+def _upper_gamma(a: Ball, x: Ball) -> Ball:
+    _bounded((a,))
+    return x.gamma_upper(a, regularized=1)
+
+
+def _lower_beta(a: Ball, b: Ball, x: Ball) -> Ball:
+    _bounded((a, b), least=1e-6)
+    if state.room is not None and not 0 <= x <= 1:
+        raise NotInReference("the incomplete beta function beyond 0 and 1 takes too long to be evaluated here")
+    return x.beta_lower(a, b, regularized=1)
+
+
+def _kummer(a: Ball, b: Ball, x: Ball) -> Ball:
+    _bounded((a, b))
+    return x.hypgeom_1f1(a, b)
+
+
 # --- error functions -------------------------------------------------------------------------------------------------
 
 unary("erf", arb.erf, acb.erf)
 unary("erfc", arb.erfc, acb.erfc)
 unary("erfcx", lambda x: (x * x).exp() * x.erfc(), lambda z: (z * z).exp() * z.erfc())
-unary("erfinv", arb.erfinv, None)
+unary("erfinv", arb.erfinv, None, work=_SERIES)
 unary("ndtr", lambda x: (-_half(x)).erfc() / 2, lambda z: (-_half(z)).erfc() / 2)
 unary("log_ndtr", lambda x: ((-_half(x)).erfc() / 2).log(), lambda z: ((-_half(z)).erfc() / 2).log())
-unary("ndtri", lambda p: -(2 * p).erfcinv() * arb(2).sqrt(), None)
+unary("ndtri", lambda p: -(2 * p).erfcinv() * arb(2).sqrt(), None, work=_SERIES)
 
 
 # --- gamma functions -------------------------------------------------------------------------------------------------
@@ -47,16 +89,16 @@ def log_abs_gamma(x: Ball) -> Ball:
     return x.lgamma() if x > 0 else abs(x.gamma()).log()
 
 
-unary("gammaln", log_abs_gamma, acb.lgamma)
-unary("gamma", arb.gamma, acb.gamma)
-unary("digamma", arb.digamma, acb.digamma)
-real_only("gammainc", lambda a, x: x.gamma_lower(a, regularized=1), 2)
-real_only("gammaincc", lambda a, x: x.gamma_upper(a, regularized=1), 2)
-real_only("beta", lambda a, b: a.gamma() * b.gamma() * (a + b).rgamma(), 2)
-real_only("betaln", lambda a, b: log_abs_gamma(a) + log_abs_gamma(b) - log_abs_gamma(a + b), 2)
-real_only("betainc", lambda a, b, x: x.beta_lower(a, b, regularized=1), 3)
-real_only("poch", lambda x, m: x.rising(m), 2)
-real_only("hyp1f1", lambda a, b, x: x.hypgeom_1f1(a, b), 3)
+unary("gammaln", log_abs_gamma, acb.lgamma, work=_SERIES)
+unary("gamma", arb.gamma, acb.gamma, work=_SERIES)
+unary("digamma", arb.digamma, acb.digamma, work=_SERIES)
+real_only("gammainc", _lower_gamma, 2)
+real_only("gammaincc", _upper_gamma, 2)
+real_only("beta", lambda a, b: a.gamma() * b.gamma() * (a + b).rgamma(), 2, work=_SERIES)
+real_only("betaln", lambda a, b: log_abs_gamma(a) + log_abs_gamma(b) - log_abs_gamma(a + b), 2, work=_SERIES)
+real_only("betainc", _lower_beta, 3)
+real_only("poch", lambda x, m: x.rising(m), 2, work=_SERIES)
+real_only("hyp1f1", _kummer, 3)
 
 
 @portable("polygamma")
@@ -65,7 +107,11 @@ def polygamma(n: Any, x: Any) -> Array:
 
     def rule(order: Ball, z: Ball) -> Ball:
         if order == 0:
+            state.work(_SERIES)
             return z.digamma()
+        _bounded((order,), z)
+        if state.room is not None and order < 0:
+            raise NotInReference("polygamma of a negative order takes too long to be evaluated here")
         out = acb(z).polygamma(acb(order))
         return out if isinstance(z, acb) else out.real
 
@@ -78,6 +124,7 @@ def polygamma(n: Any, x: Any) -> Array:
 @portable("multigammaln")
 def multigammaln(a: Any, d: int) -> Array:
     def rule(x: Ball) -> Ball:
+        state.work(_SERIES * int(d))
         terms = [log_abs_gamma(x - arb(j) / 2) for j in range(int(d))]
         return sum(terms, arb(int(d) * (int(d) - 1)) / 4 * arb.pi().log())
 
@@ -90,6 +137,9 @@ def zeta(x: Any, q: Any) -> Array:
     (s, a), kind = A.common([lift(x).balls(), lift(q).balls()])
 
     def rule(u: Ball, v: Ball) -> Ball:
+        _bounded((u,), v)
+        if state.room is not None and u.real < 0:
+            raise NotInReference("zeta of a negative number takes too long to be evaluated here")
         out = acb(u).zeta(acb(v))
         if kind == "c":
             return out
@@ -100,19 +150,24 @@ def zeta(x: Any, q: Any) -> Array:
 
 # --- Bessel functions, exponential integrals, dilogarithm ------------------------------------------------------------
 
-unary("i0", lambda x: x.bessel_i(arb(0)), lambda z: z.bessel_i(acb(0)))
-unary("i1", lambda x: x.bessel_i(arb(1)), lambda z: z.bessel_i(acb(1)))
-unary("i0e", lambda x: (-abs(x)).exp() * x.bessel_i(arb(0)), None)
-unary("i1e", lambda x: (-abs(x)).exp() * x.bessel_i(arb(1)), None)
-unary("expi", arb.ei, acb.ei)
-unary("exp1", lambda x: x.expint(arb(1)), lambda z: z.expint(acb(1)))
-unary("spence", _through_complex(lambda z: (1 - z).polylog(acb(2))), lambda z: (1 - z).polylog(acb(2)))
+unary("i0", lambda x: x.bessel_i(arb(0)), lambda z: z.bessel_i(acb(0)), work=_SERIES)
+unary("i1", lambda x: x.bessel_i(arb(1)), lambda z: z.bessel_i(acb(1)), work=_SERIES)
+unary("i0e", lambda x: (-abs(x)).exp() * x.bessel_i(arb(0)), None, work=_SERIES)
+unary("i1e", lambda x: (-abs(x)).exp() * x.bessel_i(arb(1)), None, work=_SERIES)
+unary("expi", arb.ei, acb.ei, work=_SERIES)
+unary("exp1", lambda x: x.expint(arb(1)), lambda z: z.expint(acb(1)), work=_SERIES)
+unary("spence", _through_complex(lambda z: (1 - z).polylog(acb(2))), lambda z: (1 - z).polylog(acb(2)), work=_SERIES)
 
 
 @portable("expn")
 def expn(n: Any, x: Any) -> Array:
     (order, a), kind = A.common([lift(n).balls(), lift(x).balls()])
-    return elements(lambda s, z: z.expint(s), [order, a], kind)
+
+    def rule(s: Ball, z: Ball) -> Ball:
+        _bounded((s,))
+        return z.expint(s)
+
+    return elements(rule, [order, a], kind)
 
 
 # --- logistic and entropy --------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from harness.reference.reductions import _total, square_modulus
 from harness.reference.registry import portable
 
 _SWEEPS = 60
+_SPECTRAL = 8  # elements that a decomposition of an n x n matrix counts for, over n**3: as long as it takes
 
 
 def _bar(x: Ball) -> Ball:
@@ -133,6 +134,7 @@ def _start(kind: str, n: int) -> Objects:
 def hermitian_system(a: Objects) -> tuple[list[Ball], Objects, list[list[int]]]:
     """Ascending eigenvalues, orthonormal columns and the clusters of coinciding eigenvalues."""
     h, n = hermitian_part(a), a.shape[0]
+    state.work(_SPECTRAL * n**3)
     exact = h
     v = _start(_kind(a), n)
     state.site += 1
@@ -218,6 +220,7 @@ def singular_system(a: Objects) -> tuple[Objects, list[Ball], Objects, list[list
         left, values, right, clusters = singular_system(adjoint(a))
         return right, values, left, clusters
     m, n = a.shape
+    state.work(_SPECTRAL * m * n * n)
     v = _start(_kind(a), n)
     site, state.site = state.site, state.site + 1
     w = _middle(B.product(a, v))
@@ -324,6 +327,7 @@ def svdvals(x: Any) -> Array:
 def general_system(a: Objects, vectors: bool) -> tuple[list[Ball], Objects]:
     """Eigenvalues (and unit eigenvectors as columns) in LAPACK's order at the point itself, followed from there."""
     n = a.shape[0]
+    state.work(_SPECTRAL * n**3)
     nothing = unknown((n, n), "c")
     try:
         if vectors:

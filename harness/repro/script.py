@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ import numpy as np
 
 from harness.model import Case, CaseError, HarnessError, Point, Source, Unsupported, concrete_dtype
 from harness.reference.function import Compiled
+from harness.reference.precision import bounded
 from harness.reference.solution import solve
 from harness.repro import calls
 from harness.repro.entry import Entry, chosen_entry, with_digits
@@ -31,13 +33,20 @@ Array = np.ndarray[Any, np.dtype[Any]]
 _FAMILY = {"torch.autograd": "torch", "torch.func": "torch", "jax": "jax"}
 
 
+_PROCESSOR, _MEMORY = 10, 4 << 30  # seconds of the processor, twice what the slowest of ours takes; bytes
 #: Runs a script of ours as workers run cases: with nothing but its own folder to write, no network, no processes.
 _HOME = str(Path(__file__).resolve().parents[2])
 _SHUT_IN = """import runpy, sys
-home, folder, path = sys.argv[1:]
+home, folder, path, processor, memory = sys.argv[1:]
 sys.path.append(home)
 from harness.workers import sandbox
-sandbox.missing() or sandbox.enter([folder])
+if not sandbox.missing():
+    import resource
+    for limit, most in ((resource.RLIMIT_CPU, int(processor)), (resource.RLIMIT_DATA, int(memory))):
+        hard = resource.getrlimit(limit)[1]
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(limit, (most, hard))
+    sandbox.enter([folder])
 sys.argv = [path]
 runpy.run_path(path, run_name="__main__")
 """
@@ -71,12 +80,10 @@ def script(
     arrays = {i.name: point.arrays[i.name].astype(concrete_dtype(i.kind, dtype)) for i in case.inputs}
     order = 2 if str(row["quantity"]) == "hessian" else 1
     try:
-        solution = solve(Compiled(reference.text, case.inputs), arrays, single=_single(dtype), order=order)
-    except Unsupported as missing:
-        raise NoScript(str(missing)) from None
-    try:
-        entry = chosen_entry(case, row, np.asarray(returned), solution, arrays)
-        entry = with_digits(entry, Compiled(reference.text, case.inputs), arrays, single=_single(dtype))
+        with bounded():  # the text may be a stranger's, and nothing ends what it asks for
+            solution = solve(Compiled(reference.text, case.inputs), arrays, single=_single(dtype), order=order)
+            entry = chosen_entry(case, row, np.asarray(returned), solution, arrays)
+            entry = with_digits(entry, Compiled(reference.text, case.inputs), arrays, single=_single(dtype))
         body = _function(case, source, family)
     except (Unsupported, CaseError, ValueError) as problem:
         raise NoScript(str(problem)) from None
@@ -108,17 +115,24 @@ def confirmed(
 
 
 def confirm(text: str, *, python: str | None = None, seconds: float = 600.0) -> tuple[bool, str]:
-    """Run a script in a process of its own: (whether it confirms the finding, what it printed)."""
+    """Run a script in a process of its own: (whether it confirms the finding, what it printed).
+
+    In our own interpreter it is shut in, and has so many seconds of the processor; seconds: by the clock, in any.
+    """
+    limits = [str(_PROCESSOR), str(_MEMORY)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "finding.py"
         path.write_text(text, encoding="utf-8")
         try:
             done = subprocess.run(
-                [python, str(path)] if python else [sys.executable, "-c", _SHUT_IN, _HOME, folder, str(path)],
+                [python, str(path)] if python else [sys.executable, "-c", _SHUT_IN, _HOME, folder, str(path), *limits],
                 capture_output=True, text=True, errors="replace", timeout=seconds, cwd=folder, check=False,
                 stdin=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": folder})
         except subprocess.TimeoutExpired:
             return False, f"the script did not finish within {seconds:g} s"
+    over = getattr(signal, "SIGXCPU", None)
+    if over is not None and done.returncode == -over:
+        return False, f"the script took more than {_PROCESSOR} s of the processor"
     output = done.stdout + (f"\n{done.stderr}" if done.returncode and done.stderr else "")
     return done.returncode == 0 and "CONFIRMED" in done.stdout, output.strip()
 

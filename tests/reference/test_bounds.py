@@ -9,7 +9,9 @@ from harness.model import Case, Input, Point
 from harness.reference import steps
 from harness.reference.documented import own_values
 from harness.reference.exact_digits import digits
-from harness.reference.precision import NotInReference, bounded, state
+from harness.reference.function import Compiled, Problem
+from harness.reference.precision import NotInReference, bounded, state, working
+from harness.repro.script import NoScript, script
 
 INPUTS = (Input("z", "complex", (2,)),)
 POINT = {"z": np.array([1 + 2j, 3 - 1j])}
@@ -75,6 +77,50 @@ def test_what_a_case_computes_is_far_below_the_bound() -> None:
 def test_digits_of_a_large_text_are_not_printed() -> None:
     case = Case("large", {"portable": "z + 0 * eigvalsh(eye(150))[:2]"}, INPUTS, (Point("p", POINT),), ("complex128",))
     assert "no digits: this takes too long" in digits(case, case.points[0], "complex128")
+
+
+#: Small arrays, at which FLINT's series have no end, and what takes far longer than its elements say.
+ENDLESS = [
+    "polygamma(3, real(z) - 1e100)", "polygamma(60, z + 1e300j)", "polygamma(-100.5, real(z))", "zeta(1e15, real(z))",
+    "zeta(1e100j, z)", "betainc(2.0, 1e-300, real(z) / 4)", "betainc(2.0, 0.5, -50 * abs(z))",
+    "gammainc(1e15, 1e15 * abs(z))", "gammaincc(1e15, 1e15 * abs(z))", "expn(1e15, abs(z))",
+    "hyp1f1(3.0, 1e15, 1e5 * abs(z))",
+]
+DEAR = [
+    "svdvals(reshape(sin(arange(1600)), (40, 40)))[:2]", "eigvals(tril(ones((40, 40))))[:2]",
+    "eigvalsh(reshape(cos(arange(1600)), (40, 40)))[:2]", "fft(ones(4001))[:2]", "sum(digamma(arange(60000) + 0.5))",
+    "sum(betaln(arange(60000) + 0.5, 1.5))", "sum(sort(sin(arange(60000))))",
+    "sum(convolve(ones(2000), ones(2000)))", "sum(interp(arange(2000), arange(2000), arange(2000)))",
+]
+
+
+@pytest.mark.parametrize("text", ENDLESS + DEAR)
+def test_what_takes_for_ever_is_refused_at_once(text: str) -> None:
+    """Nothing ends a call of FLINT that has begun, so a test that fails here does not end either."""
+    case = Case("dear", {"portable": f"z * ({text})"}, INPUTS, (Point("p", POINT),), ("complex128",))
+    assert "too long to be evaluated here" in digits(case, case.points[0], "complex128")
+    assert own_values(f"z * ({text})", INPUTS, POINT, "torch", single=False) is None
+    assert steps.rounding(f"z * ({text})", INPUTS, POINT, single=False) is None
+    row = {"quantity": "differential", "culprit": "jax", "dtype": "complex128", "output": "out", "input": "z"}
+    with pytest.raises(NoScript, match="too long to be evaluated here"):
+        script(case, case.points[0], row, np.zeros((4, 4)))
+
+
+@pytest.mark.parametrize("text", [
+    "polygamma(2, z)", "zeta(2.5, abs(z))", "betainc(2.0, 1.5, real(z) / 4)", "gammainc(2.5, abs(z))",
+    "expn(2, abs(z))", "gammaincc(0.5, abs(z))", "hyp1f1(0.5, 1.5, abs(z))", "gammainc(150.5, 100 * abs(z))",
+])
+def test_the_bound_changes_no_value(text: str) -> None:
+    """Within the bounds the same numbers; beyond them only what is not beside a worker is refused."""
+    with working(500):
+        free = Problem(Compiled(text, INPUTS), POINT).outputs({})[0].data.ravel().tolist()
+        with bounded():
+            if "150" in text:
+                with pytest.raises(NotInReference):
+                    Problem(Compiled(text, INPUTS), POINT).outputs({})
+                return
+            held = Problem(Compiled(text, INPUTS), POINT).outputs({})[0].data.ravel().tolist()
+    assert [x.str(60) for x in free] == [x.str(60) for x in held] and all(x.is_finite() for x in free)
 
 
 def test_room_is_given_back() -> None:
