@@ -25,6 +25,13 @@ class Settings:
     jobs: int | None = None
     folder: Path | None = None
 
+    def code(self) -> str:
+        """What of it is code that will run, as a sentence; "" where it names none."""
+        named = [*self.modules, *(b for b in self.backends if ":" in b)]
+        if not named or self.folder is None:
+            return ""
+        return f"{self.folder / 'pyproject.toml'} names code, which runs as yours and in no sandbox: {', '.join(named)}"
+
 
 def read_settings(start: Path | None = None) -> Settings:
     """The settings of the nearest pyproject.toml at or above `start` (default: the current folder).

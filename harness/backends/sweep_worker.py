@@ -118,6 +118,8 @@ def observe(
 
 @lru_cache(maxsize=8)
 def _backend(name: str) -> Any:
+    if ":" in name:
+        _see_the_current_folder()
     return backends.load(name)()
 
 
@@ -125,7 +127,15 @@ def _backend(name: str) -> Any:
 def _call(name: str, source: Source, argument: str, modules: tuple[str, ...]) -> Any:
     """The compiled text: the same object for the same text, so that what a backend keeps for it is found again."""
     backend = _backend(name)
+    if modules:
+        _see_the_current_folder()
     return expr.compile_source(source, (argument,), backend.family, backend.roots(), modules)
+
+
+def _see_the_current_folder() -> None:
+    """For code that the user named; at the end, where it hides nothing. Else that folder may be a stranger's."""
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
 
 
 def _said(error: Exception) -> str:

@@ -27,7 +27,8 @@ def add_catalogue(parser: argparse.ArgumentParser) -> None:
         "--select", action="append", metavar="GLOB", help="only cases (CASE or CASE@POINT) that match; repeatable"
     )
     parser.add_argument("--allow", action="append", default=[], metavar="MODULE",
-                        help="let cases call this module; repeatable (also [tool.harness] modules)")
+                        help="let cases call this module, as code of yours and in no sandbox; repeatable (also "
+                        "[tool.harness] modules)")
 
 
 def add_format(parser: argparse.ArgumentParser, default: str = "table") -> None:

@@ -1,6 +1,8 @@
 """Observe cases on the installed frameworks, compare what was observed, and print the summary.
 
 Observations go to a run folder as they are made; a run that was interrupted is completed with --resume.
+[tool.harness] of the nearest pyproject.toml is believed: modules and backends that it names are code that runs, in no
+sandbox. In a checkout that is not yours read it first, or run from a folder of your own (docs/security.md).
 """
 
 from __future__ import annotations
@@ -74,6 +76,8 @@ def execute(args: argparse.Namespace) -> int:
             raise UsageError(f"--python wants BACKEND=PATH, not {item!r}")
         pythons[backend] = path
     settings = read_settings()
+    if settings.code():
+        print(f"harness run: {settings.code()}", file=sys.stderr, flush=True)
     paths, allow = catalogue_paths(args)
     jobs = settings.jobs if args.jobs is None else args.jobs
     apis = None if not args.api else () if args.api == ["none"] else tuple(args.api)

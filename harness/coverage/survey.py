@@ -69,7 +69,7 @@ def _advice(family: str, package: str) -> str:
 def _ask(family: str) -> dict[str, Any]:
     environment = {**os.environ, "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
     environment.setdefault("OMP_NUM_THREADS", "1")
-    command = [sys.executable, "-W", "ignore", "-m", f"harness.backends.{family}.operators"]
+    command = [sys.executable, "-P", "-W", "ignore", "-m", f"harness.backends.{family}.operators"]
     where = str(Path(__file__).resolve().parent.parent.parent)
     environment["PYTHONPATH"] = os.pathsep.join(p for p in (where, environment.get("PYTHONPATH", "")) if p)
     print(f"harness coverage: asking {family} what it can differentiate (once for each version)", file=sys.stderr)

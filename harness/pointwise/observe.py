@@ -80,7 +80,7 @@ class Asking:
         )
         with open(_errors(answer), "wb") as errors:
             return subprocess.Popen(
-                [sys.executable, "-c", code, str(request), str(answer)], stdin=subprocess.DEVNULL,
+                [sys.executable, "-P", "-c", code, str(request), str(answer)], stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL, stderr=errors,
             )
 

@@ -46,7 +46,7 @@ class Pool:
     def _started(self) -> subprocess.Popen[bytes]:
         root = str(Path(__file__).resolve().parents[2])
         code = f"import sys; sys.path[:0] = [{root!r}]; from harness.pointwise.pool import serve; serve()"
-        worker = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        worker = subprocess.Popen([sys.executable, "-P", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         _send(worker.stdin, self._spec)
         return worker
 

@@ -119,13 +119,13 @@ def confirm(text: str, *, python: str | None = None, seconds: float = 600.0) -> 
 
     In our own interpreter it is shut in, and has so many seconds of the processor; seconds: by the clock, in any.
     """
-    limits = [str(_PROCESSOR), str(_MEMORY)]
+    ours = [sys.executable, "-P", "-c", _SHUT_IN, _HOME]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "finding.py"
         path.write_text(text, encoding="utf-8")
         try:
             done = subprocess.run(
-                [python, str(path)] if python else [sys.executable, "-c", _SHUT_IN, _HOME, folder, str(path), *limits],
+                [python, str(path)] if python else [*ours, folder, str(path), str(_PROCESSOR), str(_MEMORY)],
                 capture_output=True, text=True, errors="replace", timeout=seconds, cwd=folder, check=False,
                 stdin=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": folder})
         except subprocess.TimeoutExpired:

@@ -50,7 +50,7 @@ def _watched(folder: Path, seconds: float, seed: int, rounds: int | None, said: 
     """The exit status of one process; what it says is passed on, and it is killed where one program hangs."""
     root = str(Path(__file__).resolve().parents[2])
     words = [str(folder), str(seconds), str(seed), "" if rounds is None else str(rounds)]
-    process = subprocess.Popen([sys.executable, "-c", _BOOT, root, *words], stdout=subprocess.PIPE,
+    process = subprocess.Popen([sys.executable, "-P", "-c", _BOOT, root, *words], stdout=subprocess.PIPE,
                                stderr=subprocess.DEVNULL, start_new_session=True)
     assert process.stdout is not None
     os.set_blocking(process.stdout.fileno(), False)

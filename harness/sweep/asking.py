@@ -104,7 +104,7 @@ class Asker:
         if process is None:
             root = str(Path(__file__).resolve().parents[2])
             process = self._processes[family] = subprocess.Popen(
-                [sys.executable, "-c", _BOOT, root], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                [sys.executable, "-P", "-c", _BOOT, root], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL)
         assert process.stdin is not None and process.stdout is not None
         kind, shape, data = array_bytes(points)

@@ -25,6 +25,7 @@ _OTHERS = ("points.yaml", "known.yaml")  # files of a catalogue that hold no cas
 _LARGEST = 16 * 2**20
 _CASES = re.compile(rb"^cases\s*:", re.MULTILINE)
 _FUNCTION = re.compile(rb"^[^#\n]*\bfunction[\"']?\s*:", re.MULTILINE)
+_OURS = re.compile(r"\.ya?ml::.*@")  # what names one of our tests
 _IDENTITY = re.compile(rb"^[^#\n]*\bid[\"']?\s*:", re.MULTILINE)
 
 
@@ -32,7 +33,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("harness", "Wirtinger harness: case files as tests")
     group.addoption(
         "--harness", action="store_true", default=False,
-        help="collect every case file that is found, as if it were named on the command line",
+        help="collect every case file that is found, as if it were named on the command line; modules and backends "
+        "that [tool.harness] of pyproject.toml names are code that runs",
     )
     parser.addini(
         "harness_cases", "case files, and folders of them, that are collected without being named", type="paths",
@@ -164,3 +166,8 @@ def observed(session: pytest.Session) -> Observed:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     for line in getattr(config, "_harness_said", ()):
         terminalreporter.write_line(line)
+    if any(_OURS.search(getattr(report, "nodeid", "")) for some in terminalreporter.stats.values() for report in some):
+        from harness.settings import read_settings
+
+        if code := read_settings(config.rootpath).code():  # here, since under xdist another process collects and runs
+            terminalreporter.write_line(f"harness: {code}")

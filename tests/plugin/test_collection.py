@@ -63,9 +63,11 @@ def test_pytest_starts_without_what_it_does_not_need(project: Path, run_pytest: 
 
 
 def test_what_passes_fails_and_is_reported(project: Path, run_pytest: Pytest) -> None:
-    (project / "pyproject.toml").write_text('[tool.harness]\nbackends = ["torch.autograd", "jax"]\njobs = 1\n')
+    (project / "pyproject.toml").write_text(
+        '[tool.harness]\nbackends = ["torch.autograd", "jax"]\njobs = 1\nmodules = ["ours"]\n')
     done = run_pytest("cases", "tests/broken.yaml", "--junitxml", "report.xml", "-p", "xdist.plugin", "-n", "2")
     assert "4 passed" in done.stdout and "2 failed" in done.stdout, done.stdout + done.stderr
+    assert f"{project / 'pyproject.toml'} names code, which runs as yours and in no sandbox: ours" in done.stdout
     # the harness's own report: what differs, who is wrong by what, and that an expectation is stale
     assert "planted@here" in done.stdout and "jax" in done.stdout and "reference" in done.stdout
     assert "no longer happens: it was so once" in done.stdout
