@@ -106,9 +106,24 @@ def _constants(cut: Cut, a: Array, b: Array, rtol: float) -> Iterator[tuple[str,
         added = all(close(x + c, v, rtol) for c, v in ((first, a), (second, b)))
         # (what is below the rounding of x is no constant)
         if added and abs(first - second) > 1e-3 * max(abs(first), abs(second)) and max(
-                abs(first), abs(second)) > 1e3 * np.finfo(np.float64).eps * size:
+                abs(first), abs(second)) > 1e3 * np.finfo(np.float64).eps * size and (
+                _telling(x) or all(_written(c, 8 * _eps(a, b) * size) for c in (first, second))):
             yield (f"torch adds {_short(first)} where JAX adds {_short(second)}",
                    f"{_short(first)} in place of {_short(second)}: {code(cut.jax)}")
+
+
+def _telling(x: Array) -> bool:
+    """Whether the entries differ: any two arrays of equal entries differ by a constant, and by a factor."""
+    return bool(np.ptp(np.abs(x)) > 0)
+
+
+def _written(c: float, rounding: float) -> bool:
+    """Whether a number is one that people write: two digits, such as 1e-5, 0.5 or 12."""
+    return abs(float(f"{c:.2g}") - c) <= rounding
+
+
+def _eps(*arrays: Array) -> float:
+    return max(float(np.finfo(x.dtype).eps) for x in arrays)
 
 
 def _short(c: float) -> str:
@@ -142,7 +157,12 @@ def _related(a: Array, b: Array, rtol: float, cut: Cut) -> Iterator[tuple[str, s
         factor = complex(a.reshape(-1)[k] / b.reshape(-1)[k])
         if close(b * (factor if np.iscomplexobj(a) else factor.real), a, 10 * rtol) and abs(factor.imag) < 1e-9:
             named = _named(factor.real, cut, rtol)
-            yield (f"torch's value is {named} times JAX's", f"multiply the JAX side by {named}: {code(cut.jax)}")
+            if not named and _telling(b):
+                named = f"{factor.real:.12g}"
+            if not named and _written(factor.real, 8 * _eps(a, b) * abs(factor)):
+                named = f"{factor.real:.2g}"
+            if named:
+                yield f"torch's value is {named} times JAX's", f"multiply the JAX side by {named}: {code(cut.jax)}"
     if np.iscomplexobj(a) and close(np.conj(b), a, rtol):
         yield "one side is conjugated", f"jnp.conj(...) around the JAX side: {code(cut.jax)}"
     if a.ndim >= 2 and a.shape[-1] == a.shape[-2] and close(np.swapaxes(b, -1, -2), a, rtol):
@@ -150,7 +170,7 @@ def _related(a: Array, b: Array, rtol: float, cut: Cut) -> Iterator[tuple[str, s
 
 
 def _named(factor: float, cut: Cut, rtol: float) -> str:
-    """A factor as a formula of the sizes at hand, where one gives it."""
+    """A factor as a formula of the sizes at hand, "" where none gives it."""
     sizes = {n for step in (cut.torch, cut.jax) for n in step.shape}
     for g in (cut.at.left, cut.at.right):
         step = cut.torch if g.side == "torch" else cut.jax
@@ -161,7 +181,7 @@ def _named(factor: float, cut: Cut, rtol: float) -> str:
             for sign in (1, -1):
                 if abs(factor - sign * number) <= 10 * rtol * abs(factor):
                     return text if sign > 0 else f"-{text}"
-    return f"{factor:.12g}"
+    return ""
 
 
 def rounded(cut: Cut) -> bool:

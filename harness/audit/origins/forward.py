@@ -146,6 +146,8 @@ class Search:
             return None
         inner = [p for p in pairs[:-1] if p[0].id in above[0] and p[1].id in above[1]]
         for many in islice(_together(marks, inner, scene), _PER_STEP):
+            if len({(a.file, a.line, b.file, b.line) for a, b, _ in (*many, pairs[-1])}) == 1:
+                continue  # of one line: one origin, whose end is the last pair
             if self._tried(scene, marks, many, ended) is not None:
                 return self._cut(scene, many[0], self._replay(scene, many[:1]))
         return None

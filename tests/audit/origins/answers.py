@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 
 from harness.audit import Audit, compare_gradients
-from tests.audit.origins import adverse, further, mixed
+from tests.audit.origins import adverse, further, mixed, usual
 from tests.audit.origins.ports import CONTROLS, PLANTED, Port
 
-ALL = (*PLANTED, *further.PLANTED, *adverse.PLANTED, *mixed.PLANTED)
-ALL_CONTROLS = (*CONTROLS, *further.CONTROLS, *adverse.CONTROLS, *mixed.CONTROLS)
+ALL = (*PLANTED, *further.PLANTED, *adverse.PLANTED, *mixed.PLANTED, *usual.PLANTED)
+ALL_CONTROLS = (*CONTROLS, *further.CONTROLS, *adverse.CONTROLS, *mixed.CONTROLS, *usual.CONTROLS)
 _NAMED = {p.name: p for p in (*ALL, *ALL_CONTROLS)}
 assert len(_NAMED) == len(ALL) + len(ALL_CONTROLS)
 

@@ -74,6 +74,23 @@ def test_what_an_origin_is_was_evaluated() -> None:
     assert "parts of one array are taken for each other" in said["lstm_hand"].what
 
 
+def test_two_scalars_do_not_say_which_constant_was_added() -> None:
+    """Any two numbers differ by a constant and by a factor: said are those that somebody would write."""
+    import jax
+    import torch
+
+    t, x = np.random.default_rng(5).standard_normal((2, 4, 5))
+    answer = compare_gradients(
+        lambda x, t: torch.nn.functional.kl_div(x.log_softmax(-1), t.softmax(-1), reduction="batchmean"),
+        lambda x, t: (jax.nn.softmax(t) * (jax.nn.log_softmax(t) - jax.nn.log_softmax(x))).mean(), (x, t))
+    (origin,) = answer.origins
+    assert origin.what == "torch's value is 5 times JAX's" and "adds" not in answer.text()
+    answer = compare_gradients(lambda x: torch.log((x**2).sum() + 0.5), lambda x: jax.numpy.log((x**2).sum() + 0.25),
+                               (x,))
+    (origin,) = answer.origins
+    assert origin.what == "torch adds 0.5 where JAX adds 0.25"
+
+
 def test_an_operand_that_one_side_conjugates_is_tried_for_each_operand() -> None:
     import jax
 
