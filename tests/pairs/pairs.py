@@ -15,8 +15,7 @@ class Plant:
     "step" for a mistake in the step of an optimiser.
 
     torch: a text on the line of the torch side at which it starts; jax: the same on the JAX side, where it is not the
-    first line that was changed. missed: what an audit says beside it today, where it says too much: the test is
-    expected to fail, and tells when it no longer does.
+    first line that was changed.
     """
 
     old: str
@@ -24,7 +23,6 @@ class Plant:
     torch: str
     kind: str = "value"
     jax: str = ""
-    missed: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,8 +51,7 @@ FROM_TORCH = {"values_from": "torch"}
 
 PAIRS = (
     Pair("lstm_linen", ("flax",), 13, (
-        Plant("rnn.apply(params, x)", "rnn.apply(params, x, reverse=True, keep_order=True)", "model(x)",
-              missed="a loop that runs backwards has an origin in each of its gates"),
+        Plant("rnn.apply(params, x)", "rnn.apply(params, x, reverse=True, keep_order=True)", "model(x)"),
     ), FROM_TORCH),
     Pair("attention_linen", ("flax",), 9, (
         Plant("y = net.apply({\"params\": params}, x)",

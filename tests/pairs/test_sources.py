@@ -34,5 +34,5 @@ def test_a_pair_takes_few_lines_and_its_mistakes_stand_on_one(pair: Pair) -> Non
 
 
 def test_there_are_enough_of_them() -> None:
-    assert len(PAIRS) >= 12 and sum(any(not p.missed for p in pair.plants) for pair in PAIRS) >= 8
+    assert len(PAIRS) >= 12 and sum(bool(pair.plants) for pair in PAIRS) >= 8
     assert {plant.kind for pair in PAIRS for plant in pair.plants} >= {"value", "gradient"}

@@ -8,7 +8,7 @@ pair, in the order of the torch program, ends the first mistake; the rest is loo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -21,6 +21,7 @@ from harness.audit.origins.match import Graph, constants, match
 from harness.audit.origins.program import Program, Recording
 from harness.audit.origins.region import Marks, Scene, ends, holding, region_of
 from harness.audit.origins.reorder import moved
+from harness.audit.origins.turned import turned
 from harness.wirtinger import Array
 
 #: Programs that are evaluated with another value in place, for one origin; and origins that are looked for.
@@ -54,7 +55,10 @@ class Search:
 
     def _differing(self, right: Recording) -> list[int]:
         """Positions of outputs that differ."""
-        pairs = zip(self.torch.recording.outputs.values(), right.outputs.values(), strict=True)
+        return self._places(right.outputs)
+
+    def _places(self, outputs: Mapping[str, Array]) -> list[int]:
+        pairs = zip(self.torch.recording.outputs.values(), outputs.values(), strict=True)
         return [k for k, (a, b) in enumerate(pairs) if not _equal(a, b, self.rtol)]
 
     def cuts(self) -> list[Cut]:
@@ -65,7 +69,7 @@ class Search:
         while len(out) < MOST:
             scene = self.scene(right)
             both = scene.regions["torch"] and scene.regions["jax"]
-            found = self._first(scene) if both else self._at_end(scene)
+            found = (self._turned(scene) or self._first(scene)) if both else self._at_end(scene)
             if found is None:
                 break
             cut, after = found
@@ -84,6 +88,14 @@ class Search:
                 break
             right = self.last = after
         return out
+
+    def _turned(self, scene: Scene) -> tuple[Cut, Recording] | None:
+        """See `turned`, and the JAX program with its loop in torch's order."""
+        found = turned(scene, self.jax, self.replaced, self._places)
+        if found is None:
+            return None
+        self.replaced |= found[1]
+        return found[0], self.jax.source.replay(self.replaced)
 
     # -- one mistake ---------------------------------------------------------------------------------------------------
 
@@ -308,6 +320,8 @@ class Search:
         for d in sorted(set.intersection(*fed)):
             if d not in marks["torch"].region or again.matching.of["torch"][d] in placed:
                 continue
+            if not scene.left.steps[d].print.max_abs:
+                continue  # zeros come of anything times zero
             if repeated and not _joins(again, fed[0], d):
                 continue  # one function of equal numbers: it says nothing of which iteration they belong to
             if any(j in behind for j in again.matching.partners("torch", d)):
