@@ -99,7 +99,17 @@ class Steps:
             args = [self._tied(args[0]), *args[1:]]
         if self.tape.varied == self.tape.count:
             self.tape.options = list(options(self.jax, eqn.primitive, params, args))
-        return self._noted(name, _bind(eqn.primitive, params, args), ids, here)
+        return self._noted(name, self._bound(eqn.primitive, params, args), ids, here)
+
+    def _bound(self, primitive: Any, params: Mapping[str, Any], args: list[Any]) -> list[Any]:
+        """The results of an equation. One that refuses tangents (what a solver marks as not differentiable) gets none:
+        in the user's own program none arrives there, or his gradient would have failed."""
+        try:
+            return _bind(primitive, params, args)
+        except Exception:
+            if self.token is None:
+                raise
+            return _bind(primitive, params, [self.jax.lax.stop_gradient(x) for x in args])
 
     def _tied(self, x: Any) -> Any:
         """x, which the token moves too: JAX cannot transpose a pad of whose arguments the padding value alone moves."""
@@ -178,7 +188,7 @@ class Steps:
         before = self.tape.count
         opened, numbers = self.run(inner, self.primals(args), ids, here.at(quiet=True))
         inside = range(before, self.tape.count)
-        results = _bind(eqn.primitive, eqn.params, args)
+        results = self._bound(eqn.primitive, eqn.params, args)
         if any(i in self.tape.replace for i in inside):
             results = [self._put(x, given) for x, given in zip(results, opened, strict=True)]
         name = str(eqn.params.get("name") or getattr(eqn.params.get("call_jaxpr"), "name", "")) or eqn.primitive.name

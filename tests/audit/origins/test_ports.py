@@ -200,3 +200,29 @@ def test_what_is_made_of_constants_is_not_accused() -> None:
     (origin,) = compare_gradients(left, right, inputs, constant=["x"]).origins
     assert _line(origin.torch) == _source_line(left, "h * w2")
     assert _line(origin.jax) == _source_line(right, "stop_gradient(w2)")
+
+
+def test_what_takes_no_tangent_is_recorded_all_the_same() -> None:
+    """A solver's constants refuse to be differentiated; in the user's own program no tangent reaches them."""
+    import jax
+    import jax.numpy as jnp
+    import torch
+
+    @jax.custom_jvp
+    def fixed(x: Any) -> Any:
+        return x * 2
+
+    @fixed.defjvp
+    def _(primals: Any, tangents: Any) -> Any:
+        raise RuntimeError("Unexpected tangent")
+
+    def left(x: Any) -> Any:
+        h = torch.sin(x) * (torch.arange(1.0, 4.0, dtype=x.dtype) * 2)
+        return (h * torch.exp(h)).sum()
+
+    def right(x: Any) -> Any:
+        h = jnp.sin(x) * fixed(jnp.arange(1.0, 4.0))
+        return (h * jax.lax.stop_gradient(jnp.exp(h))).sum()
+
+    (origin,) = compare_gradients(left, right, (np.array([0.3, 0.7, -0.4]),)).origins
+    assert _line(origin.jax) == _source_line(right, "stop_gradient") and origin.kind == "gradient"
