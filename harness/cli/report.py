@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.dispatch import UsageError
-from harness.cli.options import write
+from harness.cli.options import add_expect, stated, write
 from harness.selection import families
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--select", action="append", metavar="GLOB", help="only CASE or CASE@POINT that match")
     parser.add_argument("--title", default="Comparison report")
     parser.add_argument("--atlas", metavar="FOLDER", help="html: put in the figures of FOLDER (harness atlas)")
+    add_expect(parser, "judge by the expectations of")
     parser.add_argument("--scripts", type=int, default=0, metavar="N",
                         help="html: put in N reproduction scripts, each run before it is believed")
 
@@ -40,7 +41,7 @@ def execute(args: argparse.Namespace) -> int:
     several = len({(t["backend"], t["environment"]) for r in runs for t in r.targets}) > len(
         {t["backend"] for r in runs for t in r.targets})
     wanted: tuple[Axis, ...] = ("backend", "api", "version") if several else ("backend", "api")
-    axes = [compare(runs, axis=axis, select=args.select) for axis in wanted]
+    axes = [compare(runs, axis=axis, select=args.select, expect=stated(args)) for axis in wanted]
     frame = pd.concat(axes, ignore_index=True)
     if args.format == "html":
         from harness.report.html import write as write_html

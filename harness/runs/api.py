@@ -137,7 +137,8 @@ def _known(what: str, words: Sequence[str] | None, known: Sequence[str]) -> None
     """Raises CaseError for a word that no target knows: it would leave nothing to observe."""
     for word in words or ():
         if word not in known:
-            close = get_close_matches(word, known, n=3) or list(dict.fromkeys(known))[:8]
+            names = list(dict.fromkeys(known))
+            close = get_close_matches(word, names, n=3) or names[:8]
             raise CaseError(f"no backend here has the {what} {word!r}", None, f"near: {', '.join(close)}")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import harness
 from harness.cli import main
-from harness.model import CaseError
+from harness.model import CaseError, HarnessError
 from harness.runs.errors import TargetError
 
 CASE = """
@@ -33,6 +33,7 @@ def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (("--mode", "compiled"), "compile"),
     (("--api", "gradd"), "grad"),
     (("--select", "sqare"), "square"),
+    (("--select", "squaare*"), "square"),
     (("--select", "square@genric"), "square@generic"),
     (("--jobs", "0"), "above 0"),
     (("--seconds", "-1"), "above 0"),
@@ -62,6 +63,13 @@ def test_without_a_framework_there_is_nothing_to_observe(case: Path, monkeypatch
 def test_a_word_is_not_its_letters(case: Path) -> None:
     with pytest.raises(CaseError, match="no backend here has the dtype 'complex182'"):
         harness.run(case, dtypes="complex182", progress=False)
+
+
+@pytest.mark.parametrize("option", ["backends", "modes", "apis"])
+def test_a_single_word_is_one_of_several(case: Path, option: str) -> None:
+    """The refusal names the word whole, so that it was not taken for a list of its letters."""
+    with pytest.raises(HarnessError, match="gradd"):
+        harness.run(case, **{option: "gradd"}, progress=False)  # type: ignore[arg-type]
 
 
 def test_a_constant_that_matches_nothing_is_refused() -> None:
