@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Runs = str | Path | Run | Sequence[str | Path | Run]
 Axis = Literal["backend", "api", "mode", "device", "dtype", "version"]
 Dtype = Literal["complex64", "complex128", "float32", "float64"]
+Format = Literal["html", "markdown", "junit", "sarif", "badge"]
 
 
 def run(
@@ -235,6 +236,69 @@ def findings(
     return confirm_all(found, opened, jobs=jobs, told=told) if scripts else found
 
 
+def report(
+    runs: Runs, output: str | Path | None = None, *, format: Format = "html",
+    select: Sequence[str] | str | None = None, expect: Sequence[Case] | None = None, title: str = "Comparison report",
+    atlas: str | Path | None = None, scripts: int = 0, told: Callable[[str], None] | None = None,
+) -> Path | str:
+    """The report of recorded runs: the path of one HTML file, or the text of another format.
+
+    output: where HTML goes (default report.html); of other formats nothing is written. expect: cases whose expectations
+    take the place of those that were recorded. atlas: a folder of figures. scripts: so many reproduction scripts are
+    put into the HTML, each run before it is believed (seconds each; told gets a line for it). Raises HarnessError,
+    OSError.
+    """
+    opened = _runs(runs)
+    targets = {(t["backend"], t["environment"]) for r in opened for t in r.targets}
+    several = len(targets) > len({backend for backend, _ in targets})
+    wanted: tuple[Axis, ...] = ("backend", "api", "version") if several else ("backend", "api")
+    axes = [compare(opened, axis=axis, select=select, expect=expect) for axis in wanted]
+    frame = pd.concat(axes, ignore_index=True)
+    if format == "html":
+        from harness.report.html import write
+        from harness.report.html.atlas import in_folder
+        from harness.repro.recorded import scripts as scripts_of
+
+        try:
+            figures = None if atlas is None else in_folder(atlas)
+        except (OSError, ValueError, KeyError) as error:
+            raise CaseError(f"no figures in {atlas}: {error}") from error
+        made = scripts_of(opened, axes[0], most=scripts, told=told) if scripts > 0 else None
+        return write(opened, frame, output or "report.html", title=title, repro=made, atlas=figures,
+                     timeline=_history(opened, select) if several else None)
+    from harness.report import exports
+    from harness.selection import families
+
+    cases = {case.id: case for run in opened for case in run.cases}
+    more: dict[str, Any] = {}
+    if format == "sarif":
+        more = {"cases": list(cases.values())}
+    elif format == "junit":
+        more = {"families": families(cases.values()), "places": {k: c.place for k, c in cases.items()},
+                "seconds": _seconds(opened)}
+    return str(getattr(exports, format)(frame, **more))
+
+
+def _seconds(runs: Sequence[Run]) -> dict[tuple[str, str, str], float]:
+    """How long each (case, point, dtype) was observed for, over all backends."""
+    out: dict[tuple[str, str, str], float] = {}
+    for run in runs:
+        keys = [run.table().column(name).to_pylist() for name in ("case", "point", "dtype")]
+        for case, point, dtype, took in zip(*keys, run.seconds, strict=True):
+            out[case, point, dtype] = out.get((case, point, dtype), 0.0) + (float(took) if took == took else 0.0)
+    return out
+
+
+def _history(runs: Sequence[Run], select: Sequence[str] | str | None) -> pd.DataFrame | None:
+    """The timeline of runs of several versions; None where no backend was observed at two of them."""
+    from harness.comparison.errors import CompareError
+
+    try:
+        return timeline(list(runs), select=select)
+    except CompareError:
+        return None
+
+
 def repro(run: str | Path | Run, where: str, culprit: str | None = None) -> tuple[str, bool, str]:
     """(script, whether it confirms the finding, what it printed) for a point at which a side was named wrong.
 
@@ -257,8 +321,20 @@ def repro(run: str | Path | Run, where: str, culprit: str | None = None) -> tupl
 
 
 __all__ = [
-    "accuracy", "compare", "conventions", "devices", "diff", "findings", "known", "open_run", "repro",
-    "run", "show", "timeline",
+    "accuracy",
+    "compare",
+    "conventions",
+    "devices",
+    "diff",
+    "findings",
+    "known",
+    "open_run",
+    "report",
+    "repro",
+    "run",
+    "show",
+    "site",
+    "timeline",
 ]
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import get_args
+
+import pytest
 
 import harness
 from harness import api
 from harness.model import PRECISION
+from harness.runs import NotARun
 from harness.runs.api import run as observe
 from harness.verdicts import AXES
 
@@ -23,3 +27,25 @@ def test_words_are_literals() -> None:
     assert get_args(api.Axis) == AXES
     assert set(get_args(api.Dtype)) == set(PRECISION)
     assert inspect.signature(harness.compare).parameters["axis"].annotation == "Axis"
+
+
+def test_functions_that_share_the_name_of_a_package_stay_functions() -> None:
+    """The import of harness.findings by the first call must not hide harness.findings from the second."""
+    import importlib
+
+    from harness.findings import collect
+
+    for name in ("audit", "findings", "report", "site"):
+        package = importlib.import_module(f"harness.{name}")
+        found = getattr(harness, name)
+        assert found is package and callable(found) and name in dir(harness)
+        of_api = getattr(api, name, None) or package.audit
+        assert inspect.signature(found) == inspect.signature(of_api)
+    assert harness.findings.collect is collect
+
+
+def test_a_report_from_python(tmp_path: Path) -> None:
+    with pytest.raises(NotARun):
+        harness.report(tmp_path / "none", tmp_path / "r.html")
+    with pytest.raises(NotARun):  # and again, when everything has been imported
+        harness.findings(tmp_path / "none")
