@@ -54,8 +54,10 @@ class Walk:
 
     def __init__(self, torch: Program, jax: Program, scenes: Sequence[Scene], cuts: Sequence[Cut],
                  replaced: Sequence[Mapping[int, Array]], single: bool, self_consistent: bool,
-                 moving: Mapping[str, set[int]]) -> None:
-        """moving: the inputs of each side that are differentiated."""
+                 moving: Mapping[str, set[int]], sound: frozenset[str] = frozenset()) -> None:
+        """moving: the inputs of each side that are differentiated. sound: sides whose gradient is known to be right
+        along a direction through all of them: their cotangents are not asked about."""
+        self.sound = sound
         self.slopes = Slopes({"torch": torch, "jax": jax}, scenes, replaced, single)
         self.scenes, self.cuts, self.quiet, self.moving = scenes, cuts, self_consistent, moving
         self.blocks: dict[str, list[tuple[int, float]]] = {side: [] for side in SIDES}
@@ -113,28 +115,36 @@ class Walk:
         if last and not differ:
             return None
         directions = self._directions(values["torch"])
-        defects: dict[str, list[float]] = {}
-        truths: dict[str, list[float]] = {}
-        left: dict[str, list[float]] = {}
-        for side in SIDES:
-            turned = [v if side == "torch" else layout.to_right(v) for v in directions]
-            truths[side] = [self.slopes.along(side, k, roots[side], v) for v in turned]
-            left[side] = [self._expected(side, k, roots[side], v, w) for v, w in zip(turned, truths[side], strict=True)]
-            defects[side] = [_dot(cots[side], v) - e for v, e in zip(turned, left[side], strict=True)]
-        sizes = [max(abs(x) for x in row) for row in zip(*left.values(), *(
-            [_dot(cots[side], v if side == "torch" else layout.to_right(v)) for v in directions] for side in SIDES),
-            strict=True)]
-        noise = self.slopes.noise(k, roots, {"torch": directions[0], "jax": layout.to_right(directions[0])})
-        floor = [max(self.tolerance * max(s, 1e-3 * max(sizes), 1e-12), noise) for s in sizes]
+        seen: dict[str, list[tuple[float, ...]]] = {side: [] for side in SIDES}
+        floor: list[float] = []
+        noise = 0.0
+        for n, v in enumerate(directions):
+            for side in SIDES:
+                turned = v if side == "torch" else layout.to_right(v)
+                seen[side].append(self._told(side, k, roots[side], turned, _dot(cots[side], turned)))
+            if not n:
+                checked = {side: roots[side] for side in SIDES if side not in self.sound}
+                noise = self.slopes.noise(k, checked, {"torch": v, "jax": layout.to_right(v)})
+            sizes = [max(abs(x) for side in SIDES for x in seen[side][m][1:3]) for m in range(n + 1)]
+            floor = [max(self.tolerance * max(x, 1e-3 * max(sizes), 1e-12), noise) for x in sizes]
+            if not n and all(abs(seen[side][0][3]) <= floor[0] for side in SIDES):
+                return None  # differences of the loss are too coarse to tell, or nothing is wrong: nothing is said
+        truths, left, _, defects = ({side: [row[m] for row in seen[side]] for side in SIDES} for m in range(4))
         odd = {side: any(not abs(d) <= f for d, f in zip(defects[side], floor, strict=True)) for side in SIDES}
         if odd["torch"] and odd["jax"]:
             alike = all(abs(a - b) <= 4 * f for a, b, f in zip(*(defects[s] for s in SIDES), floor, strict=True))
             if alike:
                 return None  # both leave out the same
         wrong = tuple(side for side in SIDES if odd[side])
-        if not wrong:  # differences of the loss are too coarse to tell: nothing is said
-            return None
-        return self._blamed(scene, roots, cots, k, layout, directions, defects, truths, left, wrong)
+        return self._blamed(scene, roots, cots, k, layout, directions, defects, truths, left, wrong) if wrong else None
+
+    def _told(self, side: str, k: int, roots: Sequence[int], v: Array, said: float) -> tuple[float, ...]:
+        """(slope, what is left of it by the mistakes that are known, what the cotangent says, what it lacks)."""
+        if side in self.sound:
+            return said, said, said, 0.0
+        truth = self.slopes.along(side, k, roots, v)
+        left = self._expected(side, k, roots, v, truth)
+        return truth, left, said, said - left
 
     def _hidden(self, scene: Scene, members: dict[str, list[int]]) -> bool:
         """Whether a mistake that follows no rule stands between a value and the loss: nothing can be said of it."""

@@ -86,8 +86,16 @@ def _parts(state: State, audit: Audit, programs: Mapping[str, Program], search: 
     rights = [first if audit.values_agree and not p else jax.replay(p, gradients=True) for p in placed]
     scenes = [search.scene(right, inside) for right in rights]
     moving = {side: {-k - 1 for k, leaf in enumerate(state.whole(side)) if leaf.differentiate} for side in SIDES}
-    walk = Walk(programs["torch"], programs["jax"], scenes, cuts, placed, state.single, consistent, moving)
+    sound: frozenset[str] = frozenset() if cuts else _sound(audit)
+    walk = Walk(programs["torch"], programs["jax"], scenes, cuts, placed, state.single, consistent, moving, sound)
     return walk.parts()
+
+
+def _sound(audit: Audit) -> frozenset[str]:
+    """Sides whose gradient is that of their own value, as far as all directions tell, all parameters moved at once."""
+    wrong = {c.side for c in audit.checks if c.consistent is False or c.kink}
+    right = {c.side for c in audit.checks if c.consistent and c.direction == "random"}
+    return frozenset(right - wrong) if audit.values_agree else frozenset()
 
 
 def _value(cut: Cut, search: Search) -> Origin:
