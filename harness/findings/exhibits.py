@@ -96,8 +96,12 @@ JAX: Mapping[str, Exhibit] = {
     "jax-i0-zero": Exhibit(
         "jax.grad(lambda t: jax.scipy.special.i0(x[1] * t))(x[0])", "x[1] * mp.besseli(1, x[0] * x[1])", "[0, 1]",
         ("[0, 1]", "[0, -2]", "[-0.0, 3]"), ("[0.5, 1]", "[-1, 1]", "[2, 1]")),
-    "jax-ldexp-scaling": Exhibit(
-        "jax.grad(lambda t: jnp.ldexp(t, 3))(x)", "8", "0.0", ("0.0", "-0.0", "5e-324"), ("1.0", "0.3", "-2e100")),
+    "jax-ldexp-zero": Exhibit(
+        "jax.grad(lambda t: jnp.ldexp(t, 3))(x[1] * x[0])", "8", "[0, 1]", ("[0, 1]", "[-0.0, 2]", "[0, -1]"),
+        ("[1, 1]", "[0.25, 2]", "[-2e100, 1]")),
+    "jax-ldexp-subnormal": Exhibit(
+        "jax.grad(lambda t: jnp.ldexp(t, 3))(x)", "8", "1e-310", ("1e-310", "5e-324", "-2e-308"),
+        ("1e-307", "0.3", "-2e100")),
     "jax-log-ndtr-right": Exhibit(
         "jax.scipy.special.log_ndtr(x)", "mp.log1p(-mp.erfc(x / mp.sqrt(2)) / 2)", "7.5", ("6.5", "7.5", "8.0"),
         ("4.0", "8.5", "20.0"), 1e-7),
