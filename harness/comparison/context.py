@@ -30,6 +30,9 @@ class Context:
         self._bytes: dict[int, bytes] = {}
         self._sizes: dict[tuple[int, int, int], dict[str, Array]] = {}
         self._index: dict[tuple[int, ...], int] | None = None
+        self._rows: dict[tuple[str, int, str], int] = {}
+        self._forms: dict[int, Form | None] = {}
+        self._inputs: dict[tuple[int, int, int], tuple[bool, bool]] = {}
         self._read_inputs()
         self._read_values()
         self._read_tolerances()
@@ -151,6 +154,12 @@ class Context:
 
     def row_of(self, quantity: str, row: int, name: str) -> int:
         """The row of a quantity by input `name` at the target, point and output of another row; -1 for none."""
+        key = (quantity, row, name)
+        if key not in self._rows:
+            self._rows[key] = self._row_of(quantity, row, name)
+        return self._rows[key]
+
+    def _row_of(self, quantity: str, row: int, name: str) -> int:
         seen = self.seen
         if self._index is None:
             self._index = {}
@@ -191,16 +200,23 @@ class Context:
         case = self.cases.get(self.seen.text("case", row))
         if case is None or self.out_complex[row] or any(i.kind == "complex" for i in case.inputs):
             return False
-        return not any(bool(np.isnan(s).any()) for s in self.sizes(row))
+        return not self._of_inputs(row)[1]
 
     def has_finite_inputs(self, row: int) -> bool:
         """Whether every differentiated input is finite at a row's point, as its dtype holds it."""
-        self.sizes_of_input(row, "")
+        return self._of_inputs(row)[0]
+
+    def _of_inputs(self, row: int) -> tuple[bool, bool]:
+        """(every differentiated input is finite, an input is NaN somewhere) at a row's point."""
         seen = self.seen
         key = (int(seen.codes["case"][row]), int(seen.codes["point"][row]), int(seen.codes["dtype"][row]))
-        case = self.cases.get(seen.text("case", row))
-        fixed = set() if case is None else {i.name for i in case.inputs if not i.differentiate}
-        return all(bool(np.isfinite(v).all()) for name, v in self._sizes[key].items() if name not in fixed)
+        if key not in self._inputs:
+            self.sizes_of_input(row, "")
+            case = self.cases.get(seen.text("case", row))
+            fixed = set() if case is None else {i.name for i in case.inputs if not i.differentiate}
+            finite = all(bool(np.isfinite(v).all()) for name, v in self._sizes[key].items() if name not in fixed)
+            self._inputs[key] = finite, any(bool(np.isnan(s).any()) for s in self.sizes(row))
+        return self._inputs[key]
 
     def _read_point(self, row: int) -> dict[str, Array]:
         seen = self.seen
@@ -219,6 +235,11 @@ class Context:
 
     def j_form(self, row: int) -> Form | None:
         """The form of a matrix row; None where its shape does not fit the case's inputs and outputs."""
+        if row not in self._forms:
+            self._forms[row] = self._form(row)
+        return self._forms[row]
+
+    def _form(self, row: int) -> Form | None:
         shape = self.seen.shapes[self.seen.shape[row]]
         if len(shape) != 2:
             return None

@@ -39,6 +39,7 @@ class Observations:
         self.run = np.concatenate(runs) if runs else np.zeros(0, np.int32)
         self.codes: dict[str, Array] = {}
         self.words: dict[str, list[str]] = {}
+        self._places: dict[str, dict[str, int]] = {}
         for column in TEXT_COLUMNS:
             self.codes[column], self.words[column] = _encode(table.column(column))
         self.shape, self.shapes = _shapes(table.column("shape"), self.count)
@@ -47,8 +48,9 @@ class Observations:
 
     def code(self, column: str, word: str) -> int:
         """The code of a word in a column; -1 where no row has it."""
-        words = self.words[column]
-        return words.index(word) if word in words else -1
+        if column not in self._places:
+            self._places[column] = {w: k for k, w in enumerate(self.words[column])}
+        return self._places[column].get(word, -1)
 
     def is_word(self, column: str, *words: str) -> Array:
         """(N,) rows whose column is one of the words."""
