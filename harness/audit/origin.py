@@ -45,9 +45,9 @@ def _add(state: State, audit: Audit, at: dict[str, Any], said: list[str], notes:
     if not (audit.values_agree and audit.gradients_agree) and not _settled(audit):
         found, recalled = _functions(state, notes)
         if found:
-            # Where the values part, two functions go by one name: neither is wrong.
+            # Where the values part, two functions go by one name: neither is wrong; where they agree, it is not that.
             parted = {o.torch.rpartition("/")[2] for o in audit.origins if o.kind == "value"}
-            found = [f for f in found if f.where not in parted]
+            found = [f for f in found if f.where not in parted and not (f.named and audit.values_agree)]
             if audit.checks and not any(r.verdict == "choice" for r in audit.rows):
                 found = [f for f in found if f.choice < f.differing]  # no choice shows in any gradient
             at["functions"] = [asdict(f) for f in found]

@@ -30,6 +30,7 @@ class Suspect:
     function: torch's name; name: the catalogue's. where: the user's line. total, looked, differing: elements of all
     calls, of those looked at, of those with another derivative. wrong: side -> elements at which the reference says it
     is wrong; choice: elements at which both are valid. indices: of the differing ones among those looked at.
+    named: whether they are two functions under one name, whose values differ.
     """
 
     function: str
@@ -43,6 +44,7 @@ class Suspect:
     choice: int
     indices: tuple[int, ...]
     sentence: str
+    named: bool = False
 
 
 def suspects(
@@ -182,7 +184,7 @@ def _apart(call: Mapping[str, Any], function: Known, points: Array, left: Array,
     told = (f"your function calls `{call['function']}`{place}; JAX's function of that name has other values "
             f"by default: at {_number(points[k])} it gives {_number(b[k])}, torch {_number(a[k])}")
     return Suspect(call["function"], function.name, call["where"], str(points.dtype), int(call["total"]), points.size,
-                   int(at.size), {}, 0, tuple(at.tolist()), told)
+                   int(at.size), {}, 0, tuple(at.tolist()), told, named=True)
 
 
 def _truth(function: Known, points: Array) -> tuple[Any, Any]:

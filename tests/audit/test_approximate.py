@@ -181,6 +181,9 @@ def test_two_functions_of_one_name_are_no_wrong_derivative() -> None:
     found = asked(lambda x: torch.nn.functional.gelu(x).sum(), lambda x: jax.nn.gelu(x).sum(), X)
     assert "the derivative of `gelu` is wrong" not in found.text(400)
     assert any("has other values by default" in s for s in found.start)
+    exact = asked(lambda x: torch.nn.functional.gelu(x).sum(),
+                  lambda x: jax.nn.gelu(jax.lax.stop_gradient(x), approximate=False).sum(), X)
+    assert exact.culprit == "jax" and "by default" not in exact.text(400)  # JAX calls the exact form: that is not it
 
 
 def test_a_constant_gets_its_meaning() -> None:
