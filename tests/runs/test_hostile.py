@@ -5,17 +5,22 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from harness.cli import main
-from harness.untrusted import printable, visible
+from harness.runs.arrow_reading import read_table
+from harness.runs.arrow_schema import SCHEMA
+from harness.runs.thrift import Thrift
+from harness.untrusted import Malformed, printable, visible
 from harness.workers import sandbox
 from harness.workers.frames import pack
 from tests.runs.hostile import HOSTILE_RUNS, TITLE, HostileRun, inner, row, target
@@ -93,6 +98,39 @@ def test_the_watch_over_memory_sees() -> None:
 
 def test_there_are_enough_of_them() -> None:
     assert len({h.name for h in HOSTILE_RUNS}) == len(HOSTILE_RUNS) >= 60
+
+
+@pytest.mark.parametrize("data", [
+    bytes([0x19]) * 5000, bytes([0x1C]) * 5000, bytes([0x19, 0xFC, 0xFF, 0xFF, 0x7F]) + bytes(1 << 20), b"\x15",
+    bytes([0x15, 2, 0x05, 2, 2, 0]), bytes([0x18, 0xFF, 0xFF, 0x7F, 0]),
+])
+def test_descriptions_without_end_are_refused(data: bytes) -> None:
+    """Lists in lists, structures in structures, more of them than may be, cut off, a field twice, a text too long."""
+    with pytest.raises(Malformed):
+        Thrift(data, 0, len(data), 1 << 22).struct()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_no_byte_of_a_files_description_ends_the_process(sound: Path, tmp_path: Path) -> None:
+    """A flipped byte may be refused or change nothing. Lists made longer among them: of histograms, pyarrow aborted."""
+    data = (sound / "observations.parquet").read_bytes()
+    begin = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    changes = [(at, data[at] + 0x20) for at in range(begin, len(data) - 8) if data[at] in (0x06, 0x16)]
+    changes += [(at, data[at] ^ 1 << at % 8) for at in range(begin, len(data) - 8, 29)]
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            for at, byte in changes:
+                altered = bytearray(data)
+                altered[at] = byte
+                (tmp_path / "altered.parquet").write_bytes(altered)
+                with suppress(Malformed, OSError, pa.ArrowException):
+                    read_table(tmp_path / "altered.parquet", SCHEMA)
+            status = 0
+        finally:
+            os._exit(status)
+    assert len(changes) > 200 and os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 @pytest.mark.parametrize("command", list(COMMANDS))
