@@ -55,11 +55,17 @@ def _search(state: State, programs: Mapping[str, Program]) -> Search:
 def _origins(state: State, audit: Audit, programs: Mapping[str, Program], search: Search) -> list[Origin]:
     cuts = search.cuts() if any(v.verdict != "agree" for v in audit.values) else []
     if audit.values_agree:  # equal to a coarse tolerance: what follows from a rounding to single precision alone
-        cuts = [c for c in cuts if rounded(c)]
+        inside = any(state.narrow.values())
+        cuts = [c for c in cuts if rounded(c) or (inside and c.proven and _of_rounding(c))]
     parts = _parts(state, audit, programs, search, cuts)
     first = [(c.torch.id, _value(c, search)) for c in cuts]
     rest = [(p.torch.id, _gradient(p)) for p in parts]
     return [o for _, o in sorted([*first, *rest], key=lambda x: x[0])]
+
+
+def _of_rounding(cut: Cut) -> bool:
+    """Whether what a mistake ends in comes of single precision on a side."""
+    return cut.torch.id in cut.at.left.rough() or cut.jax.id in cut.at.right.rough()
 
 
 def _parts(state: State, audit: Audit, programs: Mapping[str, Program], search: Search,
