@@ -88,6 +88,10 @@ class Pair:
         return self
 
     def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End both processes."""
         for channel in self.channels.values():
             channel.close()
         self.paths.close()

@@ -63,7 +63,7 @@ def _off(state: State, c: Check, direction: Direction) -> float:
             return jumps
         apart = _apart(state, c.side, direction) if jumps else math.nan
     except Faults as found:
-        if any(f.word in ("timeout", "memory", "died") for f in found.faults):
+        if found.lost:
             raise
         return 0.0
     return apart / 2 if apart <= _SHARE * gap * 2 * _HALF else 0.0
@@ -84,7 +84,7 @@ def alike(state: State, rows: Sequence[ParameterRow], checks: Sequence[Check]) -
     try:
         found = state.ask("iterates")
     except Faults as fault:
-        if any(f.word in ("timeout", "memory", "died") for f in fault.faults):
+        if fault.lost:
             raise
         return out
     if any(found[side]["iterates"] for side in ("torch", "jax")):

@@ -20,3 +20,8 @@ class SideFault(HarnessError):
     def __init__(self, side: str, word: str, sentence: str, detail: str = "", printed: str = "") -> None:
         super().__init__(f"{side}: {sentence}")
         self.side, self.word, self.sentence, self.detail, self.printed = side, word, sentence, detail, printed
+
+    @property
+    def lost(self) -> bool:
+        """Whether the process answers nothing any more."""
+        return self.word in ("timeout", "memory", "died")

@@ -187,7 +187,7 @@ def _bends(state: State) -> str:
     try:
         calls = traced(state.channels["torch"].answer())
     except SideFault as fault:
-        if fault.word in ("timeout", "memory", "died"):
+        if fault.lost:
             raise Faults([fault]) from fault
         return ""
     found = []

@@ -10,13 +10,11 @@ from typing import Any
 from harness.audit.answer import Audit
 from harness.audit.faults import SideFault
 from harness.audit.sides import arrays, tapped, traced
-from harness.audit.state import State
+from harness.audit.state import SIDES, State
 from harness.audit.taps import where_it_starts
 from harness.audit.trace import Suspect, remembered, suspects
 from harness.tapping import Tapped
 
-SIDES = ("torch", "jax")
-_FATAL = ("timeout", "memory", "died")  # of a process that answers nothing any more
 _FUNCTIONS = 3  # that the answer names
 
 
@@ -97,7 +95,7 @@ def _asked(state: State, side: str, notes: list[str], what: str, request: str, *
         return channel.answer()
     except SideFault as fault:
         notes.append(f"{side}: {what}: {fault.sentence}")
-        if fault.word in _FATAL:
+        if fault.lost:
             raise _Gone from fault
         return {}
 

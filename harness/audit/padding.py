@@ -25,7 +25,7 @@ def settle(state: State, rows: Sequence[ParameterRow]) -> tuple[ParameterRow, ..
     try:
         found = state.ask("padded")["torch"]["padded"]
     except Faults as fault:
-        if any(f.word in ("timeout", "memory", "died") for f in fault.faults):
+        if fault.lost:
             raise
         return tuple(rows)
     for name, k in found:

@@ -36,7 +36,7 @@ def inside(state: State, rows: Iterable[ValueRow | ParameterRow | bool]) -> bool
     try:
         found = state.ask("narrow")
     except Faults as fault:
-        if any(f.word in ("timeout", "memory", "died") for f in fault.faults):
+        if fault.lost:
             raise
         found = {side: {"narrow": []} for side in SIDES}
     state.narrow = {side: [(file, line, dtype, text) for file, line, dtype, text in found[side]["narrow"]]

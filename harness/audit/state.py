@@ -129,6 +129,11 @@ class Faults(HarnessError):
         super().__init__("; ".join(map(str, faults)))
         self.faults = tuple(faults)
 
+    @property
+    def lost(self) -> bool:
+        """Whether a process answers nothing any more: then there is no going on without the answer."""
+        return any(f.lost for f in self.faults)
+
 
 def transformed(state: State, side: str, what: Mapping[str, str]) -> dict[str, Array] | None:
     """The outputs of a side with inputs turned; None where its code does not take them."""
@@ -136,6 +141,6 @@ def transformed(state: State, side: str, what: Mapping[str, str]) -> dict[str, A
     try:
         return arrays(state.channels[side].answer()["outputs"])
     except SideFault as fault:
-        if fault.word in ("timeout", "memory", "died"):
+        if fault.lost:
             raise Faults([fault]) from fault
         return None

@@ -42,7 +42,7 @@ class Watch:
 
     def __exit__(self, *raised: object) -> None:
         if self._ready is not None:
-            self._ready.__exit__()
+            self._ready.close()
             self._ready = None
 
     @property
@@ -59,7 +59,7 @@ class Watch:
             found = question.put(pair)
             watched = None if found.faults else _imported(pair)
         finally:
-            pair.__exit__()
+            pair.close()
             self._ready = Pair(self._limits)
         if watched is None:
             watched = _below(question.options.path)

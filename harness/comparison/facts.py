@@ -80,8 +80,9 @@ class FactIndex:
     @classmethod
     def shared(cls, context: Context) -> FactIndex:
         """The one index of a context, with what it has read so far."""
-        found: FactIndex = context.memo.setdefault(("facts",), None) or cls(context)
-        context.memo["facts",] = found
+        if ("facts",) not in context.memo:
+            context.memo["facts",] = cls(context)
+        found: FactIndex = context.memo["facts",]
         return found
 
     def __init__(self, context: Context) -> None:

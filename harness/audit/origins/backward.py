@@ -19,7 +19,8 @@ from harness.audit.origins.layout import Layout, candidates, close, find
 from harness.audit.origins.match import Graph
 from harness.audit.origins.program import Program
 from harness.audit.origins.region import Scene
-from harness.audit.origins.slopes import SIDES, Bends, Slopes
+from harness.audit.origins.slopes import Bends, Slopes
+from harness.audit.state import SIDES
 from harness.wirtinger import Array
 
 #: Evaluations of either side that may be spent.

@@ -15,6 +15,7 @@ from harness.audit.origins.forward import Search
 from harness.audit.origins.functions import functions
 from harness.audit.origins.layout import close, find
 from harness.audit.origins.program import code
+from harness.backends.side.narrow import NARROW, WIDE
 from harness.wirtinger import Array
 
 #: Operations that JAX's side evaluates with other options (backends/jax/options.py), and steps that are looked at so.
@@ -198,10 +199,10 @@ def _rounded(a: Array, b: Array, cut: Cut) -> Iterator[tuple[str, str]]:
     for side, step in (("jax", cut.jax), ("torch", cut.torch)):
         g = cut.at.graph(side)
         near = [g.steps[i] for i in g.ancestors([step.id]) if i in cut.at.regions[side] or i == step.id]
-        if not any(str(s.dtype) in ("float32", "complex64") for s in near):
+        if not any(str(s.dtype) in NARROW for s in near):
             continue
         other = cut.torch if side == "jax" else cut.jax
-        wide = str(other.dtype) in ("float64", "complex128")
+        wide = str(other.dtype) in WIDE
         with np.errstate(all="ignore"):
             small = bool((np.abs(a - b) <= 64 * 1.2e-7 * np.abs(a).max(initial=0)).all())
         if wide and small:

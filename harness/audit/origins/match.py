@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.audit.origins.program import same
+from harness.backends.side.narrow import NARROW, WIDE
 
 Steps = Mapping[int, Any]
-_NARROW, _WIDE = ("float32", "complex64"), ("float64", "complex128")
 #: Of matching, in single precision; and for what comes of single precision inside a program in double.
 SINGLE = 2e-5
 
@@ -35,10 +35,10 @@ class Graph:
             for p in s.parents:
                 if p in children:
                     children[p].append(s.id)
-        made = {i for i, x in inputs.items() if x.dtype in _WIDE}
+        made = {i for i, x in inputs.items() if x.dtype in WIDE}
         for s in steps:
             made |= {s.id} if made.intersection(s.parents) else set()
-        return cls(side, held, children, frozenset(i for i in made if held[i].dtype in _NARROW))
+        return cls(side, held, children, frozenset(i for i in made if held[i].dtype in NARROW))
 
     def parents(self, i: int) -> list[int]:
         return [p for p in self.steps[i].parents if p in self.steps]

@@ -15,9 +15,9 @@ from harness.audit.origins.layout import find
 from harness.audit.origins.match import Graph
 from harness.audit.origins.program import Program
 from harness.audit.origins.region import Scene
+from harness.audit.state import SIDES
 from harness.wirtinger import Array
 
-SIDES = ("torch", "jax")
 #: Of a difference, as a part of the value: in double precision, in single, and in double with single inside.
 _STEP = (2e-4, 3e-2, 1e-2)
 #: What a slope may be off by, likewise; and cotangents of equal values.

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from harness.backends.jax.loops import opened
 from harness.backends.jax.recording import line_of
 from harness.backends.side.narrow import Narrow
+from harness.backends.side.recording import not_the_users
 from harness.wirtinger import signed
-
-_OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 def narrow(side: Any) -> list[Narrow]:
@@ -31,7 +29,7 @@ def narrow(side: Any) -> list[Narrow]:
         return values, pull(seeds)
 
     program = jax.make_jaxpr(gradient)(*[natives[k] for k in wanted]).jaxpr
-    folders = os.path.dirname(os.path.abspath(jax.__file__)), _OURS
+    folders = not_the_users(jax)
     return list(dict.fromkeys(_narrowing(jnp, program, list(program.invars), folders, ("", 0))))
 
 

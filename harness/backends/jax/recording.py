@@ -8,7 +8,6 @@ it; its frames are XLA's traceback, for which there is no public interface.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +15,9 @@ from typing import Any
 import numpy as np
 
 from harness.backends.jax.options import options
-from harness.backends.side.recording import Tape, own_place
+from harness.backends.side.recording import Tape, not_the_users, own_place
 from harness.wirtinger import Array, signed
 
-_OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 #: Programs that are opened: their inner equations are steps.
 _INNER = ("jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint")
 _RULES = ("custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr")
@@ -49,7 +47,7 @@ class Steps:
 
     def __init__(self, jax: Any, tape: Tape, token: Any = None) -> None:
         self.jax, self.tape, self.token = jax, tape, token
-        self.folders = os.path.dirname(os.path.abspath(jax.__file__)), _OURS
+        self.folders = not_the_users(jax)
 
     def run(self, closed: Any, args: Sequence[Any], ids: Sequence[Any], site: Site,
             known: Sequence[Any] = ()) -> tuple[list[Any], list[Any]]:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from harness.backends.side.recording import Step
 
-_NARROW, _WIDE = ("float32", "complex64"), ("float64", "complex128")
+#: Dtypes of steps, in single and in double precision.
+NARROW, WIDE = ("float32", "complex64"), ("float64", "complex128")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,6 @@ def narrow(steps: Sequence[Step], dtypes: Mapping[int, str], moving: Iterable[in
         above = [p for p in s.parents if p in held]
         if above:
             held.add(s.id)
-            if s.dtype in _NARROW and any(known.get(p) in _WIDE for p in above):
+            if s.dtype in NARROW and any(known.get(p) in WIDE for p in above):
                 out.append(Narrow(s.file, s.line, s.dtype))
     return list(dict.fromkeys(out))

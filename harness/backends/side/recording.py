@@ -268,10 +268,16 @@ def _read(held: Sequence[Any]) -> Fingerprint:
     return Fingerprint(size, bad, complex(*total), absolute, squares, top, tuple(complex(*m) for m in moments))
 
 
+def not_the_users(framework: Any) -> tuple[str, str]:
+    """The folders of a framework (its module) and of this package, in which no line of the user's lies."""
+    ours = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return os.path.dirname(os.path.abspath(framework.__file__ or "")), ours
+
+
 def own_place(places: Iterable[tuple[str, int]], frameworks: tuple[str, ...]) -> tuple[str, int] | None:
     """The innermost place of the user's own: not in a framework, nor, if there is another, in an installed package.
 
-    frameworks: folders of the framework and of this package.
+    frameworks: as of `not_the_users`.
     """
     second = None
     for name, line in places:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
 from harness.backends.side.narrow import Narrow
 from harness.backends.side.narrow import narrow as of_steps
-from harness.backends.side.recording import Tape, own_place
+from harness.backends.side.recording import Tape, not_the_users, own_place
 from harness.backends.torch.inside import tensors
 from harness.backends.torch.recording import frames, play
-
-_OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 def narrow(side: Any) -> list[Narrow]:
@@ -28,7 +25,7 @@ def _backward(side: Any) -> list[Narrow]:
     from torch.utils._python_dispatch import TorchDispatchMode
 
     torch = side.torch
-    folders = os.path.dirname(os.path.abspath(torch.__file__)), _OURS
+    folders = not_the_users(torch)
     found: list[Narrow] = []
 
     class Looking(TorchDispatchMode):  # type: ignore[misc]

@@ -6,7 +6,6 @@ carry the number of their step as an attribute, which lives and dies with them.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,11 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends.side.recording import Tape, own_place
+from harness.backends.side.recording import Tape, not_the_users, own_place
 from harness.backends.torch.inside import steps_inside, tensors, whole
 from harness.wirtinger import Array
 
-_OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _GETTERS = ("T", "H", "mT", "mH", "real", "imag", "data")
 _NO_STEPS = ("retain_grad", "requires_grad_", "register_hook", "__set__", "backward")
 #: What writes into running statistics without counting it as a version of theirs.
@@ -35,7 +33,7 @@ class Steps:
         self.quiet = self.calls = 0
         self.arriving = False
         self.scopes: list[str] = []
-        self._folders = os.path.dirname(os.path.abspath(self.torch.__file__)), _OURS
+        self._folders = not_the_users(self.torch)
         for k, x in enumerate(natives):
             if isinstance(x, self.torch.Tensor):
                 setattr(x, _MARK, (self, -k - 1))

@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from harness.backends.side.recording import not_the_users
+
 #: Elements that are kept of one function's arguments, over all its calls; the rest is counted.
 MOST = 1024
 #: Calls of one line from which on it iterates.
 MANY = 8
 _FUNCTIONS = 200  # different calls that are told apart
-_OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 def trace(torch: Any, call: Callable[[], Any]) -> list[dict[str, Any]]:
@@ -165,10 +166,10 @@ def _plain(value: Any) -> Any:
 def _where() -> str:
     """ "port.py:12": the innermost line that is neither torch's nor ours."""
     frame: Any = sys._getframe(1)
-    torch_folder = os.path.dirname(os.path.abspath(sys.modules["torch"].__file__ or ""))
+    folders = tuple(folder + os.sep for folder in not_the_users(sys.modules["torch"]))
     while frame is not None:
         path = os.path.abspath(frame.f_code.co_filename)
-        if not path.startswith((torch_folder + os.sep, _OURS + os.sep)):
+        if not path.startswith(folders):
             return f"{os.path.basename(path)}:{frame.f_lineno}"
         frame = frame.f_back
     return ""
