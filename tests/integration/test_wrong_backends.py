@@ -1,7 +1,7 @@
 """Test the tester: deliberately wrong backends over the catalogue, each diagnosed by name.
 
 The comparison is under test, not the frameworks: torch.func and the reference are recorded once, at the generic points
-of every eighth case, and a wrong backend is that recording with its pullbacks altered. That the classes of
+of every twelfth case, and a wrong backend is that recording with its pullbacks altered. That the classes of
 tests/wrong_backends.py do to a backend what is done to the recording here is tested in tests/backends/test_wrong.py;
 and some of them are run from end to end, one case of each family. `nox -s whole` asks the same of every case.
 
@@ -51,7 +51,7 @@ class Extent:
         return count // self.step - count // 40
 
 
-SOME, WHOLE = Extent("some", 8), Extent("whole", 1)
+SOME, WHOLE = Extent("some", 12), Extent("whole", 1)
 SOME_CASES = pytest.mark.parametrize("extent", [SOME], indirect=True, ids=["some"])
 EVERY_CASE = pytest.mark.parametrize("extent", [WHOLE], indirect=True, ids=["whole"])
 

@@ -14,6 +14,8 @@ import pytest
 from tests.ports.pages import PAGES, commands, files, run, unlike, write_files
 
 NAMES = {"complex_network", "stft_loss", "quantum_circuit"}
+#: The page that the short suite runs; `nox -s whole` runs each.
+SHORT = "complex_network"
 
 
 def test_the_pages_are_there_and_complete() -> None:
@@ -23,7 +25,8 @@ def test_the_pages_are_there_and_complete() -> None:
         assert [c.words.partition(" ")[0] for c in commands(page)] == ["harness", "python"]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [pytest.param(page, marks=[] if page.stem == SHORT else [pytest.mark.whole])
+                                  for page in PAGES], ids=lambda page: page.stem)
 def test_a_port_from_start_to_end(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_files(page, tmp_path)
     audit, check = commands(page)
