@@ -245,7 +245,8 @@ class Observation:
                              api is "pullback" or "pushforward".
     quantity "raw":          data is exactly what the API returned for this (input, output).
     quantity "hessian":      data is the real Hessian block of the loss; input is "a" or "a,b"; api is
-                             "forward-over-reverse", "reverse-over-forward" or "reverse-over-reverse".
+                             "forward-over-reverse", "reverse-over-forward", "reverse-over-reverse" or
+                             "forward-over-forward".
     When status is not "ok", data is None and `message` is the framework's own text.
     """
 

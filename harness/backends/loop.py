@@ -21,7 +21,7 @@ from harness.model import Observation, Point, Task
 from harness.wirtinger import Api, Array
 
 #: Orders of differentiation in which Hessians are observed.
-SECOND_ORDER = ("forward-over-reverse", "reverse-over-forward", "reverse-over-reverse")
+SECOND_ORDER = ("forward-over-reverse", "reverse-over-forward", "reverse-over-reverse", "forward-over-forward")
 
 #: Evaluations of a function that finite differences with respect to one input may take.
 ESTIMATES = 2000
@@ -90,6 +90,11 @@ class PointwiseBackend(Backend):
     def hessian_mixed(self, site: Site, output: int, number: int, tangents: Array) -> list[Array]:
         """Reverse over forward: the loss pushed along tangents of input `number`, then pulled back to every input."""
         raise ResultRefused(f"{self.name} does not say how to differentiate a pushforward in reverse")
+
+    def hessian_nested(self, site: Site, output: int, number: int, tangents: Array) -> list[Array]:
+        """Forward over forward: the loss pushed along tangents of input `number`, and each of these pushforwards along
+        the basis of every input; (K, real size of the input) each, real."""
+        raise ResultRefused(f"{self.name} does not say how to push a pushforward forward")
 
     def evaluate(self, site: Site) -> tuple[Any, ...]:
         """The outputs at the site; a subclass may look at the leaves before and after."""
@@ -266,6 +271,8 @@ class PointwiseBackend(Backend):
             return self.hessian_columns(site, output, number, site.input_tangents(number))
         if api == "reverse-over-forward":
             return self.hessian_mixed(site, output, number, site.input_tangents(number))
+        if api == "forward-over-forward":
+            return self.hessian_nested(site, output, number, site.input_tangents(number))
         return self.hessian_rows(site, output, number, site.input_cotangents(number))
 
 

@@ -160,8 +160,13 @@ class Site:
 
         stacked: "forward-over-reverse": that gradient pushed along `input_tangents(column)`; "reverse-over-reverse":
         pulled back to input `column` along `input_cotangents(row)`; "reverse-over-forward": the pushforward of the
-        loss along `input_tangents(row)`, a real number, differentiated by input `column`.
+        loss along `input_tangents(row)`, a real number, differentiated by input `column`; "forward-over-forward": the
+        same number pushed along `input_tangents(column)`, (rows, columns) of numbers.
         """
+        if api == "forward-over-forward":
+            what = f"the second pushforward along {self.names[row]} and {self.names[column]}"
+            _check(stacked, False, (self.input_size(column),), what)
+            return stacked
         forward = api == "forward-over-reverse"
         result = row if forward else column
         what = f"the derivative of the gradient by {self.names[row]}"

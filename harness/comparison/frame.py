@@ -105,6 +105,7 @@ def _other_api(engine: Engine, row: Array, where: Array) -> Array:
     opposite = {
         "pullback": "pushforward", "pushforward": "pullback", "forward-over-reverse": "reverse-over-reverse",
         "reverse-over-reverse": "forward-over-reverse", "reverse-over-forward": "forward-over-reverse",
+        "forward-over-forward": "forward-over-reverse",
     }
     words = seen.words["api"]
     table = np.array([words.index(opposite[w]) if opposite.get(w) in words else k for k, w in enumerate(words)] or [0])

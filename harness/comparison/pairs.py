@@ -249,7 +249,16 @@ class Joiner:
         case = combine([(self._plan_key, _size(self._plan_key)), (self.question, len(self.questions))])
         owed = always | (cover >= 0) | np.isin(case[rows], case[native])
         owed |= ~np.isin(self._plan_key[rows], self._plan_key[theirs])
+        owed &= ~self._never_taken(rows, theirs) | (cover >= 0)
         return rows[owed], cover[owed]
+
+    def _never_taken(self, rows: Array, theirs: Array) -> Array:
+        """Rows of an order of second derivatives that the other side was never asked for: an older run knows fewer."""
+        second = self.seen.is_word("quantity", "hessian")
+        taken = np.unique(self.seen.codes["api"][theirs[second[theirs]]])
+        if not taken.size or self.targets[int(self.target[theirs[0]])].backend == REFERENCE:
+            return np.zeros(rows.size, bool)
+        return np.asarray(second[rows] & ~np.isin(self.seen.codes["api"][rows], taken))
 
     def _cover(self, rows: Array, theirs: Array) -> Array:
         """The failed row of the other side that explains each absence, the most specific one first; -1 for none."""

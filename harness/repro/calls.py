@@ -118,6 +118,16 @@ def _hessian(family: str, backend: str, api: str, entry: Entry, names: Sequence[
                 f"(point[second],), ({native.format('unit')},))[1]", "", "",
                 f"pulled = {gradient}(slope)(arguments[first])",
                 f"returned = float({sign_first}{to_numpy.format('pulled')}.reshape(-1)[{first.index}]{part_first})"]
+    if api == "forward-over-forward":
+        return [*lines,
+                f'direction = np.zeros_like(inputs["{first.name}"])',
+                f"direction.reshape(-1)[{first.index}] = {'1j' if first.part else '1'}", "", "",
+                "def slope(y):  # the derivative of the loss along that direction, as a function of the second input",
+                "    point = moving(second, y)",
+                f"    return {jvp}(lambda x: loss(*[x if j == first else p for j, p in enumerate(point)]), "
+                f"(point[first],), ({native.format('direction')},))[1]", "", "",
+                f"moved = {jvp}(slope, (arguments[second],), ({native.format('unit')},))[1]",
+                f"returned = float({to_numpy.format('moved')})"]
     lines += [
         "def slope(y):  # the gradient by the first input, as a function of the second one",
         "    point = moving(second, y)",

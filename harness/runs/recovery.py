@@ -20,7 +20,7 @@ MERCY = 4  # times that a worker may be killed from outside at one step: a long 
 MAX_DEATHS = 3  # after which the remainder of a task is given up
 
 _DIFFERENTIAL = ("pullback", "pushforward")
-_HESSIAN = ("forward-over-reverse", "reverse-over-forward", "reverse-over-reverse")
+_HESSIAN = ("forward-over-reverse", "reverse-over-forward", "reverse-over-reverse", "forward-over-forward")
 
 Step = tuple[str, str]  # (point, api)
 

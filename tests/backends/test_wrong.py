@@ -91,7 +91,7 @@ def test_a_third_convention_is_the_same_hessian_and_the_conjugate_gradient() -> 
             assert row.data is not None
             np.testing.assert_allclose(data(third, *key), row.data, rtol=1e-12, atol=1e-12)
             seen += 1
-    assert seen == 12
+    assert seen == 16
     np.testing.assert_array_equal(
         data(third, "p0", "grad", "raw", "z", "out"), data(right, "p0", "grad", "raw", "z", "out").conj()
     )

@@ -188,6 +188,7 @@ class Program:
                         work.append((("column", o, k), partial(backend.gradient_pushed, o, k, site, tangents[k])))
                         work.append((("row", o, k), partial(backend.gradient_pulled, o, k, site, seconds[k])))
                         work.append((("mixed", o, k), partial(backend.pushforward_pulled, o, k, site, tangents[k])))
+                        work.append((("nested", o, k), partial(backend.pushforward_pushed, o, k, site, tangents[k])))
         return work
 
     def _natives(self, leaves: Any, cotangents: Any, tangents: Any, seconds: Any) -> list[Work]:
@@ -321,10 +322,12 @@ class Program:
         key, slot, vectors = {
             "forward-over-reverse": (("column", o, c), r, self.columns[1][c]),
             "reverse-over-forward": (("mixed", o, r), c, self.columns[1][r]),
+            "forward-over-forward": (("nested", o, r), c, self.columns[1][r]),
             "reverse-over-reverse": (("row", o, r), c, self.columns[2][r]),
         }[api]
         if not vectors:
-            return site.hessian_block(r, c, np.zeros((0, *site.input_shapes[slot])), api)
+            own = (site.input_size(c),) if api == "forward-over-forward" else site.input_shapes[slot]
+            return site.hessian_block(r, c, np.zeros((0, *own)), api)
         return site.hessian_block(r, c, self._stacked(key, slot, len(vectors), results), api)
 
 

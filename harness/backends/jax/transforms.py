@@ -261,6 +261,34 @@ class Transforms(PointwiseBackend):
 
         return self.jax.grad(pushed, tuple(range(len(site.names))))(*site.moving)
 
+    def hessian_nested(self, site: Site, output: int, number: int, tangents: Array) -> list[Array]:
+        work = partial(self.pushforward_pushed, output, number)
+        rows = [self.run(site, ("nested", output, number), work, self.put(t, site.task.device)) for t in tangents]
+        sizes = [site.input_size(k) for k in range(len(site.names))]
+        return self.gather(rows, [(size,) for size in sizes], [site.output_dtypes[output]] * len(sizes))
+
+    def pushforward_pushed(self, output: int, number: int, site: Site, tangent: Any) -> Any:
+        """The loss pushed along one tangent of input `number`, pushed along each basis vector of every input: one array
+        (real size,) per input. The vectors are looped over, not mapped over, so that no operation is batched."""
+        loss, inputs, found = site.loss(output), site.moving, []
+        for k, x in enumerate(inputs):
+            def nested(t: Any, k: int = k, x: Any = x) -> Any:
+                def pushed(y: Any) -> Any:
+                    point = [*inputs[:k], y, *inputs[k + 1 :]]
+                    return self.jax.jvp(lambda z: loss(*point[:number], z, *point[number + 1 :]),
+                                        (point[number],), (tangent,))[1]
+
+                return self.jax.jvp(pushed, (x,), (t,))[1]
+
+            basis = site.input_tangents(k)
+            if site.task.mode == "eager":
+                device = site.task.device
+                found.append(self.jnp.stack([nested(self.put(t, device)) for t in basis])
+                             if len(basis) else self.jnp.zeros(0))
+            else:
+                found.append(self.jax.lax.map(nested, self.jnp.asarray(basis)))
+        return tuple(found)
+
 
 def _one_or_all(found: tuple[Any, ...]) -> Any:
     return found[0] if len(found) == 1 else found

@@ -174,6 +174,31 @@ class TorchFunc(TorchBackend):
         rows = [call(t, *site.moving) for t in self.stacked(tangents, site.task.device)]
         return self.gather(rows, self.input_like(site))
 
+    def hessian_nested(self, site: Site, output: int, number: int, tangents: Array) -> list[Array]:
+        func, loss, compiler, torch = self.func, site.loss(output), self.compiler(site.task), self.torch
+
+        def nested(k: int, s: Any, t: Any, *inputs: Any) -> Any:
+            def pushed(y: Any) -> Any:
+                point = [*inputs[:k], y, *inputs[k + 1 :]]
+                return func.jvp(lambda x: loss(*point[:number], x, *point[number + 1 :]), (point[number],), (s,))[1]
+
+            return func.jvp(pushed, (inputs[k],), (t,))[1]
+
+        found = []
+        for k in range(len(site.names)):
+            call = partial(nested, k) if compiler is None else compiler.compiled(partial(nested, k))
+            basis, device = site.input_tangents(k), site.task.device
+            if site.task.mode == "vmap" and len(tangents) and len(basis):
+                both = self.vmap(lambda s, k=k: self.vmap(lambda t: nested(k, s, t, *site.moving))(
+                    self.vector(site.input_tangents(k), site)))
+                found.append(self.numpy(both(self.vector(tangents, site))))
+                continue
+            rows = [[call(s, t, *site.moving) for t in self.stacked(basis, device)]
+                    for s in self.stacked(tangents, device)]
+            numbers = [self.numpy(torch.stack(row)) for row in rows if row]
+            found.append(np.stack(numbers) if numbers else np.zeros((len(tangents), len(basis))))
+        return found
+
     def hessian_rows(self, site: Site, output: int, number: int, cotangents: Array) -> list[Array]:
         gradient = self.gradient(site, output)
         return self.pulled(site, lambda *x: gradient(*x)[number], cotangents)
