@@ -209,6 +209,17 @@ class ForwardDiffersFromReverse(TorchFunc):
         return 2 * super().jvp(f, leaf, tangent)
 
 
+class DoublesNestedPushforwards(TorchFunc):
+    """Wrong in nested pushforwards alone: every order with a pullback in it is right."""
+
+    name = "wrong.nested-pushforward"
+    apis = ()
+    expected_verdict = "factor"
+
+    def hessian_nested(self, site: Site, output: int, number: int, tangents: Array) -> list[Array]:
+        return [2 * numbers for numbers in super().hessian_nested(site, output, number, tangents)]
+
+
 class Hangs(TorchFunc):
     """Never returns from a pullback."""
 
