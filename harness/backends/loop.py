@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 
 from harness.backends.base import DONE, Backend, Step
 from harness.backends.rows import ResultRefused, Rows, attempt, unspelled
-from harness.backends.site import Site, pair_name
+from harness.backends.site import Site, pair_name, triple_name
+from harness.backends.third import THIRD_ORDER
 from harness.expr.calling import Function, Steady, Wrong, compile_task, output_names
 from harness.model import Observation, Point, Task
 from harness.wirtinger import Api, Array
@@ -96,6 +97,10 @@ class PointwiseBackend(Backend):
         the basis of every input; (K, real size of the input) each, real."""
         raise ResultRefused(f"{self.name} does not say how to push a pushforward forward")
 
+    def third_along(self, site: Site, output: int, api: str, slots: tuple[int, int, int]) -> Array:
+        """Third derivatives of the loss along every combination of `third.directions`, stacked: (K,) or (K, *shape)."""
+        raise ResultRefused(f"{self.name} does not say how to differentiate a second derivative")
+
     def evaluate(self, site: Site) -> tuple[Any, ...]:
         """The outputs at the site; a subclass may look at the leaves before and after."""
         return site.function(site.leaves)
@@ -143,8 +148,10 @@ class PointwiseBackend(Backend):
             yield from self.estimates(task, point, function, rows)
             if task.apis != ():
                 yield from self._raw(site, rows)
-            if task.order == 2:
+            if task.order >= 2:
                 yield from self._hessian(site, rows)
+            if task.order >= 3:
+                yield from self._third(site, rows)
             yield Step(point.name, DONE)
 
     def estimates(self, task: Task, point: Point, function: Function, rows: Rows) -> Iterator[Observation]:
@@ -224,7 +231,7 @@ class PointwiseBackend(Backend):
         return [
             api for api in self.apis
             if task.wants(api.name)
-            and (task.order == 2 or api.kind not in ("hessian", "hessian-vector"))
+            and (task.order >= 2 or api.kind not in ("hessian", "hessian-vector"))
         ]
 
     def _raw_output(self, site: Site, rows: Rows, api: Api, o: int, output: str) -> Iterator[Observation]:
@@ -264,6 +271,22 @@ class PointwiseBackend(Backend):
                         read = partial(_hessian_at, site, r, c, api)
                         name = pair_name(names[r], names[c])
                         yield row(rows, point, api, "hessian", name, output, made, read, count)
+
+    def _third(self, site: Site, rows: Rows) -> Iterator[Observation | Step]:
+        for api in THIRD_ORDER:
+            if (site.point.name, api) in site.task.skip:
+                continue
+            yield Step(site.point.name, api)
+            for o, output in enumerate(site.outputs):
+                for slots in site.triples():
+                    made = quietly(partial(self.third_block, site, o, api, slots))
+                    name = triple_name(*(site.names[k] for k in slots))
+                    yield row(rows, site.point.name, api, "third", name, output, made, lambda block: block)
+
+    def third_block(self, site: Site, output: int, api: str, slots: tuple[int, int, int]) -> Array:
+        """T's block of three inputs, (N_a N_b, N_c)."""
+        site.need_real_loss(output)
+        return site.third_block(api, slots, self.third_along(site, output, api, slots))
 
     def _second(self, site: Site, output: int, number: int, api: str) -> list[Array]:
         site.need_real_loss(output)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from itertools import product
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from harness.backends.rows import ResultRefused
+from harness.backends.third import passes
 from harness.expr.calling import Function, Wrong
 from harness.model import Point, Task
 from harness.wirtinger import (
     Array,
     Convention,
     basis,
+    components,
     differential_from_pullbacks,
     differential_from_pushforwards,
     generic_vector,
@@ -181,10 +184,44 @@ class Site:
             h[len(h) // 2 :] *= -1
         return h
 
+    def triples(self) -> Iterator[tuple[int, int, int]]:
+        """Every three differentiated inputs, in every order."""
+        for a, b, c in product(range(len(self.names)), repeat=3):
+            yield a, b, c
+
+    def third_block(self, api: str, slots: tuple[int, int, int], stacked: Array) -> Array:
+        """T's block of three inputs, real, (N_a N_b, N_c): rows by the first two in row-major order. Raises Wrong.
+
+        stacked: what came of every combination of `third.directions`. See there for the order of differentiation.
+        """
+        forward, last = passes(api)
+        sizes = [self.input_size(slot) for slot in slots]
+        what = f"the third derivative by {', '.join(self.names[slot] for slot in slots)}"
+        if last is None:
+            _check(stacked, False, (), what)
+            t = stacked.reshape(sizes)
+        else:
+            _check(stacked, self.input_complex(slots[last]), self.input_shapes[slots[last]], what)
+            read = [components(row) for row in stacked]
+            others = [size for p, size in enumerate(sizes) if p != last]
+            t = np.moveaxis(np.array(read).reshape(*others, sizes[last]), -1, last)
+        for p, slot in enumerate(slots):
+            if not forward[p] and self.input_complex(slot) and self.convention.pullback == -1:
+                half: list[slice] = [slice(None)] * 3
+                half[p] = slice(sizes[p] // 2, None)
+                t = t.copy()
+                t[tuple(half)] *= -1
+        return np.ascontiguousarray(t.reshape(sizes[0] * sizes[1], sizes[2]))
+
 
 def pair_name(row: str, column: str) -> str:
     """The `input` of a Hessian block."""
     return row if row == column else f"{row},{column}"
+
+
+def triple_name(first: str, second: str, third: str) -> str:
+    """The `input` of a block of third derivatives."""
+    return first if first == second == third else f"{first},{second},{third}"
 
 
 def _check(stacked: Array, is_complex: bool, shape: Sequence[int], what: str) -> None:

@@ -21,6 +21,10 @@ MAX_DEATHS = 3  # after which the remainder of a task is given up
 
 _DIFFERENTIAL = ("pullback", "pushforward")
 _HESSIAN = ("forward-over-reverse", "reverse-over-forward", "reverse-over-reverse", "forward-over-forward")
+_THIRD = (
+    "forward-over-forward-over-forward", "forward-over-forward-over-reverse", "forward-over-reverse-over-reverse",
+    "reverse-over-reverse-over-reverse",
+)
 
 Step = tuple[str, str]  # (point, api)
 
@@ -35,6 +39,8 @@ def place_of(api: str) -> tuple[str, str]:
         return api, "differential"
     if api in _HESSIAN:
         return api, "hessian"
+    if api in _THIRD:
+        return api, "third"
     return api, "raw"
 
 
@@ -129,7 +135,8 @@ class Ledger:
     def _remainder(self, failure: WorkerFailed) -> list[Observation]:
         """A row for everything that the task should have observed and did not."""
         native = [a for a in self.apis if self.task.wants(a)]
-        asked = ["", *_DIFFERENTIAL, *native, *(_HESSIAN if self.task.order > 1 else ())]
+        asked = ["", *_DIFFERENTIAL, *native, *(_HESSIAN if self.task.order > 1 else ()),
+                 *(_THIRD if self.task.order > 2 else ())]
         have = {key[:3] for key in self.seen}
         times = "once" if self.deaths == 1 else f"{self.deaths} times"
         message = f"not observed: the worker failed {times} in this task, last: {failure.message}"

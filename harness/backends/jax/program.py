@@ -19,7 +19,8 @@ from harness.backends.jax.program_cache import KeptPart, KeptProgram, Shelf
 from harness.backends.jax.transforms import TracedSite, Transforms, differentiable_outputs
 from harness.backends.loop import SECOND_ORDER, Made, pick, pick2, row
 from harness.backends.rows import Recalled, ResultRefused, Rows, attempt, classify
-from harness.backends.site import Site, pair_name
+from harness.backends.site import Site, pair_name, triple_name
+from harness.backends.third import THIRD_ORDER
 from harness.expr.calling import Function, Steady, output_names
 from harness.model import Observation, Point, Task
 from harness.wirtinger import Api, Array
@@ -117,7 +118,7 @@ class Program:
             site.output_dtypes = [str(np.dtype(s.dtype)) for s in shapes]
         site.outputs = output_names(task, len(site.output_shapes))
         self.chosen = differentiable_outputs(site)
-        convention, second = backend.convention, task.order == 2
+        convention, second = backend.convention, task.order >= 2
         bases = [
             [(site.output_shapes[o], site.output_dtypes[o], convention.cotangent) for o in self.chosen],
             [(s, d, convention.tangent) for s, d in zip(site.input_shapes, site.input_dtypes, strict=True)],
@@ -181,7 +182,7 @@ class Program:
         # one output at a time: one without a forward rule must not hide the others
         work += [(("push", k, o), partial(backend.push_one, k, (o,), site, tangents[k]))
                  for k in count for o in self.chosen]
-        if self.task.order == 2:
+        if self.task.order >= 2:
             for o in self.chosen:
                 if not site.output_complex(o):
                     for k in count:
@@ -189,6 +190,10 @@ class Program:
                         work.append((("row", o, k), partial(backend.gradient_pulled, o, k, site, seconds[k])))
                         work.append((("mixed", o, k), partial(backend.pushforward_pulled, o, k, site, tangents[k])))
                         work.append((("nested", o, k), partial(backend.pushforward_pushed, o, k, site, tangents[k])))
+        if self.task.order >= 3:
+            work += [(("third", o, api, slots), partial(backend.composed_along, o, api, slots, site))
+                     for o in self.chosen if not site.output_complex(o)
+                     for api in THIRD_ORDER for slots in site.triples()]
         return work
 
     def _natives(self, leaves: Any, cotangents: Any, tangents: Any, seconds: Any) -> list[Work]:
@@ -239,8 +244,10 @@ class Program:
                               for name in site.names]
                 elif not site.too_large(api.kind, o):
                     found += self._raw(point.name, rows, api, o, generic, whole)
-        if self.task.order == 2:
+        if self.task.order >= 2:
             found += self._hessian(point.name, rows, results)
+        if self.task.order >= 3:
+            found += self._third(point.name, rows, generic)
         return found
 
     def _stacked(self, key: Hashable, slot: int, count: int, results: list[list[Any]]) -> Array:
@@ -314,6 +321,21 @@ class Program:
                         made = attempt(partial(self._block, o, r, c, api, results))
                         found.append(row(rows, point, api, "hessian", pair_name(a, b), output, made, _same))
         return found
+
+    def _third(self, point: str, rows: Rows, flat: list[Any]) -> list[Observation]:
+        site, found = self.site, list[Observation]()
+        for api in THIRD_ORDER:
+            for o, output in enumerate(site.outputs):
+                for slots in site.triples():
+                    made = attempt(partial(self._third_block, o, api, slots, flat))
+                    name = triple_name(*(site.names[k] for k in slots))
+                    found.append(row(rows, point, api, "third", name, output, made, _same))
+        return found
+
+    def _third_block(self, o: int, api: str, slots: tuple[int, int, int], flat: list[Any]) -> Array:
+        self.site.need_real_loss(o)
+        stacked = self.backend.numpy(self.lean.read(("third", o, api, slots), flat))
+        return self.site.third_block(api, slots, stacked)
 
     def _block(self, o: int, r: int, c: int, api: str, results: list[list[Any]]) -> Array:
         site = self.site

@@ -13,6 +13,7 @@ from harness.backends.jax.sweep import JaxSweep
 from harness.backends.loop import Call, PointwiseBackend
 from harness.backends.rows import ResultRefused
 from harness.backends.site import Site, basis_array
+from harness.backends.third import composed, directions
 from harness.expr.calling import Wrong
 from harness.model import Point, Task
 from harness.wirtinger import JAX, Api, Array
@@ -288,6 +289,42 @@ class Transforms(PointwiseBackend):
             else:
                 found.append(self.jax.lax.map(nested, self.jnp.asarray(basis)))
         return tuple(found)
+
+    # -- third order -----------------------------------------------------------------------------------------------
+
+    def third_along(self, site: Site, output: int, api: str, slots: tuple[int, int, int]) -> Array:
+        work = partial(self.composed_along, output, api, slots)
+        return self.numpy(self.run(site, ("third", output, api, slots), work))
+
+    def composed_along(self, output: int, api: str, slots: tuple[int, int, int], site: Site) -> Any:
+        """The third derivative along every combination of vectors, looped over and not mapped over."""
+        vectors = directions(site, api, slots)
+
+        def along(given: tuple[Any, ...]) -> Any:
+            return composed(_Calculus(self.jax, len(site.names)), site.loss(output), api, slots, given)(*site.moving)
+
+        if site.task.mode == "eager":
+            device = site.task.device
+            return self.jnp.stack([along(tuple(self.put(v, device) for v in given))
+                                   for given in zip(*vectors, strict=True)])
+        return self.jax.lax.map(along, tuple(self.jnp.asarray(v) for v in vectors))
+
+
+class _Calculus:
+    """jax's transforms, as `harness.backends.third` composes them."""
+
+    def __init__(self, jax: Any, count: int) -> None:
+        self.jax, self.numbers = jax, tuple(range(count))
+
+    def gradient(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        found: Callable[..., Any] = self.jax.grad(f, self.numbers)
+        return found
+
+    def pulled(self, f: Callable[..., Any], slot: int, cotangent: Any) -> Callable[..., Any]:
+        return lambda *x: self.jax.vjp(lambda *y: f(*y)[slot], *x)[1](cotangent)
+
+    def pushed(self, f: Callable[..., Any], slot: int, tangent: Any) -> Callable[..., Any]:
+        return lambda *x: self.jax.jvp(lambda y: f(*x[:slot], y, *x[slot + 1 :]), (x[slot],), (tangent,))[1]
 
 
 def _one_or_all(found: tuple[Any, ...]) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 from harness.backends.loop import Call
 from harness.backends.rows import Rows
 from harness.backends.site import Site
+from harness.backends.third import composed, directions
 from harness.backends.torch.shared import TorchBackend
 from harness.backends.torch.sweep import AutogradSweep
 from harness.expr.calling import Function
@@ -214,3 +215,47 @@ class TorchAutograd(TorchBackend):
             for c in self.stacked(cotangents, site.task.device)
         ]
         return self.gather(rows, self.input_like(site))
+
+    # -- third order -----------------------------------------------------------------------------------------------
+
+    def third_along(self, site: Site, output: int, api: str, slots: tuple[int, int, int]) -> Array:
+        vectors = [self.stacked(v, site.task.device) for v in directions(site, api, slots)]
+        calculus, found = _Calculus(self.torch), []
+        for given in zip(*vectors, strict=True):
+            found.append(composed(calculus, site.loss(output), api, slots, given)(*self.taped(site)).detach())
+        return self.numpy(self.torch.stack(found))
+
+
+class _Calculus:
+    """The tape and dual numbers, as `harness.backends.third` composes them; what depends on nothing is zero."""
+
+    def __init__(self, torch: Any) -> None:
+        self.torch, self.forward = torch, torch.autograd.forward_ad
+
+    def gradient(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *x: self._reverse(f(*x), x, None)
+
+    def pulled(self, f: Callable[..., Any], slot: int, cotangent: Any) -> Callable[..., Any]:
+        return lambda *x: self._reverse(f(*x)[slot], x, cotangent)
+
+    def _reverse(self, result: Any, inputs: tuple[Any, ...], cotangent: Any) -> list[Any]:
+        zeros = self.torch.zeros_like
+        if not result.requires_grad:
+            return [zeros(x) for x in inputs]
+        grad = self.torch.autograd.grad
+        found = grad(result, inputs, cotangent, create_graph=True, allow_unused=True)
+        return [zeros(x) if g is None else g for g, x in zip(found, inputs, strict=True)]
+
+    def pushed(self, f: Callable[..., Any], slot: int, tangent: Any) -> Callable[..., Any]:
+        forward = self.forward
+
+        def tangent_of(dual: Any) -> Any:
+            primal, moved = forward.unpack_dual(dual)
+            return self.torch.zeros_like(primal) if moved is None else moved
+
+        def along(*x: Any) -> Any:
+            with forward.dual_level():
+                out = f(*x[:slot], forward.make_dual(x[slot], tangent), *x[slot + 1 :])
+                return [tangent_of(entry) for entry in out] if isinstance(out, list) else tangent_of(out)
+
+        return along

@@ -11,6 +11,7 @@ import numpy as np
 from harness.backends.loop import Call
 from harness.backends.rows import ResultRefused
 from harness.backends.site import Site
+from harness.backends.third import composed, directions
 from harness.backends.torch.shared import TorchBackend
 from harness.backends.torch.sweep import FuncSweep
 from harness.wirtinger import Api, Array
@@ -202,3 +203,32 @@ class TorchFunc(TorchBackend):
     def hessian_rows(self, site: Site, output: int, number: int, cotangents: Array) -> list[Array]:
         gradient = self.gradient(site, output)
         return self.pulled(site, lambda *x: gradient(*x)[number], cotangents)
+
+    # -- third order -----------------------------------------------------------------------------------------------
+
+    def third_along(self, site: Site, output: int, api: str, slots: tuple[int, int, int]) -> Array:
+        compiler = self.compiler(site.task)
+        vectors = [self.stacked(v, site.task.device) for v in directions(site, api, slots)]
+
+        def along(inputs: list[Any], given: tuple[Any, ...]) -> Any:
+            return composed(_Calculus(self.func, len(inputs)), site.loss(output), api, slots, given)(*inputs)
+
+        call = along if compiler is None else compiler.compiled(along)
+        return self.numpy(self.torch.stack([call(site.moving, given) for given in zip(*vectors, strict=True)]))
+
+
+class _Calculus:
+    """torch.func's transforms, as `harness.backends.third` composes them."""
+
+    def __init__(self, func: Any, count: int) -> None:
+        self.func, self.numbers = func, tuple(range(count))
+
+    def gradient(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        found: Callable[..., Any] = self.func.grad(f, argnums=self.numbers)
+        return found
+
+    def pulled(self, f: Callable[..., Any], slot: int, cotangent: Any) -> Callable[..., Any]:
+        return lambda *x: self.func.vjp(lambda *y: f(*y)[slot], *x)[1](cotangent)
+
+    def pushed(self, f: Callable[..., Any], slot: int, tangent: Any) -> Callable[..., Any]:
+        return lambda *x: self.func.jvp(lambda y: f(*x[:slot], y, *x[slot + 1 :]), (x[slot],), (tangent,))[1]
