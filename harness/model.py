@@ -247,6 +247,8 @@ class Observation:
     quantity "hessian":      data is the real Hessian block of the loss; input is "a" or "a,b"; api is
                              "forward-over-reverse", "reverse-over-forward", "reverse-over-reverse" or
                              "forward-over-forward".
+    quantity "third":        data is the block of third derivatives of the loss by the inputs "a,b,c" ("a" where all are
+                             one), real, (N_a N_b, N_c); api is one of harness.backends.third.THIRD_ORDER.
     When status is not "ok", data is None and `message` is the framework's own text.
     """
 

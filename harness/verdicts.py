@@ -18,7 +18,9 @@ RELATIONS = (
     "", "equal", "conjugate", "negated", "negated-conjugate", "factor", "real-part", "imag-part", "transposed",
     "adjoint", "none",
 )
-QUANTITIES = ("value", "differential", "hessian", "raw")
+QUANTITIES = ("value", "differential", "hessian", "third", "raw")
+#: Derivatives of a real loss beyond the first.
+HIGHER = ("hessian", "third")
 AXES = ("backend", "api", "mode", "device", "dtype", "version")
 
 #: What a row counts as, from nothing to the worst. A known difference that is no defect (documented, taste, of the

@@ -220,6 +220,18 @@ class DoublesNestedPushforwards(TorchFunc):
         return [2 * numbers for numbers in super().hessian_nested(site, output, number, tangents)]
 
 
+class DoublesThirdDerivatives(TorchFunc):
+    """Wrong in third derivatives alone, and there where every pass is a reverse one."""
+
+    name = "wrong.third-derivatives"
+    apis = ()
+    expected_verdict = "factor"
+
+    def third_along(self, site: Site, output: int, api: str, slots: tuple[int, int, int]) -> Array:
+        found = super().third_along(site, output, api, slots)
+        return 2 * found if api == "reverse-over-reverse-over-reverse" else found
+
+
 class Hangs(TorchFunc):
     """Never returns from a pullback."""
 

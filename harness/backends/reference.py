@@ -17,6 +17,7 @@ Rows of api "reference", in double precision whatever the precision of the case 
                                 is worth saying
     hessian                     the real Hessian of the sum of a real output; its bound, class, plus and minus have
                                 the api "reference-hessian"
+    third                       its third derivatives, (N_a N_b, N_c) for inputs a, b and c; likewise "reference-third"
 
 and of api "closed-form": differential, from the case's own `derivative`.
 """
@@ -24,13 +25,14 @@ and of api "closed-form": differential, from the case's own `derivative`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from harness.backends.base import DONE, Backend, Device, Step
 from harness.backends.rows import Rows, unspelled
-from harness.backends.site import pair_name
+from harness.backends.site import pair_name, triple_name
 from harness.expr.calling import Wrong, output_names
 from harness.model import CaseError, Observation, Point, Task, Unsupported
 from harness.wirtinger import TORCH, Array, Convention
@@ -159,6 +161,8 @@ def _rows_of(
                 yield rows.ok(point.name, _API, quantity, leaf, output, np.ascontiguousarray(data))
         if k in s.hessians:
             yield from _hessian_rows(rows, point, s, k, output, columns)
+        if k in s.thirds:
+            yield from _third_rows(rows, point, s, k, output, columns)
 
 
 def _facts(s: Solution, mine: slice, own: slice) -> Iterator[tuple[str, Array]]:
@@ -193,6 +197,22 @@ def _hessian_rows(
             for quantity, data in facts:
                 block = np.ascontiguousarray(data[own, other])
                 yield rows.ok(point.name, _API + "-hessian", quantity, pair, output, block)
+
+
+def _third_rows(
+    rows: Rows, point: Point, s: Solution, k: int, output: str, columns: Mapping[str, slice],
+) -> Iterator[Observation]:
+    for names in product(columns, repeat=3):
+        a, b, c = (columns[name] for name in names)
+        mine = [np.ascontiguousarray(x[a, b, c].reshape(-1, c.stop - c.start)) for x in s.thirds[k]]
+        value, bound, kind, plus, minus = mine
+        triple = triple_name(*names)
+        yield rows.ok(point.name, _API, "third", triple, output, value)
+        facts: list[tuple[str, Array]] = [("bound", bound), ("class", kind)]
+        if kind.any():
+            facts += [("plus", plus), ("minus", minus)]
+        for quantity, data in facts:
+            yield rows.ok(point.name, _API + "-third", quantity, triple, output, data)
 
 
 def _columns(task: Task, point: Point) -> dict[str, slice]:

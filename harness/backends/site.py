@@ -186,8 +186,7 @@ class Site:
 
     def triples(self) -> Iterator[tuple[int, int, int]]:
         """Every three differentiated inputs, in every order."""
-        for a, b, c in product(range(len(self.names)), repeat=3):
-            yield a, b, c
+        yield from product(range(len(self.names)), repeat=3)
 
     def third_block(self, api: str, slots: tuple[int, int, int], stacked: Array) -> Array:
         """T's block of three inputs, real, (N_a N_b, N_c): rows by the first two in row-major order. Raises Wrong.

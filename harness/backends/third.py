@@ -4,7 +4,7 @@ T[i, j, k] is the loss differentiated by real component i, then j, then k. An or
 name, the innermost pass last. A forward pass takes the direction of its index as a tangent. A reverse pass makes a
 gradient of a number, and of a gradient pulls one component back: its index is picked by the cotangent of the next
 reverse pass, or, of the last one, read off the result. So each framework differentiates its own gradient, as a user
-would; what is negated in that by convention is the imaginary half of the index of every reverse pass (`Site.third_block`).
+would; what a convention negates in that is the imaginary half of each reverse pass's index (`Site.third_block`).
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from harness.cases.points import Builder
 from harness.cases.pointsets import PointSet
 from harness.cases.values import Reading
 from harness.model import PRECISION, Case, CaseError, Derivative, Expectation, Input, Place, Tolerance
+from harness.wirtinger import real_size
 
 #: Keys of a case, and what each says.
 KEYS: Mapping[str, str] = {
@@ -24,7 +25,7 @@ KEYS: Mapping[str, str] = {
     "points": "name -> {input: value}, or a list of shared point sets and inline points",
     "dtype": "float32, float64, complex64, complex128, or a list; both precisions where it is left out",
     "outputs": "names of the outputs, in order; out, or out0, out1, ... where it is left out",
-    "order": "1, or 2 for Hessians as well",
+    "order": "1, 2 for Hessians as well, or 3 for third derivatives of a loss of at most 4 real variables",
     "tolerance": "relative tolerance: a number, or {fine, coarse}",
     "expect": "known differences, each with verdict and because",
     "derivative": "closed form {dz, dzbar} of an elementwise function, as portable expressions",
@@ -37,6 +38,8 @@ KEYS: Mapping[str, str] = {
 #: Keys that `defaults` may give.
 DEFAULT_KEYS = tuple(key for key in KEYS if key not in ("id", "function", "blind"))
 MAX_SECONDS = 3600.0
+#: Real components of all differentiated inputs of a case of order 3: their number's cube is observed, in every order.
+VARIABLES = 4
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ def _build(table: Table, around: Surroundings, problems: Problems) -> Case:
         points=tuple(points.found.values()),
         dtypes=dtypes,
         outputs=outputs,
-        order=simple.order(),
+        order=simple.order(inputs),
         tolerance=simple.tolerance(),
         expect=expected,
         derivative=closed,
@@ -165,13 +168,19 @@ class _Simple:
             return tuple(word for word, _ in found)
         return ()
 
-    def order(self) -> int:
+    def order(self, inputs: Sequence[Input]) -> int:
         node = self.table.get("order")
         if node is None:
             return 1
         value = document.resolve(node) if isinstance(node, Scalar) else None
-        if isinstance(value, bool) or value not in (1, 2) or not isinstance(value, int):
-            self.problems.add(f"order must be 1 or 2, not {document.describe(node)}", node.place)
+        if isinstance(value, bool) or value not in (1, 2, 3) or not isinstance(value, int):
+            self.problems.add(f"order must be 1, 2 or 3, not {document.describe(node)}", node.place)
+            return 1
+        count = sum(real_size(i.shape, i.kind == "complex") for i in inputs if i.differentiate)
+        if value == 3 and count > VARIABLES:
+            self.problems.add(
+                f"order 3 is for at most {VARIABLES} real variables, and these inputs have {count:,}", node.place,
+                "a complex number is two; make the arrays smaller, or say `differentiate: false` of some")
             return 1
         return value
 

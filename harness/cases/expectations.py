@@ -22,7 +22,7 @@ KEYS: Mapping[str, str] = {
     "points": "only at these points (names, or patterns with * and ?)",
     "backends": "only in comparisons in which every one of these (names, or patterns such as torch*) takes part",
     "api": "only for these API names",
-    "quantity": "only for value, differential, raw or hessian",
+    "quantity": "only for value, differential, raw, hessian or third",
     "dtype": "only at these dtypes",
     "axis": "only in comparisons along these axes",
     "culprit": "which side is wrong: a backend, both, or a list",

@@ -203,7 +203,7 @@ def _case_keys(text: Schema) -> Schema:
         "points": {"anyOf": [{**inline, "minProperties": 1}, {"type": "array", "minItems": 1, "items": entry}]},
         "dtype": _one_or_many({"enum": list(words.DTYPES)}),
         "outputs": _one_or_many({"$ref": "#/$defs/name"}),
-        "order": {"type": "integer", "enum": [1, 2]},
+        "order": {"type": "integer", "enum": [1, 2, 3]},
         "tolerance": {
             "anyOf": [
                 fraction,

@@ -9,7 +9,7 @@ import argparse
 from difflib import get_close_matches
 
 from harness.cli.options import add_expect, add_format, emit, stated, write
-from harness.verdicts import AXES, VERDICTS
+from harness.verdicts import AXES, QUANTITIES, VERDICTS
 
 COLUMNS = (
     "verdict",
@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--select", action="append", metavar="GLOB", help="only CASE or CASE@POINT that match; repeatable"
     )
     parser.add_argument("--verdict", action="append", metavar="WORD", help="only rows with this verdict; repeatable")
-    parser.add_argument("--quantity", action="append", choices=("value", "differential", "raw", "hessian"))
+    parser.add_argument("--quantity", action="append", choices=QUANTITIES)
     parser.add_argument("--surprising", action="store_true", help="only what no expectation covers")
     parser.add_argument("--rows", action="store_true", help="the rows themselves, not their number by cause")
     parser.add_argument("--counts", action="store_true", help="verdicts by pair of sides, not the number by cause")

@@ -16,6 +16,7 @@ from harness.comparison.targets import REFERENCE
 from harness.comparison.tolerance import Tolerances, tolerances
 from harness.comparison.value_kinds import Array, Form, magnitudes
 from harness.model import Case, Input, concrete_dtype
+from harness.verdicts import HIGHER
 
 _PREFERRED = ("pullback", "reference", "pushforward", "closed-form")
 
@@ -43,7 +44,8 @@ class Context:
     # -- inputs and outputs --------------------------------------------------------------------------------------------
 
     def _read_inputs(self) -> None:
-        """in_complex, row_complex: of the column and the row variable of a derivative by `input` ("a" or "a,b")."""
+        """in_complex, row_complex: of the column and the row variable of a derivative by `input` ("a", "a,b" or, by
+        three inputs, "a,b,c", of which the last is the column)."""
         seen = self.seen
         key = combine([(seen.codes["case"], len(seen.words["case"])), (seen.codes["input"], len(seen.words["input"]))])
         _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
@@ -55,8 +57,8 @@ class Context:
             if names in known or "," not in names:
                 self.sites.append((known.get(names), known.get(names)))
             else:
-                a, _, b = names.partition(",")
-                self.sites.append((known.get(a), known.get(b)))
+                each = names.split(",")
+                self.sites.append((known.get(each[0]), known.get(each[-1])))
         self.site = inverse.reshape(-1)
         complexes = np.array([[i is not None and i.kind == "complex" for i in s] for s in self.sites] or [[False] * 2])
         self.row_complex, self.in_complex = complexes[self.site, 0], complexes[self.site, 1]
@@ -163,7 +165,7 @@ class Context:
         seen = self.seen
         if self._index is None:
             self._index = {}
-            matrices = self.joiner.ok & seen.is_word("quantity", "differential", "hessian")
+            matrices = self.joiner.ok & seen.is_word("quantity", "differential", *HIGHER)
             matrices &= ~seen.is_word("api", "finite-differences")
             columns = [self.joiner.target, *(seen.codes[n] for n in ("quantity", "case", "point", "dtype", "output",
                                                                      "input", "api"))]
@@ -243,11 +245,16 @@ class Context:
         shape = self.seen.shapes[self.seen.shape[row]]
         if len(shape) != 2:
             return None
-        hessian = self.seen.text("quantity", row) == "hessian"
-        if not hessian and not (self.fits(row, "output", shape) and self.fits(row, "input", shape)):
+        higher = self.seen.text("quantity", row) in HIGHER
+        if not higher and not (self.fits(row, "output", shape) and self.fits(row, "input", shape)):
             return None
-        out = bool(self.row_complex[row] if hessian else self.out_complex[row])
-        return matrix_form(shape, out, bool(self.in_complex[row]))
+        return matrix_form(shape, self.rows_complex(row), bool(self.in_complex[row]))
+
+    def rows_complex(self, row: int) -> bool:
+        """Whether the rows of a matrix are real parts, then imaginary parts; those of third derivatives stand each for
+        two real components."""
+        quantity = self.seen.text("quantity", row)
+        return quantity != "third" and bool((self.row_complex if quantity == "hessian" else self.out_complex)[row])
 
     def j_sizes(self, row: int) -> Array | None:
         """(m, n) sizes of the entries of one matrix row; None where its shape does not fit the case."""

@@ -12,14 +12,24 @@ from harness.comparison.documented import two_functions
 from harness.comparison.engine import Engine, Group
 from harness.comparison.facts import DOMAIN, GAUGE, KINK, SMOOTH, FactIndex, Facts
 from harness.comparison.gauge import invalid
+from harness.comparison.kinks_below import kinks_below
 from harness.comparison.magnitudes import SHAKEN, moving, unseen, unsettled
 from harness.comparison.raw_facts import elementwise, noise_of, raw_facts, raw_noise
-from harness.comparison.rounding import Steps, as_matrix, one_operation, raw_steps, second_steps, steps_of, taken_of
+from harness.comparison.rounding import (
+    Steps,
+    as_matrix,
+    one_operation,
+    raw_steps,
+    second_steps,
+    steps_of,
+    taken_of,
+    third_steps,
+)
 from harness.comparison.targets import REFERENCE
 from harness.comparison.tolerance import CEILING
 from harness.comparison.value_kinds import Array, Form, close, differences, scale
 from harness.comparison.zeros import largest_error, noise_of_zero, structural_zeros
-from harness.verdicts import RELATION, VERDICT
+from harness.verdicts import HIGHER, RELATION, VERDICT
 
 #: Verdicts that leave open who is wrong.
 OPEN = tuple(VERDICT[v] for v in ("nonfinite", "conjugate", "sign", "factor", "part", "zero", "mismatch"))
@@ -59,7 +69,7 @@ class DifferingPair:
             return self._over_ceiling()
         self._as_hessian()
         out, k = self.engine.out, self.k
-        hessian = self.group.quantity == "hessian"
+        hessian = self.group.quantity in HIGHER
         if self.group.quantity == "raw":
             own = [raw_facts(self.engine, self.index, end, self.group.form, self.group.kind) for end in self.ends]
             gauge = [self._raw_no_gauge(end) for end in self.ends]
@@ -70,7 +80,7 @@ class DifferingPair:
         else:
             if hessian and self._kink_below():
                 return "", ""
-            own = [self.index.of(end, self.group.form, hessian) for end in self.ends]
+            own = [self.index.of(end, self.group.form, self.group.quantity) for end in self.ends]
             own = self._within_domain(own)
             sides = self.left, self.right
             gauge = [self._no_gauge(end, side, own) for end, side in zip(self.ends, sides, strict=True)]
@@ -168,7 +178,7 @@ class DifferingPair:
         """Whether a side differs by more than a free sign or phase explains."""
         target = self.engine.context.targets[int(self.engine.context.joiner.target[end])]
         facts = next((f for f in own[0] + own[1] if f.invariant is not None), None)
-        if facts is None or target.backend == REFERENCE or self.group.quantity == "hessian":
+        if facts is None or target.backend == REFERENCE or self.group.quantity in HIGHER:
             return False
         return invalid(self.engine.context, end, side, facts, self.group.form, self.tol)
 
@@ -197,7 +207,7 @@ class DifferingPair:
     ) -> tuple[bool, bool, str]:
         left, right, word = accuse(
             self.left, self.right, (own[0], own[1]), self.tol, self.floor, allowed, excused,
-            kinks=self.group.quantity != "hessian")
+            kinks=self.group.quantity not in HIGHER)
         right &= not self.against_reference
         return bool(left), bool(right), word if left or right else ""
 
@@ -208,6 +218,8 @@ class DifferingPair:
             return None
         if self.group.quantity == "hessian":
             return None if truth is None else second_steps(self.engine.context, end, self.group.form, truth)
+        if self.group.quantity == "third":
+            return None if truth is None else third_steps(self.engine.context, end, truth)
         if self.group.quantity == "raw":
             return raw_steps(self.engine, end, self.group.form, self.group.kind)
         forward = self.engine.seen.text("api", end) == "pushforward"
@@ -216,13 +228,13 @@ class DifferingPair:
     def _allowed(self, own: list[list[Facts]], steps: list[Steps | None], truth: Array | None) -> Array:
         """(m, n): an error of this size proves nothing, whatever it comes from."""
         context, form, tol = self.engine.context, self.group.form, self.tol
-        if any(s is not None for s in steps) and self.group.quantity != "hessian":
+        if any(s is not None for s in steps) and self.group.quantity not in HIGHER:
             return np.zeros((form.m, form.n))
         if self.group.quantity == "raw":
             return np.asarray(np.maximum.reduce([
                 raw_noise(self.engine, self.index, end, form, self.group.kind, tol) for end in self.ends]))
         # A second derivative is not one operation's own where the text is of several.
-        several = self.group.quantity == "hessian" and taken_of(context, self.ends[0]) is not None
+        several = self.group.quantity in HIGHER and taken_of(context, self.ends[0]) is not None
         noises = [noise_of(context, end, form, tol, None if several else truth) for end in self.ends]
         noises += [moving(f) for f in own[0] + own[1] if f.stability is not None]
         if truth is None and self.group.quantity == "differential":
@@ -288,35 +300,26 @@ class DifferingPair:
         out.note[k] = f"a kink, outside of the generalised derivative; {out.note[k]}"
 
     def _kink_below(self) -> bool:
-        """A Hessian along an input at a kink of which the first derivative jumps: finite numbers are choices there."""
-        context = self.engine.context
-        names = context.seen.text("input", self.ends[0]).split(",")
-        form = self.group.form
-        masks = []
-        for name, count in ((names[0], form.m), (names[-1], form.n)):
-            j = context.row_of("differential", self.ends[0], name)
-            j_form = context.j_form(j) if j >= 0 else None
-            facts = [] if j_form is None else self.index.of(j, j_form)
-            kinks = [(f.kind == KINK).any(axis=(0, 2)) for f in facts if f.evidence == REFERENCE]
-            masks.append(kinks[0] if kinks and kinks[0].size == count else np.zeros(count, bool))
-        free = (masks[0][:, None] | masks[1][None, :])[..., None]
+        """Whether every difference is along an input at a kink of a lower derivative, and finite: choices there."""
+        form, quantity = self.group.form, self.group.quantity
+        free = kinks_below(self.engine.context, self.index, self.ends[0], form, quantity)[..., None]
         if not free.any():
             return False
         same = close(self.left[None], self.right[None], self.tol.coarse, self.tol.tiny, self.floor[None])[0]
-        for f in self.index.of(self.ends[0], form, True) if self.against_reference else ():
+        for f in self.index.of(self.ends[0], form, quantity) if self.against_reference else ():
             if f.low is not None and f.high is not None:  # what the two sides of the kink have in common
                 same |= np.isfinite(self.left) & between(self.left, f.low, f.high, self.tol)
         finite = np.isfinite(self.left) & (np.isfinite(self.right) | self.against_reference)
         if not (same | (free & finite)).all():
             return False
         self._say("agree" if self.against_reference else "choice",
-                  "a kink of the function, there is no second derivative")
+                  f"a kink of the function, there is no {'third' if quantity == 'third' else 'second'} derivative")
         return True
 
     def _noise_alone(self, allowed: Array) -> bool:
         """Whether sides of which nothing is known differ by no more than what eight roundings of the values leave."""
         context = self.engine.context
-        if self.group.quantity == "hessian" or not (np.isfinite(self.left) & np.isfinite(self.right)).all():
+        if self.group.quantity in HIGHER or not (np.isfinite(self.left) & np.isfinite(self.right)).all():
             return False
         for end in self.ends:
             sizes = context.j_sizes(int(context.j_row[end])) if context.j_row[end] >= 0 else None

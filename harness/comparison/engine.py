@@ -20,7 +20,7 @@ from harness.comparison.reduced_precision import NOTES, tolerances_of
 from harness.comparison.relation import relations, turned
 from harness.comparison.results import Results
 from harness.comparison.value_kinds import Array, Form, close, dimensions, real_note
-from harness.verdicts import RELATION, VERDICT
+from harness.verdicts import HIGHER, RELATION, VERDICT
 
 _CHUNK = 1 << 20  # real components of one side that are judged at a time
 _SETTLED = (VERDICT["agree"], VERDICT["nonfinite"])
@@ -131,9 +131,8 @@ class Engine:
         shapes = [seen.shapes[seen.shape[r]] for r in (left, right)]
         if p.predicted[k]:
             return self._prediction_group(members, left, right, shapes)
-        if quantity in ("differential", "hessian"):
-            second = quantity == "hessian"
-            outs = [bool(c.row_complex[r] if second else c.out_complex[r]) for r in (left, right)]
+        if quantity in ("differential", *HIGHER):
+            outs = [c.rows_complex(r) for r in (left, right)]
             inner = bool(c.in_complex[left])
             forms = [matrix_form(s, o, inner) if len(s) == 2 else None for s, o in zip(shapes, outs, strict=True)]
             a, b = forms

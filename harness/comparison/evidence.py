@@ -15,7 +15,7 @@ from harness.comparison.results import Results
 from harness.comparison.targets import REFERENCE
 from harness.comparison.tolerance import CEILING
 from harness.comparison.value_kinds import Array
-from harness.verdicts import RELATION, VERDICT
+from harness.verdicts import HIGHER, RELATION, VERDICT
 
 #: Verdicts of sides that are equal.
 EQUAL = VERDICT["agree"], VERDICT["precision"]
@@ -42,7 +42,7 @@ def weigh(engine: Engine) -> Evidence:
     open_pairs = _with_finite_inputs(engine, np.flatnonzero((np.isin(out.verdict, OPEN) | lost | far) & known))
     settled: dict[object, _Said] = {}
     for group in engine.groups(open_pairs):
-        if group.quantity in ("differential", "hessian", "raw"):
+        if group.quantity in ("differential", *HIGHER, "raw"):
             for k, sides in zip(group.pairs, engine.each(group), strict=True):
                 case = DifferingPair(engine, index, group, int(k), *sides)
                 key = case.key()

@@ -14,9 +14,9 @@ dtype, input and output:
                               their real parts, shape of J
     quantity "value-plus", "value-minus"   the function on either side of a branch cut
 
-`api` is that of the row they belong to: "reference" or "closed-form"; the same names with quantity "hessian" have
-"reference-hessian" here.  Finite differences (api "finite-differences", with their "bound") come from a framework's own
-values and are evidence for that framework alone.
+`api` is that of the row they belong to: "reference" or "closed-form"; for the quantities "hessian" and "third" it is
+"reference-hessian" and "reference-third". Finite differences (api "finite-differences", with their "bound") come from a
+framework's own values and are evidence for that framework alone.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import numpy as np
 
 from harness.comparison.context import Context
 from harness.comparison.value_kinds import Array, Form
+from harness.verdicts import HIGHER
 
 SMOOTH, KINK, CUT, POLE, REMOVABLE, UNKNOWN, GAUGE, DOMAIN = range(8)
 CLASSES = ("smooth", "kink", "branch cut", "pole", "removable", "unknown", "gauge", "edge of the domain")
@@ -36,7 +37,6 @@ CLASSES = ("smooth", "kink", "branch cut", "pole", "removable", "unknown", "gaug
 FACT_QUANTITIES = (
     "bound", "plus", "minus", "class", "clarke", "domain", "stability", "invariant", "value-plus", "value-minus",
 )
-_HESSIAN = "-hessian"
 _LIMITS = 2.0**-50  # of two limits, as they are recorded
 
 
@@ -93,8 +93,8 @@ class FactIndex:
         self._evidence = []
         for api in ("closed-form", "reference", "finite-differences"):
             spots = context.place if api == "finite-differences" else context.spot
-            for quantity in ("differential", "hessian", *FACT_QUANTITIES):
-                for name in (api, api + _HESSIAN) if quantity in FACT_QUANTITIES else (api,):
+            for quantity in ("differential", *HIGHER, *FACT_QUANTITIES):
+                for name in (api, *(f"{api}-{word}" for word in HIGHER)) if quantity in FACT_QUANTITIES else (api,):
                     rows = np.flatnonzero(ok & seen.is_word("quantity", quantity) & seen.is_word("api", name))
                     if rows.size:
                         self._found[name, quantity] = dict(zip(spots[rows].tolist(), rows.tolist(), strict=True))
@@ -117,18 +117,21 @@ class FactIndex:
         """Whether a row has finite differences of its own target's values to answer to."""
         return self._row("finite-differences", "differential", row) is not None
 
-    def of(self, row: int, form: Form, hessian: bool = False) -> list[Facts]:
-        """Facts that apply to a row of a derivative with this form, the strongest evidence first."""
+    def of(self, row: int, form: Form, quantity: str = "differential") -> list[Facts]:
+        """Facts that apply to a row of a derivative with this form, the strongest evidence first.
+
+        quantity: "differential", "hessian" or "third".
+        """
         own = int(self.context.place[row]) if "finite-differences" in self._evidence else -1
-        key = (int(self.context.spot[row]), form, hessian, own)
+        key = (int(self.context.spot[row]), form, quantity, own)
         if key not in self._kept:
-            self._kept[key] = list(self._read(row, form, hessian))
+            self._kept[key] = list(self._read(row, form, quantity))
         return self._kept[key]
 
-    def _read(self, row: int, form: Form, hessian: bool) -> Iterator[Facts]:
+    def _read(self, row: int, form: Form, quantity: str) -> Iterator[Facts]:
         for evidence in self._evidence:
-            suffix = _HESSIAN if hessian else ""
-            quantity = "hessian" if hessian else "differential"
+            higher = quantity in HIGHER
+            suffix = f"-{quantity}" if higher else ""
             truth = self._array(evidence, quantity, row, form)
             name = evidence + suffix
             kind = self._kind(name, row, form)
@@ -152,8 +155,8 @@ class FactIndex:
             samples = self._samples(name, row, form)
             low, high = _box([x for x in (plus, minus) if x is not None], samples)
             domain = self._row_array("reference", "domain", row)
-            moves = None if hessian else self._array("reference", "stability", row, form)
-            fixed = None if hessian else self._array("reference", "invariant", row, form)
+            moves = None if higher else self._array("reference", "stability", row, form)
+            fixed = None if higher else self._array("reference", "invariant", row, form)
             yield Facts(evidence, truth, bound, kind, plus, minus, low, high, domain, moves, samples, fixed, crossed)
 
     def _array(self, api: str, quantity: str, row: int, form: Form) -> Array | None:

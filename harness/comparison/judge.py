@@ -16,7 +16,7 @@ from harness.comparison.relation import relations, turned
 from harness.comparison.tolerance import tolerances
 from harness.comparison.value_kinds import Array, Form
 from harness.model import Tolerance
-from harness.verdicts import RELATIONS, VERDICT, VERDICTS
+from harness.verdicts import HIGHER, RELATIONS, VERDICT, VERDICTS
 from harness.wirtinger import components, signed
 
 
@@ -45,14 +45,14 @@ def judge(
 ) -> Judgement:
     """Judge one pair.
 
-    quantity "differential" or "hessian": left and right are real matrices J, and out_complex and in_complex say which
-    of their sides are in pairs.  "value" or "raw": arrays as they were returned; the signs are those of each API
-    (harness.wirtinger.Api.sign), removed before judging and kept for the relation.
+    quantity "differential", "hessian" or "third": left and right are real matrices J, and out_complex and in_complex
+    say which of their sides are in pairs.  "value" or "raw": arrays as they were returned; the signs are those of each
+    API (harness.wirtinger.Api.sign), removed before judging and kept for the relation.
     Raises ValueError for shapes that cannot be laid over each other.
     """
     tol = tolerances(dtype, tolerance)
     a, b = np.asarray(left), np.asarray(right)
-    if quantity in ("differential", "hessian"):
+    if quantity in ("differential", *HIGHER):
         if a.ndim != 2 or a.shape != b.shape or (out_complex and a.shape[0] % 2) or (in_complex and a.shape[1] % 2):
             raise ValueError(f"differentials of shapes {a.shape} and {b.shape} cannot be compared")
         form = Form(True, a.shape[0] // (1 + out_complex), a.shape[1] // (1 + in_complex), out_complex, in_complex)

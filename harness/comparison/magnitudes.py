@@ -17,6 +17,7 @@ from harness.comparison.facts import Facts
 from harness.comparison.predict import VECTOR_OF, salt, vector_components
 from harness.comparison.tolerance import Tolerances
 from harness.comparison.value_kinds import Array, Form
+from harness.verdicts import HIGHER
 
 #: Rounding errors of a backward stable evaluation, in units of eps times the condition, that are not held against it.
 STABLE = 64.0
@@ -90,6 +91,8 @@ def _matrix_floor(context: Context, row: int, form: Form, tol: Tolerances) -> Ar
                 if largest.shape == into.shape:
                     np.maximum(into, largest, out=into)
         return np.minimum(rows[:, None], columns[None, :])
+    if seen.text("quantity", row) == "third":
+        return _third_floor(context, row, form)
     found_all = [(s, z) for s, z in _neighbours(context, row, "differential", "{}") if s.shape[0] == form.m]
     z_own = context.sizes_of_input(row, name)
     if not found_all or z_own is None or z_own.size != form.n:
@@ -101,6 +104,36 @@ def _matrix_floor(context: Context, row: int, form: Form, tol: Tolerances) -> Ar
         share = np.max(parts, axis=0)[:, None] / z_own[None, :] if parts else np.inf
         floor = np.fmin(largest, np.where(np.isnan(share), 0.0, share))
     return np.asarray(np.broadcast_to(floor * (STABLE * tol.eps / tol.fine), (form.m, form.n)))
+
+
+def _third_floor(context: Context, row: int, form: Form) -> Array | None:
+    """(form.m, form.n): third derivatives by all inputs are one symmetric array; the scale of an entry is the smallest
+    of the largest numbers along each of its three indices."""
+    names = [*context.seen.text("input", row).split(",")] * 3
+    lines = {}
+    for name in dict.fromkeys(names[:3]):
+        sizes = []
+        for b in context.inputs_of(row):
+            for c in context.inputs_of(row):
+                j = context.row_of("third", row, name if name == b == c else f"{name},{b},{c}")
+                size = None if j < 0 else context.j_sizes(j)
+                real = _real_size(context, row, name)
+                if size is not None and real and size.shape[0] % real == 0:
+                    sizes.append(size.reshape(real, -1).max(axis=1, initial=0.0))
+        if not sizes:
+            return None
+        lines[name] = np.max(sizes, axis=0)
+    first, second, third = (lines[name] for name in names[:3])
+    if form.in_complex:
+        third = np.maximum(*np.split(third, 2))
+    out = np.minimum(np.minimum(first[:, None, None], second[None, :, None]), third[None, None, :])
+    return out.reshape(form.m, form.n) if out.size == form.m * form.n else None
+
+
+def _real_size(context: Context, row: int, name: str) -> int:
+    """Real components of an input."""
+    case = context.cases[context.seen.text("case", row)]
+    return next((prod(i.shape) * (2 if i.kind == "complex" else 1) for i in case.inputs if i.name == name), 0)
 
 
 def noise(context: Context, row: int, form: Form, tol: Tolerances) -> Array:
@@ -130,13 +163,18 @@ def _noise(context: Context, row: int, form: Form, tol: Tolerances) -> Array:
         parts = np.fmax(np.abs(parts[: parts.size // 2]), np.abs(parts[parts.size // 2 :]))
     size = np.where(np.isfinite(parts), np.abs(parts), 0.0)
     lost = _lost(context, row, value, size, tol)
-    hessian = seen.text("quantity", row) == "hessian"
-    if lost.any() and (hessian or size.size == form.m):
-        out[np.ones(form.m, bool) if hessian else lost] = np.inf
+    quantity = seen.text("quantity", row)
+    higher = quantity in HIGHER
+    if lost.any() and (higher or size.size == form.m):
+        out[np.ones(form.m, bool) if higher else lost] = np.inf
     z = context.sizes_of_input(row, seen.text("input", row).rpartition(",")[2])
-    if hessian:
-        gradient = [s.max(initial=0.0) for s, _ in _neighbours(context, row, "differential", "{}")]
-        out += 8 * tol.eps * max([float(size.max(initial=0.0)), *map(float, gradient)])
+    if higher:
+        lower = [s.max(initial=0.0) for s, _ in _neighbours(context, row, "differential", "{}")]
+        if quantity == "third":
+            for a in context.inputs_of(row):
+                pairs = _neighbours(context, row, "hessian", f"{a},{{}}") + _neighbours(context, row, "hessian", a)
+                lower += [s.max(initial=0.0) for s, _ in pairs]
+        out += 8 * tol.eps * max([float(size.max(initial=0.0)), *map(float, lower)])
     elif size.size == form.m:
         far = np.ones(form.n) if z is None or z.size != form.n else z
         saturated = 8 * tol.eps * size[:, None] / np.fmax(1.0, far)[None, :]

@@ -13,11 +13,11 @@ from harness.comparison.errors import CompareError
 from harness.comparison.observations import Observations, combine, lookup
 from harness.comparison.targets import REFERENCE, Target
 from harness.comparison.value_kinds import Array
-from harness.verdicts import AXES
+from harness.verdicts import AXES, HIGHER, QUANTITIES
 
 #: The version axis, said differently.
 ALIASES = {"environment": "version"}
-COMPARED = ("value", "differential", "hessian", "raw")
+COMPARED = QUANTITIES
 _DOUBLE = {"complex64": "complex128", "float32": "float64"}
 
 
@@ -253,9 +253,9 @@ class Joiner:
         return rows[owed], cover[owed]
 
     def _never_taken(self, rows: Array, theirs: Array) -> Array:
-        """Rows of an order of second derivatives that the other side was never asked for: an older run knows fewer."""
-        second = self.seen.is_word("quantity", "hessian")
-        taken = np.unique(self.seen.codes["api"][theirs[second[theirs]]])
+        """Rows of an order of higher derivatives that the other side was never asked for: an older run knows fewer."""
+        second = self.seen.is_word("quantity", *HIGHER)
+        taken = np.unique(self.seen.codes["api"][theirs[second[theirs]]])  # of either order: their names differ
         if not taken.size or self.targets[int(self.target[theirs[0]])].backend == REFERENCE:
             return np.zeros(rows.size, bool)
         return np.asarray(second[rows] & ~np.isin(self.seen.codes["api"][rows], taken))
@@ -331,7 +331,7 @@ class Joiner:
             if target.backend == REFERENCE:
                 continue
             rows = self.rows_of(k)
-            for quantity in ("differential", "hessian"):
+            for quantity in ("differential", *HIGHER):
                 here = rows[self.seen.is_word("quantity", quantity)[rows]]
                 for a, b in combinations(np.unique(api[here]), 2):
                     left, right = here[api[here] == a], here[api[here] == b]

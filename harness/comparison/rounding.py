@@ -262,6 +262,19 @@ def second_steps(context: Context, row: int, form: Form, truth: Array) -> Steps 
     return Steps(truth, blocks[0], blocks[1], blocks[2] > 0, found.blame, found.advice)
 
 
+def third_steps(context: Context, row: int, truth: Array) -> Steps | None:
+    """`Steps` of third derivatives, where an operation of the text loses digits or meets no derivative: what is left of
+    a third derivative then nobody can say, and nobody is accused of it."""
+    apart = taken_of(context, row)
+    if apart is None or not (apart.blame or apart.kinked.any()):
+        return None
+    found = apart.rounding
+    if found is None:
+        return None
+    free, wild = np.full(truth.shape, np.inf), np.ones(truth.shape, bool)
+    return Steps(truth, free, free, wild, found.blame, found.advice)
+
+
 def raw_steps(engine: Engine, row: int, form: Form, kind: str) -> Steps | None:
     """`Steps` of what a native API returns: the sums that it makes of the differential's."""
     context = engine.context

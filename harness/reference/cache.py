@@ -107,6 +107,8 @@ def _encoded(name: str, s: Solution) -> bytes:
         named += [(f"{group}:{k}", a) for k, a in enumerate(getattr(s, group))]
     for output, parts in s.hessians.items():
         named += [(f"hessian:{output}:{k}", a) for k, a in enumerate(parts)]
+    for output, parts in s.thirds.items():
+        named += [(f"third:{output}:{k}", a) for k, a in enumerate(parts)]
     index, body = [], []
     for label, array in named:
         if array is not None:
@@ -124,10 +126,11 @@ def _decoded(header: Mapping[str, Any], body: bytes) -> Solution:
         arrays[label] = array_from(kind, shape, body[at : at + size])
         at += size
     count = len(header["kinds"])
-    hessians: dict[int, list[Any]] = {}
+    higher: dict[str, dict[int, list[Any]]] = {"hessian": {}, "third": {}}
     for label in arrays:
-        if label.startswith("hessian:"):
-            hessians.setdefault(int(label.split(":")[1]), []).append(arrays[label])
+        name, _, place = label.partition(":")
+        if name in higher:
+            higher[name].setdefault(int(place.partition(":")[0]), []).append(arrays[label])
     return Solution(
         kinds=tuple(header["kinds"]), shapes=tuple(tuple(x) for x in header["shapes"]),
         values=[arrays[f"values:{k}"] for k in range(count)],
@@ -136,5 +139,6 @@ def _decoded(header: Mapping[str, Any], body: bytes) -> Solution:
         j=arrays["j"], bound=arrays["bound"], kind=arrays["kind"], plus=arrays["plus"], minus=arrays["minus"],
         samples=arrays.get("samples"), domain=arrays.get("domain"), stability=arrays.get("stability"),
         invariant=arrays.get("invariant"),
-        hessians={o: tuple(parts) for o, parts in hessians.items()},
+        hessians={o: tuple(parts) for o, parts in higher["hessian"].items()},
+        thirds={o: tuple(parts) for o, parts in higher["third"].items()},
     )

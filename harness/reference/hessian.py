@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
+from typing import TypeVar
 
 from flint import arb
 
@@ -25,10 +26,12 @@ from harness.reference.singular import KINK, POLE, SMOOTH, UNKNOWN
 _ATTEMPTS = ((100, 200), (100, 900), (500, 1000), (1200, 3000))
 _FAR_BELOW, _NEGLIGIBLE, _NOTHING = power_of_two(-62), power_of_two(-90), power_of_two(-350)
 
+Key = TypeVar("Key")
+
 
 @dataclass
 class Second:
-    """An entry of a Hessian: mean, bound, the two one-sided values, whether it is evidence, and its class."""
+    """A second or third derivative: mean, bound, the two one-sided values, whether it is evidence, and its class."""
 
     value: Ball
     bound: Ball
@@ -75,8 +78,8 @@ class Hessians:
             if all(e.settled for own in found.values() for e in own.values()):
                 break
             if number >= 1:
-                self._classify(found, before)
-            if number >= 2 and not any(_too_wide(e) for own in found.values() for e in own.values()):
+                classify(found, before)
+            if number >= 2 and not any(too_wide(e) for own in found.values() for e in own.values()):
                 break
             before = now
         return found
@@ -112,7 +115,7 @@ class Hessians:
                     kept = out[self.structure.rows[r].output].get(key)
                     out[self.structure.rows[r].output][key] = (
                         [plus, minus] if kept is None else [kept[0] + plus, kept[1] + minus])
-        return {o: {key: _second(p, m) for key, (p, m) in own.items()} for o, own in out.items()}
+        return {o: {key: one_sided(p, m) for key, (p, m) in own.items()} for o, own in out.items()}
 
     def _settle(self, found: Mapping[int, dict[tuple[int, int], Second]], step_bits: int) -> None:
         columns = self.problem.columns
@@ -167,34 +170,33 @@ class Hessians:
                 if not e.settled:
                     e.bound = e.bound + (4 * abs(rest) / abs(d[k] * d[m])).upper()
 
-    @staticmethod
-    def _classify(
-        found: Mapping[int, dict[tuple[int, int], Second]], before: Mapping[int, dict[tuple[int, int], Second]],
-    ) -> None:
-        """A kink of the gradient: both one-sided second derivatives stay where they are as the step shrinks."""
-        for o, own in found.items():
-            for key, e in own.items():
-                old = before.get(o, {}).get(key)
-                if e.settled or old is None or not (e.plus.is_finite() and e.minus.is_finite()):
-                    continue
-                if _same(e.plus, old.plus) and _same(e.minus, old.minus):
-                    e.kind = KINK
-                elif any(abs(a).mid() > abs(b).mid() * power_of_two(20)
-                         for a, b in ((e.plus, old.plus), (e.minus, old.minus))):
-                    e.kind = POLE
+
+def classify(found: Mapping[int, dict[Key, Second]], before: Mapping[int, dict[Key, Second]]) -> None:
+    """A kink of a lower derivative: both one-sided derivatives stay where they are as the step shrinks."""
+    for o, own in found.items():
+        for key, e in own.items():
+            old = before.get(o, {}).get(key)
+            if e.settled or old is None or not (e.plus.is_finite() and e.minus.is_finite()):
+                continue
+            if _same(e.plus, old.plus) and _same(e.minus, old.minus):
+                e.kind = KINK
+            elif any(abs(a).mid() > abs(b).mid() * power_of_two(20)
+                     for a, b in ((e.plus, old.plus), (e.minus, old.minus))):
+                e.kind = POLE
 
 
 def _same(x: Ball, y: Ball) -> bool:
     return bool(abs(x - y).mid() <= max(abs(x).mid(), abs(y).mid()) * power_of_two(-30) + 2 * (x.rad() + y.rad()))
 
 
-def _second(plus: Ball, minus: Ball) -> Second:
+def one_sided(plus: Ball, minus: Ball) -> Second:
+    """The entry between a forward and a backward difference."""
     value = (plus + minus) / 2
     gap = plus - minus
     bound = (abs(gap) / 2).upper() + value.rad() if gap.is_finite() else arb("nan")
     return Second(value, bound, plus, minus)
 
 
-def _too_wide(e: Second) -> bool:
+def too_wide(e: Second) -> bool:
     """Whether more precision would help: the radius, not the step, is what the bound consists of."""
     return not e.settled and e.value.is_finite() and bool(e.value.rad() > abs(e.plus - e.minus).mid())

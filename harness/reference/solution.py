@@ -14,10 +14,10 @@ from harness.reference.ball_arrays import Array
 from harness.reference.derivative import Differences, Differential, value_settled
 from harness.reference.function import Compiled, Problem, Structure, flattened
 from harness.reference.gauge import invariants
-from harness.reference.hessian import Hessians
+from harness.reference.higher import hessians, thirds
 from harness.reference.infinite import limits
 from harness.reference.precision import Ball, Undecided, power_of_two, rounded, rounded_up, state, working
-from harness.reference.singular import DOMAIN, GAUGE, KINK, POLE, REMOVABLE, SMOOTH, UNKNOWN, Found, Neighbourhood
+from harness.reference.singular import DOMAIN, GAUGE, KINK, REMOVABLE, SMOOTH, UNKNOWN, Found, Neighbourhood
 from harness.reference.stability import stability
 
 Floats = np.ndarray[Any, np.dtype[Any]]
@@ -37,7 +37,7 @@ class Solution:
     stability: how far entries of j move with the point's rounding (see `harness.reference.stability`), or None.
     invariant: derivative of |f|**2 / 2 of every number that is free in its sign or phase alone, in the row of its real
     part (rows, columns); NaN elsewhere; None where no number is.
-    hessians: output -> (matrix, bound, kind, plus, minus) over columns.
+    hessians: output -> (matrix, bound, kind, plus, minus) over columns; thirds: the same, arrays of three axes.
     note: why there is no differential (too large for the time allowed), or empty. complete: worth keeping.
     """
 
@@ -56,6 +56,7 @@ class Solution:
     stability: Floats | None = None
     invariant: Floats | None = None
     hessians: dict[int, tuple[Floats, ...]] = field(default_factory=dict)
+    thirds: dict[int, tuple[Floats, ...]] = field(default_factory=dict)
     note: str = ""
 
     @property
@@ -89,6 +90,7 @@ def _solve(function: Compiled, arrays: Mapping[str, Floats], order: int, seconds
     state.orders = state.recorded or None
     once, count = perf_counter() - begin, 2 * len(structure.groups) + 5
     count += len(structure.groups) ** 2 if order >= 2 else 0
+    count += len(problem.columns) ** 3 if order >= 3 else 0
     if once * count / 3 > seconds:  # the first evaluation also traced the structure
         return _values_alone(problem, outputs, f"{count} evaluations would take about {once * count / 3:.0f} s")
     gauge = _gauge_rows(problem) if freedom else set()
@@ -118,11 +120,14 @@ def _solve(function: Compiled, arrays: Mapping[str, Floats], order: int, seconds
         out.domain = skew
         sees = np.array([[mask >> c.element & 1 for c in problem.columns] for mask in structure.seen], bool)
         out.kind[(out.kind == SMOOTH) & _touched(skew)[None, :] & sees] = DOMAIN
+    free = {structure.rows[r].output for r in gauge | (hopeless if outside else set())}
     if order >= 2:
-        _hessians(problem, out, gauge | (hopeless if outside else set()))
+        out.hessians = hessians(problem, out.kinds, out.kind, free)
+    if order >= 3:
+        out.thirds = thirds(problem, out.kinds, out.kind, free, {o: parts[2] for o, parts in out.hessians.items()})
     if near:  # |0.6+0.8j| > 1 is true of these doubles, and no machine can be asked to know
         out.kind[out.kind == SMOOTH] = UNKNOWN
-        for _, _, kind, _, _ in out.hessians.values():
+        for _, _, kind, _, _ in (*out.hessians.values(), *out.thirds.values()):
             kind[kind == SMOOTH] = UNKNOWN
     elif perf_counter() - begin < seconds / 3:
         out.stability = stability(function, arrays, problem, rows - found.suspects, out.j)
@@ -376,28 +381,6 @@ def _samples(closer: Mapping[int, Found], j: Floats, kind: Floats) -> Floats | N
                 matrix[r, k] = rounded(x)
         out.append(matrix)
     return np.stack(out) if out else None
-
-
-def _hessians(problem: Problem, out: Solution, gauge: set[int]) -> None:
-    rows, n = problem.structure.rows, len(problem.columns)
-    free = {rows[r].output for r in gauge}
-    real = {o for o, kind in enumerate(out.kinds) if kind == "r"}
-    found = Hessians(problem, real - free).entries() if real - free else {}
-    for o in real:
-        matrix, bound = np.zeros((n, n)), np.zeros((n, n))
-        kind, plus, minus = np.zeros((n, n), np.int8), np.zeros((n, n)), np.zeros((n, n))
-        if o in free:
-            matrix[:], bound[:], kind[:], plus[:], minus[:] = np.nan, np.inf, GAUGE, np.nan, np.nan
-        for (k, m), e in found.get(o, {}).items():
-            value = rounded(e.value) if e.settled else np.nan
-            limit = rounded_up(e.bound) if e.settled else np.inf
-            for a, b in ((k, m), (m, k)):
-                matrix[a, b], bound[a, b], kind[a, b] = value, limit, e.kind
-                plus[a, b], minus[a, b] = rounded(e.plus), rounded(e.minus)
-        own = [r for r, row in enumerate(rows) if row.output == o]
-        poles = (out.kind[own] == POLE).any(axis=0) if own else np.zeros(n, bool)
-        kind[(kind == UNKNOWN) & (poles[:, None] | poles[None, :])] = POLE  # no first derivative, no second one
-        out.hessians[o] = (matrix, bound, kind, plus, minus)
 
 
 def digits_of(function: Compiled, arrays: Mapping[str, Floats], count: int = 30) -> list[Any]:

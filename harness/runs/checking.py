@@ -92,7 +92,7 @@ _CASE = record(
          "name": _NAME, "arrays": mapping(_LEAF, _ARRAY), "note": text(20_000, lines=True),
          "layout": word("", *LAYOUTS)}), 100_000),
      "dtypes": listing(_DTYPE, 4, 1, distinct=True), "outputs": listing(_NAME, 1000, distinct=True),
-     "order": integer(1, 2), "tolerance": record({"fine": _TOLERANCE, "coarse": _TOLERANCE}, closed=True),
+     "order": integer(1, 3), "tolerance": record({"fine": _TOLERANCE, "coarse": _TOLERANCE}, closed=True),
      "expect": listing(_EXPECTATION),
      "derivative": listing(record({"input": _LEAF, "dz": text(MAX_CHARACTERS, lines=True)},
                                   {"dzbar": text(MAX_CHARACTERS, lines=True)}, closed=True), 1000),

@@ -1,18 +1,18 @@
-"""Derivatives of higher order that are wrong in one order of differentiation alone are charged to the side and the order.
+"""Higher derivatives that are wrong in one order of differentiation alone are charged to the side, and the order told.
 
 Expected: the alterations of tests/wrong_backends.py; torch and JAX are right about these functions.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
 
 import harness
+from harness.backends.loop import SECOND_ORDER
+from harness.backends.third import THIRD_ORDER
 from tests.in_process import InProcess
-from tests.wrong_backends import DoublesNestedPushforwards
+from tests.wrong_backends import DoublesNestedPushforwards, DoublesThirdDerivatives
 
 pytest.importorskip("torch")
 pytest.importorskip("jax")
@@ -23,50 +23,98 @@ cases:
     function: real(z**3) + real(w) * imag(z)**2
     inputs: {z: complex, w: complex}
     dtype: [complex128]
-    order: 2
+    order: 3
     points: {p: {z: 0.5+2j, w: -1.5+0.25j}}
   - id: product
     function: exp(x) * sin(y)
     inputs: {x: real, y: real}
     dtype: [float64]
-    order: 2
+    order: 3
     points: {p: {x: 0.7, y: 1.1}}
+  - id: kink
+    function: sum(abs(x)**3 + x**4)
+    inputs: {x: "real[2]"}
+    dtype: [float64]
+    order: 3
+    points: {p: {x: [0.0, 0.5]}}
 """
+NESTED = "forward-over-forward"
+REVERSE = "reverse-over-reverse-over-reverse"
 
 
 @pytest.fixture(scope="module")
-def frame(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+def run(tmp_path_factory: pytest.TempPathFactory) -> harness.Run:
     folder = tmp_path_factory.mktemp("nested")
     (folder / "cases.yaml").write_text(CASES)
-    run = harness.run(
-        [folder / "cases.yaml"], output=folder / "run", apis=(), progress=False, executor=InProcess(),
-        backends=["torch.autograd", "torch.func", "jax", "tests.wrong_backends:DoublesNestedPushforwards"])
+    wrong = [f"tests.wrong_backends:{cls.__name__}" for cls in (DoublesNestedPushforwards, DoublesThirdDerivatives)]
+    return harness.run([folder / "cases.yaml"], output=folder / "run", apis=(), progress=False, executor=InProcess(),
+                       backends=["torch.autograd", "torch.func", "jax", *wrong])
+
+
+@pytest.fixture(scope="module")
+def frame(run: harness.Run) -> pd.DataFrame:
     return pd.DataFrame(harness.compare(run)).astype(str)
 
 
-def test_a_wrong_nested_pushforward_is_named_and_nothing_else(frame: pd.DataFrame) -> None:
-    wrong = DoublesNestedPushforwards.name
-    named = frame[frame["culprit"] != ""]
-    assert set(named["culprit"]) == {wrong} and set(named["evidence"]) == {"reference"}
-    assert set(named["quantity"]) == {"hessian"} and set(named["api"]) == {"forward-over-forward"}
-    nested = frame[(frame["api"] == "forward-over-forward") & (frame["right"] != "reference")]
-    others = nested[nested["left"].eq(wrong) | nested["right"].eq(wrong)]
-    others = others[~(others["left"].eq("torch.autograd") | others["right"].eq("torch.autograd"))]
-    # z: L_zz; z,w and w,z; w: L is linear in w, zero doubled is zero; of x and y every block
-    verdicts = others.groupby(["case", "input"])["verdict"].agg(set).to_dict()
-    assert verdicts == {("cubic", "z"): {"factor"}, ("cubic", "z,w"): {"factor"}, ("cubic", "w,z"): {"factor"},
-                        ("cubic", "w"): {"agree"}, **{("product", k): {"factor"} for k in ("x", "x,y", "y,x", "y")}}
+def between(frame: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
+    sides = {one, other}
+    return frame[[{left, right} == sides for left, right in zip(frame["left"], frame["right"], strict=True)]]
+
+
+@pytest.mark.parametrize(("wrong", "quantity", "api"), [
+    (DoublesNestedPushforwards.name, "hessian", NESTED), (DoublesThirdDerivatives.name, "third", REVERSE)])
+def test_a_side_that_is_wrong_in_one_order_is_named(frame: pd.DataFrame, wrong: str, quantity: str, api: str) -> None:
+    """At the kink no third derivative in x[0] is known, and the one in x[1] stands in the same block."""
+    rows = frame[frame["left"].eq(wrong) | frame["right"].eq(wrong)]
+    named = rows[rows["culprit"].eq(wrong)]
+    assert set(named["quantity"]) == {quantity} and set(named["api"]) == {api}
+    assert set(named["evidence"]) == {"reference"}
+    assert {"cubic", "product"} <= set(named["case"])
+    verdicts = between(rows, wrong, "jax")
+    verdicts = verdicts[verdicts["api"].eq(api) & verdicts["case"].eq("product")]
+    assert len(verdicts) == {"hessian": 4, "third": 8}[quantity] and set(verdicts["verdict"]) == {"factor"}
+
+
+def test_nobody_else_is_named(frame: pd.DataFrame) -> None:
+    assert set(frame["culprit"]) == {"", DoublesNestedPushforwards.name, DoublesThirdDerivatives.name}
 
 
 def test_orders_that_a_framework_lacks_are_unsupported_and_tell_why(frame: pd.DataFrame) -> None:
-    rows = frame[(frame["api"] == "forward-over-forward")
-                 & (frame["left"].eq("torch.autograd") | frame["right"].eq("torch.autograd"))]
-    assert len(rows) >= 16 and set(rows["verdict"]) == {"unsupported"} and set(rows["surprising"]) == {"False"}
-    assert rows["note"].str.contains("not supported").all()
+    for api in (NESTED, *THIRD_ORDER[:2]):
+        rows = between(frame[frame["api"] == api], "torch.autograd", "jax")
+        assert len(rows) >= 8 and set(rows["verdict"]) == {"unsupported"} and set(rows["surprising"]) == {"False"}
+        assert rows["note"].str.contains("not supported").all()
 
 
 def test_frameworks_agree_in_every_order(frame: pd.DataFrame) -> None:
-    rows = frame[frame["quantity"].eq("hessian") & frame["left"].eq("torch.func") & frame["right"].eq("jax")]
-    assert set(rows["api"]) == {"forward-over-reverse", "reverse-over-forward", "reverse-over-reverse",
-                                "forward-over-forward"}
-    assert set(rows["verdict"]) == {"agree"}
+    rows = between(frame, "torch.func", "jax")
+    for quantity, orders in (("hessian", SECOND_ORDER), ("third", THIRD_ORDER)):
+        mine = rows[rows["quantity"].eq(quantity) & rows["case"].ne("kink")]
+        assert set(mine["api"]) == set(orders) and set(mine["verdict"]) == {"agree"}
+    truth = between(frame, "jax", "reference")
+    assert set(truth[truth["quantity"].eq("third") & truth["case"].ne("kink")]["verdict"]) == {"agree"}
+
+
+def test_third_derivatives_by_hand(run: harness.Run) -> None:
+    """L = x^3 - 3 x y^2 + a y^2 with z = x + iy, w = a + ib: the array of L_zzz and L_zzw, for every side."""
+    rows = run.observations()
+    rows = rows[(rows["case"] == "cubic") & (rows["quantity"] == "third") & (rows["status"] == "ok")]
+    rows = rows[rows["backend"] != DoublesThirdDerivatives.name]
+    assert len(rows[rows["input"] == "z"]) == 2 + 3 * 4 + 1  # torch.autograd; torch.func, its copy and jax; reference
+    for row in rows[rows["input"].isin(["z", "z,z,w"])].itertuples():
+        want = [[6, 0], [0, -6], [0, -6], [-6, 0]] if row.input == "z" else [[0, 0], [0, 0], [0, 0], [2, 0]]
+        assert abs(run.array(row) - want).max() < 1e-12, (row.backend, row.api, row.input)
+
+
+def test_no_third_derivative_at_a_kink_of_the_second(frame: pd.DataFrame) -> None:
+    """|x|^3 has one-sided third derivatives -6 and 6 at 0, and every side gives something between."""
+    rows = frame[frame["case"].eq("kink") & frame["quantity"].eq("third")]
+    assert len(rows) and "mismatch" not in set(rows["verdict"])
+
+
+def test_orders_are_compared_within_a_backend(run: harness.Run) -> None:
+    rows = pd.DataFrame(harness.compare(run, axis="api")).astype(str)
+    rows = rows[rows["quantity"] == "third"]
+    mine = rows[rows["left"].str.startswith(DoublesThirdDerivatives.name) & rows["case"].eq("product")]
+    wrong = mine["left"].str.contains(REVERSE, regex=False) | mine["right"].str.contains(REVERSE, regex=False)
+    assert set(mine[wrong]["verdict"]) == {"factor"} and set(mine[~wrong]["verdict"]) == {"agree"}

@@ -190,9 +190,9 @@ class TorchFunc(TorchBackend):
             call = partial(nested, k) if compiler is None else compiler.compiled(partial(nested, k))
             basis, device = site.input_tangents(k), site.task.device
             if site.task.mode == "vmap" and len(tangents) and len(basis):
-                both = self.vmap(lambda s, k=k: self.vmap(lambda t: nested(k, s, t, *site.moving))(
-                    self.vector(site.input_tangents(k), site)))
-                found.append(self.numpy(both(self.vector(tangents, site))))
+                inner = partial(nested, k)
+                both = self.vmap(self.vmap(lambda s, t, inner=inner: inner(s, t, *site.moving), (None, 0)), (0, None))
+                found.append(self.numpy(both(self.vector(tangents, site), self.vector(basis, site))))
                 continue
             rows = [[call(s, t, *site.moving) for t in self.stacked(basis, device)]
                     for s in self.stacked(tangents, device)]
