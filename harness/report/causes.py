@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from harness.verdicts import severity, worst
+from harness.verdicts import HIGHER, severity, worst
 
 #: What is wrong, in two or three words.
 WORDS: Mapping[str, str] = {
@@ -110,8 +110,8 @@ def _what(verdict: str, rows: pd.DataFrame) -> tuple[int, str]:
     word = WORDS.get(verdict, verdict)
     worst_rows = rows[rows["verdict"].astype(str) == verdict]
     quantities, apis = set(worst_rows["quantity"].astype(str)), set(worst_rows["api"].astype(str))
-    if quantities == {"hessian"}:
-        return 2, f"{word} (Hessian)"
+    if quantities <= set(HIGHER):
+        return 2, f"{word} ({'Hessian' if 'hessian' in quantities else 'third derivative'})"
     if quantities == {"raw"}:
         return 3, f"{word} ({next(iter(apis))})" if len(apis) == 1 else word
     if "value" not in quantities and all(_FORWARD.search(api) for api in apis):

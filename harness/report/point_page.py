@@ -156,7 +156,8 @@ def _numbers(
         numbers = _entries(array_of(entry), quantity, shapes)
         if numbers is not None and (right is None or numbers.shape == right.shape):
             sides.setdefault(numbers.tobytes(), ([], numbers))[0].append(str(entry.backend))
-    what = {"differential": _derivative(shapes), "hessian": "second derivative", "value": "value"}[quantity]
+    what = {"differential": _derivative(shapes), "hessian": "second derivative",
+            "third": "third derivative", "value": "value"}[quantity]
     told = f"{what} by {name}" if name else what
     told += f" ({api})" if api else ""
     count = next((numbers.size for _, numbers in sides.values()), 0)

@@ -10,7 +10,7 @@ import numpy as np
 from harness.model import Case, Point
 from harness.report import text
 from harness.report.advice import advice
-from harness.verdicts import SEVERITY
+from harness.verdicts import QUANTITIES, SEVERITY
 from harness.wirtinger import wirtinger_pair
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _diagonal(matrix: np.ndarray) -> tuple[np.ndarray, str]:
 
 def _side(case: Case, rows: pd.DataFrame, array_of: Callable[[Any], np.ndarray | None]) -> list[str]:
     lines: list[tuple[str, str]] = []
-    order = {"value": 0, "differential": 1, "hessian": 2, "raw": 3}
+    order = {word: k for k, word in enumerate(QUANTITIES)}
     for row in sorted(rows.itertuples(index=False), key=lambda r: (order.get(str(r.quantity), 9), r.api, r.input)):
         label = _label(row)
         if row.status != "ok":

@@ -20,6 +20,7 @@ from harness.wirtinger import wirtinger_pair
 
 _MESSAGE = 1200  # characters kept of an error message
 _PLOTTED = 64  # entries of a point drawn in the plane
+_HIGHER = {"hessian": "hessian (real)", "third": "third derivatives (real)"}
 
 Question = tuple[str, str, str]
 
@@ -155,7 +156,7 @@ def recorded(seen: Observations, labels: Labels, case: Case, rows: Array, limit:
                 block["pairs"].append(_pair(seen, labels, group, name_in, name_out, complex_inputs, here, limit))
             elif quantity == "value":
                 block["values"].append({"output": name_out, "sides": _sides(seen, labels, group, limit, api=False)})
-            elif quantity == "hessian" or (quantity == "raw" and raw):
+            elif quantity in _HIGHER or (quantity == "raw" and raw):
                 for question, part in _by_question(seen, labels, group, quantity):
                     block["raw"].append({"question": question, "input": name_in, "output": name_out,
                                          "sides": _sides(seen, labels, part, limit, api=True)})
@@ -178,7 +179,7 @@ def _by_question(seen: Observations, labels: Labels, rows: Array, quantity: str)
     found: dict[str, list[int]] = {}
     for row in rows:
         api = seen.text("api", row)
-        question = "hessian (real)" if quantity == "hessian" else labels.question(seen.text("backend", row), api)
+        question = _HIGHER.get(quantity) or labels.question(seen.text("backend", row), api)
         found.setdefault(question, []).append(int(row))
     return [(q, np.array(r)) for q, r in found.items()]
 
