@@ -11,14 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import product
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from harness.wirtinger import Array
-
-if TYPE_CHECKING:
-    from harness.backends.site import Site
 
 #: Orders of differentiation in which third derivatives are observed: from none to three reverse passes, the forward
 #: ones outside, as `jacfwd` of a Hessian is used.
@@ -28,6 +25,16 @@ THIRD_ORDER = (
 )
 
 Function = Callable[..., Any]
+
+
+class Bases(Protocol):
+    """The basis of each differentiated input in the backend's convention, stacked: a `Site`."""
+
+    def input_tangents(self, number: int) -> Array:
+        """As tangents."""
+
+    def input_cotangents(self, number: int) -> Array:
+        """As cotangents of the gradient."""
 
 
 class Calculus(Protocol):
@@ -50,7 +57,7 @@ def passes(api: str) -> tuple[list[bool], int | None]:
     return forward, reverse[-1] if reverse else None
 
 
-def directions(site: Site, api: str, slots: Sequence[int]) -> list[Array]:
+def directions(site: Bases, api: str, slots: Sequence[int]) -> list[Array]:
     """For each index that is not read off the result, its vectors of all combinations: (K, *shape of its input)."""
     forward, last = passes(api)
     bases = [site.input_tangents(slot) if forward[p] else site.input_cotangents(slot)
