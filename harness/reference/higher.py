@@ -34,7 +34,7 @@ def thirds(problem: Problem, kinds: Sequence[str], kind: Floats, free: set[int],
         value, bound, own, plus, minus = _filled(problem, kind, o, 3, o in free, entries)
         below = np.concatenate([kind[_rows(problem, o)], second[o]])  # no second derivative, no third one
         for known, code in (((SMOOTH, REMOVABLE, POLE, KINK), UNKNOWN), ((SMOOTH, REMOVABLE, UNKNOWN), POLE)):
-            lines = np.asarray(~np.isin(below, known), bool).any(axis=0)
+            lines = np.asarray((~np.isin(below, known)).any(axis=0))
             touched = (lines[:, None, None] | lines[None, :, None] | lines[None, None, :]) & (own != GAUGE)
             own[touched], value[touched], bound[touched] = code, np.nan, np.inf
         out[o] = (value, bound, own, plus, minus)
