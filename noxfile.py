@@ -168,8 +168,8 @@ def results(session: nox.Session) -> None:
     session.run(*harness, "tests.bench.singular", run, "--output", "results/singular.csv", external=True)
     session.run(*harness, "harness", "report", run, "--atlas", "results/atlas", "--scripts", "20", "--title",
                 "The catalogue on the pinned set", "--output", "results/report.html", *now, external=True)
-    session.run(*harness, "harness", "findings", run, "--scripts", "results/findings", "--jobs", "2", "--output",
-                "results/findings.md", "--output", "results/findings.csv", *now, external=True)
+    session.run(*harness, "harness", "findings", run, "--hunted", "--scripts", "results/findings", "--jobs", "2",
+                "--output", "results/findings.md", "--output", "results/findings.csv", *now, external=True)
 
 
 @nox.session

@@ -220,19 +220,23 @@ def _digits() -> Any:
 
 def findings(
     runs: Runs, select: Sequence[str] | str | None = None, expect: Sequence[Case] | None = None, *,
-    scripts: bool = False, jobs: int = 1, told: Callable[[Finding], None] | None = None,
+    scripts: bool = False, jobs: int = 1, told: Callable[[Finding], None] | None = None, hunted: bool = False,
 ) -> list[Finding]:
     """The distinct defects of recorded runs, one a cause; see harness.findings.
 
     expect: cases whose causes take the place of those that were recorded. scripts: write a script for each and run it,
-    `jobs` at a time (seconds each); told is called with each finding whose script has run.
+    `jobs` at a time (seconds each); told is called with each finding whose script has run. hunted: with those that no
+    case of the catalogue shows, of the recorded frameworks.
     """
-    from harness.findings import collect, confirm_all
+    from harness.findings import collect, confirm_all, from_hunts
 
     opened = _runs(runs)
     frame = compare(opened, "backend", select, expect)
     cases = list(expect) if expect is not None else [case for run in opened for case in run.cases]
-    found = collect(frame, cases, [target for run in opened for target in run.targets])
+    targets = [target for run in opened for target in run.targets]
+    found = collect(frame, cases, targets)
+    if hunted:
+        found = sorted([*found, *from_hunts(targets)], key=lambda f: (f.framework, f.id))
     return confirm_all(found, opened, jobs=jobs, told=told) if scripts else found
 
 

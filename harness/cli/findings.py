@@ -23,6 +23,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scripts", metavar="DIR", help="write the script of each finding to DIR and run it; seconds each"
     )
+    parser.add_argument("--hunted", action="store_true", help="also defects of these frameworks that no case shows, "
+                        "found by sweeps, searches and reading")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="scripts that run at the same time")
     parser.add_argument("--format", choices=tuple(FORMATS), help="default: by the file's suffix, else text")
     parser.add_argument(
@@ -40,7 +42,8 @@ def execute(args: argparse.Namespace) -> int:
         except OSError as error:
             raise UsageError(f"cannot write to {args.scripts}: {error.strerror}") from error
     found = findings(
-        args.runs, select=args.select, expect=stated(args), scripts=bool(args.scripts), jobs=args.jobs, told=_progress
+        args.runs, select=args.select, expect=stated(args), scripts=bool(args.scripts), jobs=args.jobs, told=_progress,
+        hunted=args.hunted,
     )
     if args.scripts:
         _store(found, Path(args.scripts))

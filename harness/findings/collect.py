@@ -19,6 +19,7 @@ import pandas as pd
 
 from harness.expr import NoSpelling
 from harness.findings.exhibit import exhibit
+from harness.findings.hunted import APIS, QUANTITIES, hunted
 from harness.model import Case, CaseError
 from harness.repro.native_code import native
 from harness.verdicts import worst
@@ -126,6 +127,25 @@ def collect(frame: pd.DataFrame, cases: Sequence[Case], targets: Sequence[Mappin
             )
         )
     return sorted(found, key=lambda f: (f.framework, f.id))
+
+
+def from_hunts(targets: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """The defects that no case shows (`hunted`) of the frameworks among the targets, by name; nothing is run.
+
+    size: NaN, until a script has told. points: of no case, so none.
+    """
+    versions = {str(t["backend"]): t.get("versions", {}) for t in targets}
+    found = []
+    for name, e in sorted(hunted().items()):
+        sides = tuple(b for b in versions if b.partition(".")[0] == e.framework)
+        if sides:
+            shown = "complex128" if "j" in e.exhibit.shown else "float64"
+            found.append(Finding(
+                id=name, framework=e.framework, functions=tuple(e.exhibit.function.split()), cases=(), points=(),
+                dtypes=(shown,), apis=APIS.get(e.of, ()), quantities=(QUANTITIES[e.of],),
+                versions=_versions(pd.Series(sides), versions), verdict=e.verdict, culprit=sides,
+                evidence=("closed-form",), size=float("nan"), sentence=e.sentence, link=e.link))
+    return found
 
 
 def _at_fault(name: str, part: pd.DataFrame) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,6 +18,7 @@ from harness.repro.assertions import failure_script
 from harness.repro.recorded import script_of
 from harness.repro.script import NoScript, confirm
 
+_PRINTED = re.compile(r" returned (\S+) and right is (\S+)")
 #: How many points of a finding are tried before it counts as not confirmed.
 TRIES = 6
 
@@ -43,7 +46,8 @@ def _confirmed(finding: Finding, recorded: Sequence[tuple[Any, pd.DataFrame]]) -
     if exhibit(finding.id) is not None:
         text = script(finding.id, finding.sentence, finding.versions)
         holds, output = confirm(text)
-        return replace(finding, script=text, confirmed=holds, output=output)
+        told = finding.size if finding.size == finding.size else _size(output)
+        return replace(finding, script=text, confirmed=holds, output=output, size=told)
     tried, first = "nothing that a script can show was recorded", None
     for row in _varied(finding.candidates):
         try:
@@ -56,6 +60,16 @@ def _confirmed(finding: Finding, recorded: Sequence[tuple[Any, pd.DataFrame]]) -
             return made
         first = first or made
     return first or replace(finding, output=tried)
+
+
+def _size(output: str) -> float:
+    """The relative error that an exhibit's script printed; NaN where it printed none."""
+    found = _PRINTED.search(output)
+    if found is None:
+        return math.nan
+    got, right = complex(found[1]), complex(found[2])
+    off = abs((got - right).real) + abs((got - right).imag)
+    return off / abs(right) if math.isfinite(off) and right else math.inf
 
 
 def _varied(rows: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

@@ -6,13 +6,15 @@ from textwrap import wrap
 from typing import Any
 
 from harness.findings.exhibits import JAX, TORCH, Exhibit
+from harness.findings.hunted import hunted
 
 _DIGITS = 100
 
 
 def exhibit(name: str) -> Exhibit | None:
     """The exhibit of a finding; None where there is none."""
-    return JAX.get(name) or TORCH.get(name)
+    held = JAX.get(name) or TORCH.get(name)
+    return held or (hunted()[name].exhibit if name in hunted() else None)
 
 
 def right(e: Exhibit, point: str) -> Any:
@@ -41,7 +43,7 @@ def script(name: str, sentence: str, versions: str) -> str:
 
     e = exhibit(name)
     assert e is not None
-    family = "jax" if name in JAX else "torch"
+    family = name.partition("-")[0]
     truth = right(e, e.shown)
     number = complex(truth)
     told = wrap(f"{sentence[0].upper()}{sentence[1:]}. Seen with {versions}; exits with 0 where it is confirmed.", 108)

@@ -9,6 +9,7 @@ from textwrap import wrap
 import pandas as pd
 
 from harness.findings.collect import UNREPORTED, Finding
+from harness.findings.exhibit import exhibit
 from harness.report.exports.escaping import code, inert
 from harness.report.text import markdown_table
 from harness.report.text import width as screen_width
@@ -71,7 +72,7 @@ def by_weight(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _block(f: Finding, columns: int) -> str:
-    where = f"{f.ordinary} ordinary of {len(f.points)}" if f.ordinary else f"{len(f.points)} extreme"
+    where = f"{f.ordinary} ordinary of {len(f.points)}" if f.ordinary else f"{len(f.points) or 3} extreme"
     span = f"since {f.since}" if f.since else ""
     span += f", right again in {f.fixed}" if f.fixed else ""
     many = "" if len(f.points) == 1 else "s"
@@ -115,7 +116,7 @@ def markdown(findings: Sequence[Finding], folder: str = "") -> str:
         script = f"[{_mark(f) or 'script'}]({path})" if path else _mark(f)
         names = ", ".join(f"`{n}`" for n in f.functions[:3]) + (", ..." if len(f.functions) > 3 else "")
         rows.append([f"[{f.id}](#{f.id.replace('.', '')})", names, f.verdict, ", ".join(f.evidence), size(f.size),
-                     str(len(f.points)), script])
+                     str(len(f.points) or ""), script])
     lines += markdown_table(["finding", "function", "verdict", "evidence", "size", "points", "script"], rows)
     for f in sure:
         lines += _section(f, folder)
@@ -130,7 +131,8 @@ def _section(f: Finding, folder: str) -> list[str]:
     lines += [
         f"- {inert(f.versions)}; culprit: {', '.join(f.culprit)}; verdict: {f.verdict}; "
         f"evidence: {', '.join(f.evidence)}",
-        f"- seen at {_some(f.points)} ({', '.join(f.dtypes)}; {inert(', '.join(f.apis)) or 'value'})",
+        f"- seen at {_some(f.points) if f.points else _inside(f)} ({', '.join(f.dtypes)}; "
+        f"{inert(', '.join(f.apis)) or ', '.join(f.quantities)})",
         f"- upstream: {f.link or UNREPORTED}",
     ]
     if f.script:
@@ -138,6 +140,13 @@ def _section(f: Finding, folder: str) -> list[str]:
         said = [line.replace("```", "'''") for line in f.output.splitlines() if line.strip()]
         lines += ["", "```", *said[-6:], "```"]
     return lines
+
+
+def _inside(f: Finding) -> str:
+    """Where a defect that no case shows was looked at: points of its exhibit, and points where it is not."""
+    e = exhibit(f.id)
+    assert e is not None
+    return f"x = {_some(e.inside)}, not at {_some(e.outside)}"
 
 
 def _some(words: Sequence[str], most: int = 8) -> str:

@@ -26,9 +26,13 @@ _BOOT = ("import os, sys; os.environ.setdefault('OMP_NUM_THREADS', '1'); sys.pat
 
 
 class Gone(HarnessError):
-    """A process that holds a framework ended or stopped answering."""
+    """A process that holds a framework ended or stopped answering; family: whose."""
 
     exit_status = 3
+
+    def __init__(self, message: str, family: str = "") -> None:
+        super().__init__(message)
+        self.family = family
 
 
 @dataclass
@@ -125,7 +129,7 @@ class Asker:
         process.kill()
         status = process.wait()
         what = f"{spec['text'][:120]!r} at {points.size} points"
-        raise Gone(f"the process that holds {family} ended ({status}) on {what}")
+        raise Gone(f"the process that holds {family} ended ({status}) on {what}", family)
 
 
 def held(points: Array, dtype: str) -> Array:

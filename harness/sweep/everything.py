@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 REAL = ("float64", "float32", "float16", "bfloat16")
 COMPLEX = ("complex128", "complex64")
+_SECONDS = 300.0  # for one answer of a framework; a second is usual, a busy machine takes longer
 
 
 def subjects() -> Iterator[tuple[Subject, tuple[str, ...]]]:
@@ -52,8 +53,9 @@ def sweep_all(
 ) -> list[dict[str, Any]]:
     """Rows of every function at every dtype. What `journal` (a file of JSON lines) has already is not done again.
 
-    Real functions in half precision are taken exhaustively. Where a framework's process dies the function is left out
-    and said so; the next one has a process of its own.
+    Real functions in half precision are taken exhaustively. Where a framework's process dies, or takes longer than
+    _SECONDS for one answer (torch's zeta counts from large negative numbers up to 9 by ones), the function is swept
+    without that framework and that is said; the next one has a process of its own.
     """
     done: dict[tuple[str, str], list[dict[str, Any]]] = {}
     if journal.exists():
@@ -61,7 +63,7 @@ def sweep_all(
             entry = json.loads(line)
             done[entry["function"], entry["dtype"]] = entry["rows"]
     out: list[dict[str, Any]] = []
-    with Asker(families) as asker:
+    with Asker(families, seconds=_SECONDS) as asker:
         for subject, dtypes in subjects():
             for dtype in dtypes:
                 if only and dtype not in only:
@@ -83,7 +85,14 @@ def _one(
             made = every(subject, dtype, asker)
         else:
             made = sweep(subject, dtype, asker, points=points, decided=decided, seed=seed, jobs=1, rounds=3)
-    except (Gone, CaseError) as error:
+    except Gone as error:
+        said(f"{subject.text} at {dtype}: {error}")
+        others = {name: family for name, family in asker.families.items() if family != error.family}
+        if not others or len(others) == len(asker.families):
+            return []
+        with Asker(others, seconds=asker.seconds) as rest:
+            return _one(subject, dtype, rest, points, decided, seed, said)
+    except CaseError as error:
         said(f"{subject.text} at {dtype}: {error}")
         return []
     found = rows(made)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,7 @@ def _truth(form: Format, points: Array, wide: list[Answer], pool: Pool) -> tuple
     slopes = [s for a in wide for s in (a.reverse, a.forward) if s is not None]
     rows = max([v.shape[1] for v in values], default=1)
     exact = Exact.empty(points.size, rows, 1)
-    doubt = np.ones(points.size, bool)
+    doubt, sure = np.ones(points.size, bool), np.zeros(points.size, bool)
     if len(slopes) > 1 and len({v.shape[1] for v in values}) == 1 and len({s.shape[1:] for s in slopes}) == 1:
         exact.value[:], exact.slope[:] = values[0], slopes[0]
         doubt = ~(_same(values) & _same(slopes))
@@ -83,8 +83,13 @@ def _truth(form: Format, points: Array, wide: list[Answer], pool: Pool) -> tuple
         wrong = ~(known.value_known & known.slope_known & _close(known.value, exact.value[checked])
                   & _close(known.slope, exact.slope[checked]))
         doubt |= np.isin(cells, np.unique(cells[checked[wrong]]))
+        for none in _without(values, known, cells, checked):
+            doubt &= ~none
+            exact.value_known[none] = np.isinf(exact.value[none]).all(axis=1)
+            sure |= none
     todo = np.flatnonzero(doubt)[:_MOST]
-    exact.value_known[:] = exact.slope_known[:] = ~doubt
+    exact.value_known[~sure] = exact.slope_known[~sure] = ~doubt[~sure]
+    exact.slope_known[sure] = False
     limits = Limits.of(np.zeros(0, int), Exact.empty(0, rows, 1))
     if todo.size:
         known = pool.exact(points[todo])
@@ -96,18 +101,32 @@ def _truth(form: Format, points: Array, wide: list[Answer], pool: Pool) -> tuple
     return exact, limits
 
 
+def _without(values: list[Array], known: Exact, cells: Array, checked: Array) -> Iterator[Array]:
+    """(N,) points of binades throughout which there is no number to differentiate: each framework's value is NaN, or
+    the same infinity, at every point, and the reference has none, or that infinity, at each of those it was asked."""
+    for wanted in (np.nan, np.inf, -np.inf):
+        def is_so(a: Array, wanted: float = wanted) -> Array:
+            return np.asarray((np.isnan(a) if np.isnan(wanted) else a == wanted).all(axis=1))
+
+        here = np.logical_and.reduce([is_so(v) for v in values])
+        true = (~known.value_known | is_so(known.value)) if np.isnan(wanted) else known.value_known & is_so(known.value)
+        true &= ~known.slope_known
+        bad = np.concatenate([cells[~here], cells[checked[~true]]])
+        yield here & ~np.isin(cells, bad)
+
+
 def _write(exact: Exact, at: Array, known: Exact) -> None:
     for name in ("value", "value_low", "value_known", "slope", "slope_low", "slope_known"):
         getattr(exact, name)[at] = getattr(known, name)
 
 
 def _same(arrays: list[Array]) -> Array:
-    """(N,) whether all are finite and the same to 2**-30 of the largest component."""
+    """(N,) whether all are finite and the same to 2**-30 of the largest component; where all are 0 as well."""
     with np.errstate(all="ignore"):
         flat = np.stack([a.reshape(len(a), -1) for a in arrays])
         size = np.abs(flat).max(axis=(0, 2))
         apart = (flat.max(axis=0) - flat.min(axis=0)).max(axis=1)
-        return np.asarray(np.isfinite(flat).all(axis=(0, 2)) & (apart <= 2.0**-30 * size) & (size > 1e-290))
+        return np.asarray(np.isfinite(flat).all(axis=(0, 2)) & (apart <= 2.0**-30 * size))
 
 
 def _close(true: Array, mine: Array) -> Array:

@@ -3,6 +3,7 @@ not; and its script. What is right comes from mpmath with 160 digits."""
 
 from __future__ import annotations
 
+import cmath
 import csv
 import warnings
 from pathlib import Path
@@ -12,26 +13,34 @@ import pytest
 
 from harness.findings.exhibit import exhibit, lines, right, script
 from harness.findings.exhibits import JAX, TORCH
+from harness.findings.hunted import QUANTITIES, hunted
 
 pytest.importorskip("torch")
 pytest.importorskip("jax")
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = sorted({**JAX, **TORCH})
+NAMES = sorted({**JAX, **TORCH, **hunted()})
 
 
-def wrong(name: str, point: str) -> bool:
-    """Whether the framework is wrong at a point; what raises is."""
+def answers(name: str, point: str) -> tuple[complex, complex]:
+    """What a framework returns at a point, NaN where it raises, and what is right."""
     e = exhibit(name)
     assert e is not None
     found: dict[str, Any] = {}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            exec("\n".join(lines(e, "jax" if name in JAX else "torch", point)), found)  # a text of the package's own
+            exec("\n".join(lines(e, name.partition("-")[0], point)), found)  # a text of the package's own
     except RuntimeError:
-        return True
-    truth = complex(right(e, point))
-    off = found["got"] - truth
+        return complex("nan"), complex(right(e, point))
+    return found["got"], complex(right(e, point))
+
+
+def wrong(name: str, point: str) -> bool:
+    """Whether the framework is wrong at a point; what raises is."""
+    e = exhibit(name)
+    assert e is not None
+    got, truth = answers(name, point)
+    off = got - truth
     return not abs(off.real) + abs(off.imag) <= e.room * abs(truth)
 
 
@@ -40,6 +49,12 @@ def checked(name: str) -> None:
     assert e is not None and len({e.shown, *e.inside}) <= 4
     assert [wrong(name, p) for p in (e.shown, *e.inside)] == [True] * 4
     assert [wrong(name, p) for p in e.outside] == [False] * 3
+    if name in hunted():
+        got, truth = answers(name, e.shown)
+        told = "nonfinite" if not cmath.isfinite(got) else "zero" if not got else "other"
+        verdict = hunted()[name].verdict
+        assert verdict in ((told,) if told == "nonfinite" else ("value", "zero") if told == "zero" else
+                           ("value", "precision", "mismatch")), (got, truth)
 
 
 @pytest.mark.parametrize("name", NAMES[::8])
@@ -51,6 +66,13 @@ def test_a_sentence_ends_where_its_error_ends(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_sentence_ends_where_its_error_ends(name: str) -> None:
     checked(name)
+
+
+def test_what_was_hunted_is_of_a_framework_and_of_no_case() -> None:
+    for name, e in hunted().items():
+        assert e.framework in ("torch", "jax") and name not in JAX and name not in TORCH
+        assert e.of in QUANTITIES and e.exhibit.function and not e.sentence.endswith("."), name
+        assert all(f.startswith(e.framework) for f in e.exhibit.function.split()), name
 
 
 def test_a_script_fits_an_issue() -> None:
