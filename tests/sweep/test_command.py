@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from harness.cli import main
 from harness.model import CaseError, Source
+from harness.pointwise.everywhere import Exact
 from harness.pointwise.subject import Subject
-from harness.sweep import exhaustive
-from harness.sweep.asking import Asker
+from harness.sweep import everything, exhaustive
+from harness.sweep.asking import Asker, Gone
 from harness.sweep.everything import page, subjects
 from harness.sweep.tables import COLUMNS, frame
 from tests.recorded import catalogue_once
@@ -81,3 +83,33 @@ def test_everything_is_a_list_of_functions_and_a_page() -> None:
         "function": "f(x)", "dtype": "float64", "backend": "jax", "by": "reverse", "value_worst": 1.0,
         "value_median": 0.25, "dz_worst": 2e15, "dz_median": 0.5, "dz_at": "19.5", "dzbar_at": "", "regions": ""}
     assert "| `f(x)` | float64 | jax | reverse | 1 / 0.25 | 2e15 / 0.5 |  | `19.5` |" in page(frame([row]))
+
+
+def test_binades_without_a_number_are_not_asked_about_one_by_one() -> None:
+    """Binade 0: NaN and unknown throughout. 1: NaN, but the reference knows the number. 2: a pole. 3: one finite."""
+    nan, inf = float("nan"), float("inf")
+    cells = np.repeat([0, 1, 2, 3], 4)
+    value = np.array([nan] * 8 + [inf] * 4 + [inf, inf, 1.0, inf])[:, None]
+    checked = np.arange(0, 16, 2)
+    known = Exact.empty(8, 1, 1)
+    known.value[:, 0] = [nan, nan, 2.0, 2.0, inf, inf, inf, 1.0]
+    known.value_known[:] = [False, False, False, True, True, True, True, True]
+    none = list(exhaustive._without([value, value], known, cells, checked))
+    assert [sorted(set(cells[n])) for n in none] == [[0], [2], []]
+
+
+def test_a_framework_that_hangs_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    subject, said = next(subjects())[0], list[str]()
+
+    def hangs(subject: Subject, dtype: str, asker: Asker, **_: object) -> object:
+        if "torch" in asker.families.values():
+            raise Gone("the process that holds torch ended", "torch")
+        return SimpleNamespace(seconds=1.0, left=set(asker.families.values()))
+
+    monkeypatch.setattr(everything, "sweep", hangs)
+    monkeypatch.setattr(everything, "rows", lambda made: [{"left": made.left}])
+    with Asker({"torch.autograd": "torch", "jax": "jax"}) as both:
+        assert everything._one(subject, "float64", both, 1, 1, 0, said.append) == [{"left": {"jax"}}]
+    with Asker({"torch.autograd": "torch"}) as alone:
+        assert everything._one(subject, "float64", alone, 1, 1, 0, said.append) == []
+    assert "torch ended" in said[0] and "1 sides" in said[1]
