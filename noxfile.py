@@ -1,5 +1,5 @@
-"""Sessions: tests, lint, types, run, bench, soak, ray, results, sweep, search; whole, browser, environments, pairs
-and mutants, which are tests that take long; observe, truth and matrix across releases.
+"""Sessions: tests, lint, types, run, bench, soak, ray, results, device, sweep, search; whole, browser, environments,
+pairs and mutants, which are tests that take long; observe, truth and matrix across releases.
 
 `nox` alone runs lint, types and tests. docs/versions.md is about releases, docs/scale.md about bench, soak and ray.
 """
@@ -149,6 +149,23 @@ def ray(session: nox.Session) -> None:
     """The tests that need a Ray cluster, on one of this machine."""
     session.install("-e", ".[pinned,test,ray]")
     session.run("pytest", "-q", "tests/runs/test_ray.py", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def device(session: nox.Session) -> None:
+    """A second device against the CPU and the reference, into results/device.md; skipped where there is none.
+
+    A GPU that the frameworks see, or what is named: `-- --jax cpu:1`, `-- --torch xla:0 --python FILE`. It takes eight
+    minutes; the environment is that of the checkout, in which a GPU needs builds of torch and JAX that can use it.
+    """
+    survey = (_coordinator(session), "-m", "tests.devices.survey", *session.posargs)
+    done = subprocess.run(survey, stdout=subprocess.PIPE, text=True)
+    told = done.stdout.strip().splitlines()
+    if done.returncode == 3:
+        session.skip(told[-1] if told else "no device to survey")
+    if done.returncode:
+        session.error("\n".join(told))
+    session.log(told[-1])
 
 
 @nox.session(venv_backend="none")
