@@ -212,6 +212,10 @@ def audited(devices: Mapping[str, str]) -> str:
     if set(devices) != set(PLAIN):
         return "No audit: it takes a device of torch and one of JAX."
     names = dict(zip((network.TORCH, network.JAX), (devices["torch"], devices["jax"]), strict=True))
+    platform, _, number = devices["jax"].partition(":")
+    if platform == "cpu" and number.isdigit():  # host devices are made before jax starts
+        count = f"--xla_force_host_platform_device_count={int(number) + 1}"
+        names["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {count}".strip()
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(names)
     try:
