@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -22,8 +23,9 @@ from harness.comparison.frame import Comparison, build, labels
 from harness.comparison.inheritance import inherit
 from harness.comparison.kept import load, store
 from harness.comparison.observations import Observations, combine
-from harness.comparison.operation import name_functions
+from harness.comparison.operation import names_of, suspects
 from harness.comparison.pairs import ALIASES, Joiner
+from harness.comparison.parallel import in_parts, parts_of, rows_of_cases
 from harness.comparison.statuses import settle
 from harness.comparison.targets import Target, match_targets, targets_of
 from harness.comparison.value_points import settle_values
@@ -50,11 +52,16 @@ def compare(
     alone = listed[0] if len(listed) == 1 and expect is None else None
     if alone is not None and (found := _kept(alone, axis, select)) is not None:
         return found
-    frame = compare_tables(
-        [run.table() for run in listed], [run.header for run in listed], [run.cases for run in listed], axis,
-        select=select, complete=[bool(run.complete) for run in listed], names=[run_name(run) for run in listed],
-        expect=expect,
-    )
+    tables, catalogues = [run.table() for run in listed], [run.cases for run in listed]
+
+    def judged(among: Collection[str] | None) -> pd.DataFrame:
+        return _judged(
+            tables, [run.header for run in listed], catalogues, axis, select, [bool(run.complete) for run in listed],
+            [run_name(run) for run in listed], None, expect, among,
+        )
+
+    rows = Counter[str]() if select else sum((rows_of_cases(table) for table in tables), Counter[str]())
+    frame = _named(in_parts(judged, parts_of(rows, dict.fromkeys(c.id for group in catalogues for c in group))))
     if alone is not None and select is None:
         store(alone, axis, frame)
     return frame
@@ -100,8 +107,13 @@ def compare_tables(
     between: chooses the pairs (left, right) of targets in place of every pair that differs along the axis only.
     """
     axis = ALIASES.get(axis, axis)
-    with _without_collecting():
-        return _compared(tables, headers, cases, axis, select, complete, names, between, expect)
+    return _named(_judged(tables, headers, cases, axis, select, complete, names, between, expect, None))
+
+
+def _named(frame: pd.DataFrame) -> Comparison:
+    """The whole comparison, with the functions at fault: one row tells of another."""
+    frame["function"] = names_of(frame["function"].to_list())
+    return Comparison(frame)
 
 
 @contextmanager
@@ -116,12 +128,27 @@ def _without_collecting() -> Iterator[None]:
             gc.enable()
 
 
+def _judged(
+    tables: Sequence[pa.Table | pd.DataFrame], headers: Sequence[Mapping[str, Any]], cases: Sequence[Sequence[Case]],
+    axis: str, select: Sequence[str] | str | None, complete: Sequence[bool] | None, names: Sequence[str] | None,
+    between: Callable[[Sequence[Target]], list[tuple[int, int]]] | None, expect: Sequence[Case] | None,
+    among: Collection[str] | None,
+) -> pd.DataFrame:
+    """Every column but `function`, in whose place are the rows that are wrong (`operation.suspects`).
+
+    among: only the rows of these cases, judged as in the comparison of everything.
+    """
+    with _without_collecting():
+        return _compared(tables, headers, cases, axis, select, complete, names, between, expect, among)
+
+
 def _compared(
     tables: Sequence[pa.Table | pd.DataFrame], headers: Sequence[Mapping[str, Any]], cases: Sequence[Sequence[Case]],
     axis: str, select: Sequence[str] | str | None, complete: Sequence[bool] | None, names: Sequence[str] | None,
     between: Callable[[Sequence[Target]], list[tuple[int, int]]] | None, expect: Sequence[Case] | None,
-) -> Comparison:
-    joiner, merged = joined(tables, headers, cases, select, complete, names)
+    among: Collection[str] | None,
+) -> pd.DataFrame:
+    joiner, merged = joined(tables, headers, cases, select, complete, names, among)
     targets = joiner.targets
     pairs = joiner.pairs(axis) if between is None else joiner.between(between(targets))
     engine = Engine(Context(joiner, merged), pairs, across_dtypes=axis == "dtype")
@@ -132,17 +159,17 @@ def _compared(
     evidence = weigh(engine)
     weigh_values(engine, evidence)
     inherit(engine, evidence)
-    frame = build(engine, axis, sides, statuses, evidence, name_functions(engine, evidence), list(merged.values()))
+    frame = build(engine, axis, sides, statuses, evidence, suspects(engine, evidence), list(merged.values()))
     observed = {targets[k].backend for k in np.unique(joiner.target)}
     known = merged if expect is None else {case.id: case for case in expect}
     annotate(frame, merged, apply_expectations(frame, known, targets, observed))
-    return Comparison(frame.drop(columns=["left_target", "right_target"]))
+    return pd.DataFrame(frame.drop(columns=["left_target", "right_target"]))
 
 
 def joined(
     tables: Sequence[pa.Table | pd.DataFrame], headers: Sequence[Mapping[str, Any]], cases: Sequence[Sequence[Case]],
     select: Sequence[str] | str | None = None, complete: Sequence[bool] | None = None,
-    names: Sequence[str] | None = None,
+    names: Sequence[str] | None = None, among: Collection[str] | None = None,
 ) -> tuple[Joiner, dict[str, Case]]:
     """The observations of several runs as one table with their targets, and their cases by id; see `compare_tables`."""
     merged: dict[str, Case] = {}
@@ -154,6 +181,8 @@ def joined(
         selection.demand(merged.values(), " in these runs")
         chosen = [case.id for case in selection.chosen(list(merged.values()))]
         tables = [_of_cases(table, chosen) for table in tables]
+    elif among is not None:
+        tables = [_of_cases(table, list(among)) for table in tables]
     seen = Observations(tables)
     listed = [t for k, h in enumerate(headers) for t in targets_of(h, k, names[k] if names else "")]
     met = _combinations(seen)
@@ -166,6 +195,9 @@ def joined(
     joiner = Joiner(seen, targets, planned)
     if selection:
         joiner.compared &= _selected(seen, selection, merged)
+    elif among is not None:
+        inside = np.array([word in among for word in seen.words["case"]] or [False], bool)
+        joiner.compared &= inside[seen.codes["case"]]
     return joiner, merged
 
 

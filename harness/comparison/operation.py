@@ -7,7 +7,8 @@ backend is found wrong in by itself, by the same rows of results, elsewhere in t
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -26,20 +27,38 @@ _OPERATORS = {
 _ATTRIBUTES = {"T": "matrix_transpose", "real": "real", "imag": "imag"}
 
 
-def name_functions(engine: Engine, found: Evidence) -> Array:
-    """(P,) the function at fault of every pair with a culprit: "" where it is not known, two names where two sides are
-    wrong in functions of different names."""
-    out = np.full(engine.pairs.count, "", dtype=object)
-    accused = [(int(k), row) for k in np.flatnonzero(~np.isin(found.culprit, ("", "formula")))
-               for row in _rows(engine, found, int(k))]
-    alone = {(*_where(engine, row), _operations(portable(engine.context, row))[0])
-             for _, row in accused if single_call(portable(engine.context, row) or " ")}
-    names: dict[int, list[str]] = {}
-    for k, row in accused:
-        names.setdefault(k, []).append(_named(engine, row, alone))
-    for k, parts in names.items():
-        out[k] = ", ".join(dict.fromkeys(p for p in parts if p))
+@dataclass(frozen=True)
+class Suspect:
+    """A row of results that is wrong, as far as it is needed to name its function: also in another process."""
+
+    where: tuple[str, str, str]  # the backend, the quantity, the direction
+    family: str
+    operations: tuple[str, ...] = ()  # of its portable text
+    single: bool = False  # that text is one call
+    native: str = ""  # the only function that its own text calls, where there is no portable one
+
+
+Suspects = tuple[Suspect, ...]
+
+
+def suspects(engine: Engine, found: Evidence) -> Array:
+    """(P,) of every pair with a culprit the rows that are wrong; none of the others."""
+    out = np.empty(engine.pairs.count, dtype=object)
+    out[:] = [()] * engine.pairs.count
+    for k in np.flatnonzero(~np.isin(found.culprit, ("", "formula"))):
+        out[k] = tuple(_suspect(engine, row) for row in _rows(engine, found, int(k)))
     return out
+
+
+def names_of(column: Sequence[Suspects]) -> Array:
+    """The function at fault of every row of a comparison: "" where it is not known, two names where two sides are wrong
+    in functions of different names. column: `suspects` of all of its rows, since one tells of another."""
+    alone = {(s.where, s.operations[0]) for wrong in column for s in wrong if s.single}
+    known: dict[Suspects, str] = {}
+    for wrong in column:
+        if wrong not in known:
+            known[wrong] = ", ".join(dict.fromkeys(name for s in wrong if (name := _named(s, alone))))
+    return np.array([known[wrong] for wrong in column], dtype=object)
 
 
 def _rows(engine: Engine, found: Evidence, k: int) -> Iterable[int]:
@@ -56,16 +75,21 @@ def _where(engine: Engine, row: int) -> tuple[str, str, str]:
     return target.backend, seen.text("quantity", row), seen.text("api", row)
 
 
-def _named(engine: Engine, row: int, alone: set[tuple[str, str, str, str]]) -> str:
+def _suspect(engine: Engine, row: int) -> Suspect:
     context = engine.context
-    family, text = context.targets[int(context.joiner.target[row])].family, portable(context, row)
-    if not text:
-        case = context.cases.get(context.seen.text("case", row))
-        source = None if case is None else case.source(family)
-        return _only_call(source.text) if source is not None and source.kind == "native" else ""
-    operations = _operations(text)
-    known = [o for o in operations if (*_where(engine, row), o) in alone]
-    return spelled(known[0], family) if len(known) == 1 else ""
+    where, family = _where(engine, row), context.targets[int(context.joiner.target[row])].family
+    text = portable(context, row)
+    if text:
+        return Suspect(where, family, _operations(text), bool(single_call(text)))
+    case = context.cases.get(context.seen.text("case", row))
+    source = None if case is None else case.source(family)
+    native = source is not None and source.kind == "native"
+    return Suspect(where, family, native=_only_call(source.text) if source is not None and native else "")
+
+
+def _named(wrong: Suspect, alone: Collection[tuple[tuple[str, str, str], str]]) -> str:
+    known = [o for o in wrong.operations if (wrong.where, o) in alone]
+    return spelled(known[0], wrong.family) if len(known) == 1 else wrong.native
 
 
 @lru_cache(maxsize=4096)

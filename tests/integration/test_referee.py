@@ -15,6 +15,8 @@ import pandas as pd
 import pytest
 
 import harness
+from harness.comparison import api, parallel
+from harness.runs import Run
 from tests.in_process import InProcess
 
 pytest.importorskip("torch")
@@ -39,6 +41,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
     "pole": ("1 / z", "z: complex", "0", ""),
     "gelu": ("gelu(x)", "x: real", "0.7", ""),
     "median": ("median(x)", 'x: "real[4]"', "[1.0, 2.0, 4.0, 8.0]", ""),
+    "arccosh-inside": ("arccosh(z) * cos(z)", "z: complex", "-2+1j", ""),
 }
 
 
@@ -54,10 +57,19 @@ def written(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def frame(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("referee")
-    found = harness.compare(harness.run([written(folder)], progress=False, executor=InProcess(), output=folder / "run"))
-    plain = pd.DataFrame(found)
+    return harness.run([written(folder)], progress=False, executor=InProcess(), output=folder / "run")
+
+
+@pytest.fixture(scope="module")
+def compared(recording: Run) -> pd.DataFrame:
+    return harness.compare(recording)
+
+
+@pytest.fixture(scope="module")
+def frame(compared: pd.DataFrame) -> pd.DataFrame:
+    plain = pd.DataFrame(compared)
     for column in ("case", "api", "quantity", "left", "right", "verdict", "culprit", "evidence"):
         plain[column] = plain[column].astype(str)
     return plain
@@ -229,3 +241,19 @@ def test_a_case_with_a_reference_is_not_estimated(tmp_path: Path) -> None:
     run = harness.run([tmp_path / "own.yaml"], progress=False, apis=(), executor=InProcess(),
                       output=tmp_path / "run")
     assert "finite-differences" not in set(run.observations()["api"].astype(str))
+
+
+def test_a_comparison_in_parts_is_the_whole_one(
+    recording: Run, compared: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parallel, "LEAST", 1)
+    parts = parallel.parts_of(parallel.rows_of_cases(recording.table()), [c.id for c in recording.cases], 2)
+    assert len(parts) == 4 and [case for part in parts for case in part] == [c.id for c in recording.cases]
+    monkeypatch.setattr(api, "parts_of", lambda *_: parts)
+    monkeypatch.setattr(api, "in_parts", lambda judge, parts: parallel.together([judge(part) for part in parts]))
+    for column, series in harness.compare(recording).items():
+        pd.testing.assert_series_equal(series, compared[column])
+    # the operation is known from another case, which is in another part
+    assert not any({"arccosh-left", "arccosh-inside"} <= set(part) for part in parts)
+    inside = compared[(compared["case"] == "arccosh-inside") & (compared["culprit"] == "jax")]
+    assert len(inside) and set(inside["function"]) == {"jax.numpy.arccosh"}
