@@ -46,7 +46,7 @@ def _confirmed(finding: Finding, recorded: Sequence[tuple[Any, pd.DataFrame]]) -
     if exhibit(finding.id) is not None:
         text = script(finding.id, finding.sentence, finding.versions)
         holds, output = confirm(text)
-        told = finding.size if finding.size == finding.size else _size(output)
+        told = finding.size if finding.cases else _size(output)
         return replace(finding, script=text, confirmed=holds, output=output, size=told)
     tried, first = "nothing that a script can show was recorded", None
     for row in _varied(finding.candidates):

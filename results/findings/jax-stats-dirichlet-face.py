@@ -1,0 +1,14 @@
+"""Jax's logpdf of dirichlet is -inf on a face of the simplex where the parameter is 1 and the density is not
+0. Seen with jax 0.10.2; exits with 0 where it is confirmed."""
+import sys
+import jax
+jax.config.update('jax_enable_x64', True)
+import jax.numpy as jnp
+x = jnp.array(0.0).astype(jnp.float64)
+got = complex(jax.scipy.stats.dirichlet.logpdf(jnp.stack([x, 1 - x]), jnp.array([1.0, 2.0])))
+right = (0.6931471805599453+0j)  # 0.69314718055994530941723212145817656807550013436025525412068
+print('jax', jax.__version__, 'at x =', '0.0', 'returned', got, 'and right is', right)
+off = abs((got - right).real) + abs((got - right).imag)
+wrong = not off <= 1e-06 * abs(right)
+print('CONFIRMED' if wrong else 'NOT CONFIRMED')
+sys.exit(0 if wrong else 1)

@@ -1,0 +1,13 @@
+"""Torch's derivative of i0e is i1e - sign(x) i0e, two numbers that are nearly equal for large x: few digits
+from 1e10 on, 0 from 1e16 on; i1e has the same difference in its own. Seen with torch 2.13.0+cpu; exits with
+0 where it is confirmed."""
+import sys
+import torch
+x = torch.tensor(1e16, dtype=torch.float64)
+got = complex(torch.func.grad(torch.special.i0e)(x))
+right = (-1.9947114020071634e-25+0j)  # -1.99471140200716346450140787494054346877645207495506554066746e-25
+print('torch', torch.__version__, 'at x =', '1e16', 'returned', got, 'and right is', right)
+off = abs((got - right).real) + abs((got - right).imag)
+wrong = not off <= 1e-06 * abs(right)
+print('CONFIRMED' if wrong else 'NOT CONFIRMED')
+sys.exit(0 if wrong else 1)
