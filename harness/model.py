@@ -20,6 +20,9 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "boolean": ("bool", "bool"),
 }
 
+#: Real components of all differentiated inputs of a case of order 3: their number's cube is observed, in every order.
+THIRD_ORDER_VARIABLES = 4
+
 #: dtype words of a case -> precision index into KINDS.
 PRECISION: Mapping[str, int] = {"float32": 0, "complex64": 0, "float64": 1, "complex128": 1}
 

@@ -14,7 +14,17 @@ from harness.cases.inputs import declared
 from harness.cases.points import Builder
 from harness.cases.pointsets import PointSet
 from harness.cases.values import Reading
-from harness.model import PRECISION, Case, CaseError, Derivative, Expectation, Input, Place, Tolerance
+from harness.model import (
+    PRECISION,
+    THIRD_ORDER_VARIABLES,
+    Case,
+    CaseError,
+    Derivative,
+    Expectation,
+    Input,
+    Place,
+    Tolerance,
+)
 from harness.wirtinger import real_size
 
 #: Keys of a case, and what each says.
@@ -38,8 +48,6 @@ KEYS: Mapping[str, str] = {
 #: Keys that `defaults` may give.
 DEFAULT_KEYS = tuple(key for key in KEYS if key not in ("id", "function", "blind"))
 MAX_SECONDS = 3600.0
-#: Real components of all differentiated inputs of a case of order 3: their number's cube is observed, in every order.
-VARIABLES = 4
 
 
 @dataclass(frozen=True)
@@ -177,9 +185,10 @@ class _Simple:
             self.problems.add(f"order must be 1, 2 or 3, not {document.describe(node)}", node.place)
             return 1
         count = sum(real_size(i.shape, i.kind == "complex") for i in inputs if i.differentiate)
-        if value == 3 and count > VARIABLES:
+        if value == 3 and count > THIRD_ORDER_VARIABLES:
             self.problems.add(
-                f"order 3 is for at most {VARIABLES} real variables, and these inputs have {count:,}", node.place,
+                f"order 3 is for at most {THIRD_ORDER_VARIABLES} real variables, and these inputs have {count:,}",
+                node.place,
                 "a complex number is two; make the arrays smaller, or say `differentiate: false` of some")
             return 1
         return value

@@ -11,6 +11,7 @@ import numpy as np
 from harness.model import Case
 from harness.repro.entry import Entry
 from harness.repro.native_code import Code
+from harness.repro.third_calls import third_call
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -49,6 +50,8 @@ def call(
         return [*lines, f"returned = float({result}.reshape(-1)[{entry.out_index}]{out_part})"]
     if quantity == "hessian":
         return [*lines, *_hessian(family, backend, api, entry, names)]
+    if quantity == "third":
+        return [*lines, *third_call(family, backend, api, entry, names)]
     position = list(names).index(entry.inputs[0])
     x = entry.along[0]
     lines += [
@@ -175,6 +178,13 @@ def mpmath_check(case: Case, entry: Entry, arrays: Mapping[str, Array], code: Co
         return [*lines, "", "", "def moved_to(s0, s1):", "    moved = list(at)", *moves,
                 f"    return {part}(exact(*moved))", "", "", f"h = mp.mpf(10) ** -40 * mp.mpf({smallest!r})",
                 "check = float((moved_to(h, h) - moved_to(h, -h) - moved_to(-h, h) + moved_to(-h, -h)) / (4 * h * h))"]
+    if len(entry.along) == 3:
+        moves = [f"    moved[{names.index(c.name)}] += s{k} * {'1j' if c.part else '1'}"
+                 for k, c in enumerate(entry.along)]
+        return [*lines, "", "", "def moved_to(s0, s1, s2):", "    moved = list(at)", *moves,
+                f"    return {part}(exact(*moved))", "", "", f"h = mp.mpf(10) ** -40 * mp.mpf({smallest!r})",
+                "signs = [(a, b, c) for a in (1, -1) for b in (1, -1) for c in (1, -1)]",
+                "check = float(sum(a * b * c * moved_to(a * h, b * h, c * h) for a, b, c in signs) / (8 * h * h * h))"]
     x = entry.along[0]
     position = names.index(x.name)
     return [*lines, f"h = mp.mpf(10) ** -40 * mp.mpf({smallest!r})",
@@ -208,6 +218,10 @@ def difference_check(case: Case, entry: Entry, arrays: Mapping[str, Array], fami
     if len(entry.along) == 1:
         quotient = "(value(h) - value(-h)) / (2 * h)"
         steps = "2.0 ** -np.arange(4, 16)"
+    elif len(entry.along) == 3:
+        lines += ["signs = [(a, b, c) for a in (1, -1) for b in (1, -1) for c in (1, -1)]"]
+        quotient = "sum(a * b * c * value(a * h, b * h, c * h) for a, b, c in signs) / (8 * h * h * h)"
+        steps = "2.0 ** -np.arange(3, 9)"
     else:
         quotient = "(value(h, h) - value(h, -h) - value(-h, h) + value(-h, -h)) / (4 * h * h)"
         steps = "2.0 ** -np.arange(3, 11)"

@@ -30,7 +30,7 @@ class Coordinate:
 
 @dataclass(frozen=True)
 class Entry:
-    """One real number: a part of an output element, or its derivative along one coordinate, or along two."""
+    """One real number: a part of an output element, or its derivative along one coordinate, two or three."""
 
     words: str
     label: str
@@ -88,6 +88,8 @@ def chosen_entry(
         return _differential(returned, solution, output, str(row["input"]), columns)
     if quantity == "hessian":
         return _hessian(returned, solution, output, str(row["input"]), columns)
+    if quantity == "third":
+        return _third(returned, solution, output, str(row["input"]), columns)
     raise ValueError(f"no script for rows of quantity {quantity!r}: choose the differential that it follows from")
 
 
@@ -219,3 +221,25 @@ def _hessian(
     return Entry(
         "second derivative", f"d2 sum(f) / d {words[0]} d {words[1]}", output, None, 0, (left, right),
         (first, second), value, digits(value), float(bound[a, b]), float(block[a, b]), first.index == second.index)
+
+
+def _third(
+    returned: Array, s: Solution, output: int, names: str, columns: Mapping[str, list[Coordinate]],
+) -> Entry:
+    own = (names.split(",") * 3)[:3]
+    where = _slices(columns)
+    value, bound, kind = (part[tuple(where[name] for name in own)] for part in s.thirds[output][:3])
+    if value.size != returned.size:
+        raise ValueError(f"the third derivatives are {value.shape} and what was returned is {returned.shape}")
+    shape = (value.shape[0] * value.shape[1], value.shape[2])
+    block = np.full(shape, np.nanmax(np.abs(value), initial=0.0))
+    flat = value.reshape(shape)
+    known = ((kind == SMOOTH) & np.isfinite(value)).reshape(shape)
+    row, c = _worst(returned.astype(float).reshape(shape), flat, known, block)
+    a, b = divmod(int(row), value.shape[1])
+    along = tuple(columns[name][k] for name, k in zip(own, (a, b, c), strict=True))
+    words = [_part(any(x.part for x in columns[c.name]), c.part, c.place) for c in along]
+    right = float(flat[row, c])
+    return Entry(
+        "third derivative", f"d3 sum(f) / d {' d '.join(words)}", output, None, 0, tuple(own), along, right,
+        digits(right), float(bound[a, b, c]), float(block[row, c]), len({x.index for x in along}) == 1)

@@ -10,7 +10,7 @@ import pandas as pd
 from harness.reference.precision import Undecided
 from harness.repro.script import NoScript, confirmed
 
-_QUANTITIES = ("differential", "hessian", "value")
+_QUANTITIES = ("differential", "hessian", "third", "value")
 _WIDEST = ("complex128", "float64")
 
 

@@ -20,13 +20,23 @@ from typing import Any
 
 import numpy as np
 
-from harness.model import Case, CaseError, HarnessError, Point, Source, Unsupported, concrete_dtype
+from harness.model import (
+    THIRD_ORDER_VARIABLES,
+    Case,
+    CaseError,
+    HarnessError,
+    Point,
+    Source,
+    Unsupported,
+    concrete_dtype,
+)
 from harness.reference.function import Compiled
 from harness.reference.precision import bounded
 from harness.reference.solution import solve
 from harness.repro import calls
 from harness.repro.entry import Entry, chosen_entry, with_digits
 from harness.repro.native_code import Code, in_mpmath, native
+from harness.wirtinger import real_size
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -39,6 +49,7 @@ _HOME = str(Path(__file__).resolve().parents[2])
 _SHUT_IN = """import runpy, sys
 home, folder, path, processor, memory = sys.argv[1:]
 sys.path.append(home)
+from harness.wirtinger import real_size
 from harness.workers import sandbox
 if not sandbox.missing():
     import resource
@@ -64,7 +75,7 @@ def script(
 
     row: a comparison row (columns of the contract) whose culprit is one backend, or an observation's fields: `case,
     point, dtype, api, quantity, input, output` and `culprit` (or `backend`) are read. quantity: "differential" (api
-    "pullback" or "pushforward"), "hessian" or "value". returned: the array that backend returned for the row.
+    "pullback" or "pushforward"), "hessian", "third" or "value". returned: the array that backend returned for the row.
     versions: the packages it was observed with. check: "mpmath" where the function can be written in it, or
     "differences" of the framework's own values in any case. Raises NoScript.
     """
@@ -78,7 +89,10 @@ def script(
         raise NoScript("the case has no text for the reference, so there is nothing to confirm it against")
     dtype = str(row["dtype"])
     arrays = {i.name: point.arrays[i.name].astype(concrete_dtype(i.kind, dtype)) for i in case.inputs}
-    order = 2 if str(row["quantity"]) == "hessian" else 1
+    order = {"hessian": 2, "third": 3}.get(str(row["quantity"]), 1)
+    free = sum(real_size(i.shape, i.kind == "complex") for i in case.inputs if i.differentiate)
+    if order == 3 and free > THIRD_ORDER_VARIABLES:
+        raise NoScript(f"third derivatives are of at most {THIRD_ORDER_VARIABLES} real variables, and there are {free}")
     try:
         with bounded():  # the text may be a stranger's, and nothing ends what it asks for
             solution = solve(Compiled(reference.text, case.inputs), arrays, single=_single(dtype), order=order)
@@ -234,7 +248,7 @@ def _check(
     family = "torch" if str(backend).startswith("torch") else "jax"
     leading = arrays[entry.inputs[0]] if entry.inputs else max(arrays.values(), key=np.size)
     elementwise = all(np.shape(a) in ((), np.shape(leading)) for a in arrays.values())
-    if wanted == "mpmath" and elementwise and len(entry.along) == 2 and entry.along[0].index != entry.along[1].index:
+    if wanted == "mpmath" and elementwise and len({c.index for c in entry.along}) > 1:
         with contextlib.suppress(Unsupported):
             in_mpmath(reference.text, [i.name for i in case.inputs])  # elementwise, or a sum of such terms
             return ["# Every term of the sum reads one element only: no two of them meet.", "check = 0.0"], False

@@ -77,10 +77,14 @@ def _checked(result: int, what: str) -> int:
 
 
 def installation() -> list[str]:
-    """What Python and the frameworks are installed in: never the home folder itself, nor a folder above it."""
+    """What Python and the frameworks are installed in: never the home folder itself, nor a folder above it.
+
+    This package lies behind a link where a worker runs in another environment, and a link opens nothing behind it.
+    """
     home = os.path.realpath(os.path.expanduser("~"))
     found = [*_SYSTEM]
-    for entry in (sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path):
+    own = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    for entry in (sys.prefix, sys.base_prefix, sys.exec_prefix, own, *sys.path):
         real = os.path.realpath(entry) if entry else ""
         if real and real != "/" and not (home + "/").startswith(real.rstrip("/") + "/"):
             found.append(real)

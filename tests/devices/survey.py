@@ -83,11 +83,12 @@ def spread(cases: Sequence[Case]) -> list[Case]:
 
 def recorded(
     cases: Sequence[Case], devices: Mapping[str, str], folder: Path, *, seconds: float,
-    clock: Callable[[], float] = time.monotonic, settings: Sequence[str] = ("as it is", "TF32"), **options: Any,
+    clock: Callable[[], float] = time.monotonic, settings: Sequence[str] = ("as it is", "TF32"), python: str = "",
+    **options: Any,
 ) -> Recorded:
     """Runs of as many cases as fit: another batch is begun where the longest so far would end in time.
 
-    devices: "torch" and "jax" -> a device. options: of harness.run.
+    devices: "torch" and "jax" -> a device. python: an interpreter for torch. options: of harness.run.
     """
     out, begin, longest = Recorded(asked=len(cases)), clock(), 0.0
     plain = [name for family in devices for name in PLAIN[family]]
@@ -98,6 +99,7 @@ def recorded(
         batch, place = cases[at : at + BATCH], folder / f"batch-{number}"
 
         def observe(setting: str, name: str, backends: Sequence[str], device: str, **more: Any) -> None:
+            more["python"] = dict.fromkeys(set(backends) & set(PLAIN["torch"]), python) if python else None
             run = harness.run(batch, backends=backends, devices=[device], apis=(), progress=False,  # noqa: B023
                               output=place / name, **options, **more)  # noqa: B023
             out.runs.setdefault(setting, []).append(run)
@@ -235,7 +237,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tests.devices.survey", description=__doc__)
     parser.add_argument("--torch", help="a device of torch")
     parser.add_argument("--jax", help="a device of jax")
-    parser.add_argument("--python", help="an interpreter in which torch is to be observed in place of this one")
+    parser.add_argument("--python", help="an interpreter in which torch is observed, without TF32")
     parser.add_argument("--seconds", type=float, default=60.0 * MINUTES)
     parser.add_argument("--select", action="append", help="cases by name instead of those from which most is learnt")
     parser.add_argument("--made-by", default="nox -s device")
@@ -243,9 +245,6 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=Path("results/device.md"))
     args = parser.parse_args(words)
     devices = {family: device for family, device in (("torch", args.torch), ("jax", args.jax)) if device}
-    options: dict[str, Any] = {}
-    if args.python:
-        options["python"] = dict.fromkeys(PLAIN["torch"], args.python)
     try:
         devices = devices or found(harness.devices())
         every = load([catalogue_path()])
@@ -253,7 +252,8 @@ def main(words: Sequence[str] | None = None) -> int:
 
         cases = Selection(args.select).chosen(every) if args.select else spread(tour(every, 240.0))
         with tempfile.TemporaryDirectory() as spare:
-            runs = recorded(cases, devices, args.folder or Path(spare), seconds=args.seconds - AUDIT, **options)
+            runs = recorded(cases, devices, args.folder or Path(spare), seconds=args.seconds - AUDIT,
+                            settings=("as it is",) if args.python else ("as it is", "TF32"), python=args.python or "")
             text = page(runs, devices, audited(devices), args.made_by)
     except HarnessError as problem:
         print(problem)

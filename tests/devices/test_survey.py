@@ -112,10 +112,11 @@ def test_several_host_devices_of_jax_and_an_audit_there(tmp_path: Path) -> None:
 
 @pytest.mark.environments
 def test_the_cpu_client_of_torch_xla(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Complex abs has no gradient there, which a row of the page says; sin agrees."""
+    """Complex abs has a complex forward derivative there, which a row of the page says; sin agrees."""
     python = interpreter("torch_xla-2.9.0")
     monkeypatch.setenv("PJRT_DEVICE", "CPU")
     words = ["--torch", "xla:0", "--python", python, "--select", "abs@generic-1", "--select", "real-sin@real-generic-1"]
     assert survey.main([*words, "--folder", str(tmp_path), "--output", str(tmp_path / "device.md")]) == 0
     text = (tmp_path / "device.md").read_text()
     assert "torch.autograd:xla:0" in text and "What could not be run\n\nNothing." in text
+    assert "| `abs` |" in text and "| part | torch.autograd:xla:0 |" in text and "`real-sin`" not in text

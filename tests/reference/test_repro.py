@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+from itertools import permutations
 from typing import Any
 
 import mpmath
 import numpy as np
 import pytest
 
+from harness.backends.third import THIRD_ORDER
 from harness.model import Case, Input, Point, Source
 from harness.repro.native_code import in_mpmath, native
 from harness.repro.script import NoScript, confirm, literal, script
@@ -76,6 +78,63 @@ def test_a_known_defect_is_confirmed(api: str) -> None:
     ok, output = confirm(text)
     assert ok, output
     assert "-3.28986813" in output
+
+
+def third(returned: np.ndarray, api: str, family: str, name: str) -> str:
+    """A script about L = Re((1 + 2i) z^2 w) + |z|^2 Im(w), which is right everywhere."""
+    inputs = (Input("z", "complex", ()), Input("w", "complex", ()))
+    own = Case("finding", {"portable": "real((1 + 2j) * z * z * w) + real(z * conj(z)) * imag(w)"}, inputs, (), ())
+    point = Point("p", {"z": np.array(0.5 + 2j), "w": np.array(-1.5 + 0.25j)})
+    return script(own, point, {**row(family, api, "third"), "input": name}, returned)
+
+
+@pytest.mark.parametrize("api", THIRD_ORDER)
+@pytest.mark.parametrize("family", ["torch.autograd", "torch.func", "jax"])
+def test_third_derivatives_are_taken_as_the_row_says(
+    family: str, api: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """T by hand: with c = 1 + 2i, L = Re(c z^2 w) + |z|^2 Im w has T[x,x,a] = 2 Re c, T[x,y,a] = -2 Im c,
+    T[x,x,b] = -2 Im c + 2, T[x,y,b] = -2 Re c, T[y,y,a] = -2 Re c, T[y,y,b] = 2 Im c + 2. One entry at a time is said
+    to be off; the script's own number is the true one."""
+    pytest.importorskip(family.partition(".")[0])
+    if family == "torch.autograd" and api.count("forward") > 1:
+        pytest.skip("torch's dual numbers do not nest")
+    true = np.array([[2, -2], [-4, -2], [-4, -2], [-2, 6]], float)
+    for entry in ((0, 0), (1, 1), (2, 0), (3, 1)):
+        wrong = true.copy()
+        wrong[entry] += 100
+        with mpmath.workdps(15), pytest.raises(SystemExit) as end:
+            exec(compile(third(wrong, api, family, "z,z,w"), "finding.py", "exec"), {"__name__": "__main__"})
+        said = capsys.readouterr().out
+        told = ("  returned", "  right", "  check")
+        shown = [float(line.split()[-1]) for line in said.splitlines() if line.startswith(told)]
+        assert end.value.code not in (0, None) and "NOT CONFIRMED" in said
+        assert shown == pytest.approx([true[entry]] * 3, abs=1e-7), (entry, said)
+
+
+def test_a_wrong_third_derivative_is_confirmed() -> None:
+    """d^3 (x y z) / dx dy dz = 1 in each order; torch 2.13 gives 0 in some where an element is 0."""
+    torch = pytest.importorskip("torch")
+    x, jvp = torch.tensor([0.5, 0.0, 2.0], dtype=torch.float64), torch.func.jvp
+
+    def pushed(f: Any, k: int) -> Any:
+        return lambda t: jvp(f, (t,), (torch.eye(3, dtype=torch.float64)[k],))[1]
+
+    returned = np.zeros((3, 3, 3))
+    for a, b, c in permutations(range(3)):
+        returned[a, b, c] = pushed(pushed(pushed(torch.prod, a), b), c)(x).item()
+    if returned.sum() == 6:
+        pytest.skip("this release of torch is right about it")
+    text = script(case("prod(z)", "real", (3,)), Point("p", {"z": x.numpy()}),
+                  row("torch.func", THIRD_ORDER[0], "third", "float64"), returned.reshape(9, 3))
+    ok, output = confirm(text)
+    assert ok, output
+
+
+def test_no_script_of_third_derivatives_of_many_variables() -> None:
+    point = Point("p", {"z": np.ones(5)})
+    with pytest.raises(NoScript, match="at most 4 real variables"):
+        script(case("prod(z)", "real", (5,)), point, row("jax", THIRD_ORDER[0], "third", "float64"), np.zeros((25, 5)))
 
 
 def test_what_agrees_with_the_truth_is_no_finding() -> None:

@@ -95,6 +95,13 @@ def test_the_home_folder_and_what_holds_it_are_never_readable(monkeypatch: pytes
         assert str(Path(never).resolve()) not in found
 
 
+def test_this_package_is_readable_behind_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker of another environment has a folder with a link to it on its path, and nothing else of ours."""
+    (tmp_path / "harness").symlink_to(Path(harness.__file__).parent)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert os.path.realpath(Path(harness.__file__).parent) in sandbox.installation()
+
+
 def test_byte_code_that_is_kept_apart_is_readable_and_no_more_than_that_of_the_installation(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
