@@ -20,6 +20,10 @@ from harness.verdicts import HIGHER
 
 _PREFERRED = ("pullback", "reference", "pushforward", "closed-form")
 
+#: Why nobody is judged at a point.
+NOT_FINITE = "an input is not finite, there is nothing to compare with"
+BEYOND = "a number of the point is too large for this precision, there is nothing to compare with"
+
 
 class Context:
     """Lookups over one table of observations and its cases; arrays are aligned with the table's rows."""
@@ -187,8 +191,7 @@ class Context:
 
     def sizes_of_input(self, row: int, name: str) -> Array | None:
         """Absolute values of the numbers of an input at a row's point, as its dtype holds them; None where unknown."""
-        seen = self.seen
-        key = (int(seen.codes["case"][row]), int(seen.codes["point"][row]), int(seen.codes["dtype"][row]))
+        key = self._point_key(row)
         if key not in self._sizes:
             self._sizes[key] = self._read_point(row)
         return self._sizes[key].get(name)
@@ -202,16 +205,38 @@ class Context:
         case = self.cases.get(self.seen.text("case", row))
         if case is None or self.out_complex[row] or any(i.kind == "complex" for i in case.inputs):
             return False
-        return not self._of_inputs(row)[1]
+        return not self._of_inputs(row)[1] and not self.beyond_range(row)
 
     def has_finite_inputs(self, row: int) -> bool:
         """Whether every differentiated input is finite at a row's point, as its dtype holds it."""
         return self._of_inputs(row)[0]
 
+    def beyond_range(self, row: int) -> bool:
+        """Whether a number of the case's point is too large for the row's dtype: what was observed there, at infinity,
+        was not asked."""
+        finite, _ = self._of_inputs(row)
+        case = self.cases.get(self.seen.text("case", row))
+        point = None if finite or case is None else next(
+            (p for p in case.points if p.name == self.seen.text("point", row)), None)
+        if case is None or point is None:
+            return False
+        for site in case.inputs:
+            given = np.asarray(point.arrays[site.name])
+            if site.differentiate and given.dtype.kind in "fc":
+                with np.errstate(all="ignore"):
+                    held = given.astype(concrete_dtype(site.kind, self.seen.text("dtype", row)))
+                if (np.isfinite(given) & ~np.isfinite(held)).any():
+                    return True
+        return False
+
+    def _point_key(self, row: int) -> tuple[int, int, int]:
+        seen = self.seen
+        return int(seen.codes["case"][row]), int(seen.codes["point"][row]), int(seen.codes["dtype"][row])
+
     def _of_inputs(self, row: int) -> tuple[bool, bool]:
         """(every differentiated input is finite, an input is NaN somewhere) at a row's point."""
         seen = self.seen
-        key = (int(seen.codes["case"][row]), int(seen.codes["point"][row]), int(seen.codes["dtype"][row]))
+        key = self._point_key(row)
         if key not in self._inputs:
             self.sizes_of_input(row, "")
             case = self.cases.get(seen.text("case", row))

@@ -40,6 +40,8 @@ def explain(left: Array, right: Array, facts: Facts, tol: Tolerances, floor: Arr
         (both[0][0] & both[1][0], "branch", "on a branch cut, each side follows one of its limits"),
         (both[0][1] & both[1][1], "choice", "a kink, each side is between the one-sided derivatives"),
         (gauge, "gauge", "depends on a free phase, sign or basis"),
+        (_beside_infinity(left, facts) | _beside_infinity(right, facts), "unsupported",
+         "beside an infinite derivative, where zero times infinity is NaN"),
     ):
         if (differs & mask).any():
             found.append((differs & mask, word, note))
@@ -100,11 +102,17 @@ def _spread(side: Array, facts: Facts) -> Array:
         return np.zeros(side.shape, bool)
     singular: Array = np.asarray(~facts.regular.all(axis=-1))
     lines = np.asarray(singular.any(axis=0))[None, :] | np.asarray(singular.any(axis=1))[:, None]
-    if facts.truth is not None:
-        infinite: Array = np.asarray((facts.regular & np.isinf(facts.truth)).any(axis=-1))
-        others = infinite.sum(axis=0)[None, :] + infinite.sum(axis=1)[:, None] - 2 * infinite
-        lines = lines | (others > 0) | (infinite & (side.shape[-1] > 1))
-    return np.asarray(~np.isfinite(side) & lines[..., None])
+    return np.asarray((~np.isfinite(side) & lines[..., None]) | _beside_infinity(side, facts))
+
+
+def _beside_infinity(side: Array, facts: Facts) -> Array:
+    """(m, n, c): not finite, in a row or column that holds another block of which the derivative is too large for the
+    precision, or in such a block of complex numbers."""
+    if facts.truth is None or np.isfinite(side).all():
+        return np.zeros(side.shape, bool)
+    infinite: Array = np.asarray((facts.regular & np.isinf(facts.truth)).any(axis=-1))
+    others = infinite.sum(axis=0)[None, :] + infinite.sum(axis=1)[:, None] - 2 * infinite
+    return np.asarray(~np.isfinite(side) & ((others > 0) | (infinite & (side.shape[-1] > 1)))[..., None])
 
 
 def _admissible(side: Array, facts: Facts, tol: Tolerances) -> tuple[Array, Array]:

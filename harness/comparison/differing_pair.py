@@ -117,7 +117,8 @@ class DifferingPair:
         elif self.agrees or (truth is None and self._noise_alone(allowed)):
             pass
         elif not self._rounds_alike(steps, truth) and truth is not None and out.verdict[k] in OPEN:
-            self._within_rounding(truth, np.where(np.isfinite(allowed), allowed, 0) if hessian else constant)
+            self._within_rounding(truth, np.where(np.isfinite(allowed), allowed, 0) if hessian else np.maximum.reduce(
+                [constant, *(moving(f) for f in own[0] + own[1] if f.stability is not None)]))
         if not (left or right):
             return "", ""
         return "both" if left and right else "left" if left else "right", word
@@ -335,12 +336,14 @@ class DifferingPair:
         return True
 
     def _within_rounding(self, truth: Array, allowed: Array) -> None:
-        """Outputs that depend on nothing do not differ by what rounding leaves there."""
+        """Sides that are both as near to the truth as rounding leaves them, or as lost digits do, do not differ."""
+        tol, floor = self.tol, self.floor[None]
         near = [
-            (differences(side, truth) <= allowed[..., None]) & np.isfinite(side) for side in (self.left, self.right)
-        ]
-        same = close(self.left[None], self.right[None], self.tol.coarse, self.tol.tiny, self.floor[None])[0]
-        if (same | (near[0] & near[1] & (allowed > 0)[..., None])).all():
+            np.isfinite(side) & (((differences(side, truth) <= allowed[..., None]) & (allowed > 0)[..., None])
+                                 | close(side[None], truth[None], tol.coarse, tol.tiny, floor)[0])
+            for side in (self.left, self.right)]
+        same = close(self.left[None], self.right[None], tol.coarse, tol.tiny, floor)[0]
+        if (same | (near[0] & near[1])).all():
             self._say("precision", "within rounding of the reference")
 
     def _raw_is_free(self) -> bool:

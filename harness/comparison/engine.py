@@ -19,6 +19,7 @@ from harness.comparison.predict import VECTOR_OF, predicted, salt, vector_compon
 from harness.comparison.reduced_precision import NOTES, tolerances_of
 from harness.comparison.relation import relations, turned
 from harness.comparison.results import Results
+from harness.comparison.tolerance import narrowed
 from harness.comparison.value_kinds import Array, Form, close, dimensions, real_note
 from harness.verdicts import HIGHER, RELATION, VERDICT
 
@@ -214,6 +215,8 @@ class Engine:
         if self._rounds:
             with np.errstate(over="ignore", under="ignore"):
                 right = right.astype(np.float32).astype(np.float64)
+        # The reference's numbers are wide, and so are sums and what a text widens.
+        left, right = (narrowed(x, self.context.tolerances[group.tolerance]) for x in (left, right))
         right = group.form.widen(right, *group.right_parts)
         return group.form.blocks(left), group.form.blocks(right)
 

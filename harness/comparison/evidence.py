@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.comparison.context import BEYOND, NOT_FINITE
 from harness.comparison.culprit import both_refuted
 from harness.comparison.differing_pair import OPEN, DifferingPair
 from harness.comparison.engine import Engine
@@ -83,10 +84,14 @@ def _with_finite_inputs(engine: Engine, chosen: Array) -> Array:
     context, pairs, out = engine.context, engine.pairs, engine.out
     finite = np.array([context.has_finite_inputs(int(row)) or context.has_limits(int(row))
                        for row in pairs.left[chosen]], bool)
+    beyond = np.zeros(chosen.size, bool)
+    beyond[~finite] = [context.beyond_range(int(row)) for row in pairs.left[chosen[~finite]]]
     referees = np.array([t.backend == REFERENCE for t in context.targets] or [False])
-    refused = chosen[~finite & referees[pairs.right_target[chosen]] & np.isin(out.verdict[chosen], OPEN)]
-    out.verdict[refused], out.relation[refused] = VERDICT["unsupported"], RELATION["none"]
-    out.note[refused] = "an input is not finite, there is nothing to compare with"
+    open_ = ~finite & np.isin(out.verdict[chosen], OPEN)
+    for refused, told in ((chosen[open_ & referees[pairs.right_target[chosen]]], NOT_FINITE),
+                          (chosen[open_ & beyond], BEYOND)):
+        out.verdict[refused], out.relation[refused] = VERDICT["unsupported"], RELATION["none"]
+        out.note[refused] = told
     return np.asarray(chosen[finite])
 
 

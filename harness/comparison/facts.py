@@ -27,6 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.comparison.context import Context
+from harness.comparison.tolerance import narrowed
 from harness.comparison.value_kinds import Array, Form
 from harness.verdicts import HIGHER
 
@@ -132,10 +133,10 @@ class FactIndex:
         for evidence in self._evidence:
             higher = quantity in HIGHER
             suffix = f"-{quantity}" if higher else ""
-            truth = self._array(evidence, quantity, row, form)
+            truth = self._narrowed(row, self._array(evidence, quantity, row, form))
             name = evidence + suffix
             kind = self._kind(name, row, form)
-            plus, minus = self._array(name, "plus", row, form), self._array(name, "minus", row, form)
+            plus, minus = (self._narrowed(row, self._array(name, word, row, form)) for word in ("plus", "minus"))
             if truth is None and plus is None and kind is None:
                 continue
             if kind is None:
@@ -145,6 +146,8 @@ class FactIndex:
             if bound is None:
                 # A closed form is exact up to its own rounding; anything else without a bound proves nothing.
                 bound = np.full(shape, 0.0 if evidence == "closed-form" else np.nan)
+            if truth is not None:  # an infinity that is correctly rounded is exact
+                bound = np.where(np.isinf(truth) & np.isfinite(bound), 0.0, bound)
             if kind is None:
                 smooth = evidence == "closed-form"
                 kind = np.full(shape, SMOOTH if smooth else UNKNOWN)
@@ -158,6 +161,11 @@ class FactIndex:
             moves = None if higher else self._array("reference", "stability", row, form)
             fixed = None if higher else self._array("reference", "invariant", row, form)
             yield Facts(evidence, truth, bound, kind, plus, minus, low, high, domain, moves, samples, fixed, crossed)
+
+    def _narrowed(self, row: int, found: Array | None) -> Array | None:
+        """What is too large for the precision of a row is, correctly rounded, an infinity."""
+        tol = self.context.tolerances[int(self.context.tolerance_id[row])]
+        return narrowed(found, tol) if found is not None else None
 
     def _array(self, api: str, quantity: str, row: int, form: Form) -> Array | None:
         at = self._row(api, quantity, row)

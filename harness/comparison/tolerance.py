@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.comparison.value_kinds import Array
 from harness.model import PRECISION, Tolerance
 
 #: Units in the last place beyond which `precision` names who lost the digits. In single precision that is `mismatch`.
@@ -43,3 +44,11 @@ def tolerances(dtype: str, override: Tolerance | None = None) -> Tolerances:
     coarse = eps**0.5 if override is None or override.coarse is None else float(override.coarse)
     # A case that widens only `fine` must not end up with a coarse tolerance inside it.
     return Tolerances(fine, max(coarse, fine), eps, tiny, single)
+
+
+def narrowed(exact: Array, tol: Tolerances) -> Array:
+    """Exact numbers in double precision, those that are too large for the precision judged as infinities."""
+    if not tol.single:
+        return exact
+    with np.errstate(over="ignore"):
+        return np.where(np.isinf(exact.astype(np.float32)), np.copysign(np.inf, exact), exact)

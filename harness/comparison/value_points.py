@@ -6,9 +6,10 @@ from math import prod
 
 import numpy as np
 
+from harness.comparison.context import BEYOND, NOT_FINITE
 from harness.comparison.documented import two_functions
 from harness.comparison.engine import Engine
-from harness.comparison.facts import CUT, GAUGE, POLE, FactIndex
+from harness.comparison.facts import CUT, GAUGE, POLE, UNKNOWN, FactIndex
 from harness.comparison.magnitudes import SHAKEN, STABLE, shaken, unseen
 from harness.comparison.observations import combine
 from harness.comparison.rounding import portable, told, values_of
@@ -29,16 +30,16 @@ def settle_values(engine: Engine) -> None:
         for k in differing:
             if _of_rounding(engine, int(k)) or _of_shaking(engine, int(k)) or _of_unseen(engine, index, int(k)):
                 continue
-            if context.targets[int(pairs.right_target[k])].backend == REFERENCE:
-                open_ = _left_open(engine, int(k))
-                if open_:
-                    out.formula[k] = False
-                    out.verdict[k], out.relation[k], out.note[k] = VERDICT["unsupported"], RELATION["none"], open_
-                    continue
+            open_ = _left_open(engine, int(k))
+            if open_:
+                out.formula[k] = False
+                out.verdict[k], out.relation[k], out.note[k] = VERDICT["unsupported"], RELATION["none"], open_
+                continue
             for kind, word, sentence in (
                 (CUT, "branch", "on a branch cut, the values follow different limits"),
                 (GAUGE, "gauge", "depends on a free phase, sign or basis"),
                 (POLE, "nonfinite", "a pole or essential singularity, where the values are a matter of taste"),
+                (UNKNOWN, "unsupported", "rounding decides a comparison inside of the function here"),
             ):
                 if _of_kind(engine, index, int(k), kind):
                     out.verdict[k] = VERDICT[word]
@@ -139,10 +140,15 @@ def _pair_place(engine: Engine) -> Array:
 
 
 def _left_open(engine: Engine, k: int) -> str:
-    """Why the reference has no value where the left side differs from it; "" where it has."""
+    """Why there is no value to differ from: the precision does not hold the point, or the reference has none; "" where
+    there is."""
     left, right = int(engine.pairs.left[k]), int(engine.pairs.right[k])
+    if engine.context.beyond_range(left):
+        return BEYOND
+    if engine.context.targets[int(engine.pairs.right_target[k])].backend != REFERENCE:
+        return ""
     if not engine.context.has_finite_inputs(left) and not engine.context.has_limits(left):
-        return "an input is not finite, there is nothing to compare with"
+        return NOT_FINITE
     if not _same_numbers(engine, left, right):
         return ""
     _, sides = _as_values(engine, left, right)
@@ -173,6 +179,9 @@ def _of_kind(engine: Engine, index: FactIndex, k: int, kind: int) -> bool:
             continue
         for facts in index.of(j, j_form):
             here = facts.crossed if kind == CUT and facts.crossed is not None else facts.kind == kind
+            if kind == UNKNOWN:  # not where there is no derivative, but where the function is one of two
+                whole = here & np.isfinite(facts.truth) if facts.truth is not None else np.zeros(here.shape, bool)
+                here = np.broadcast_to(whole.all(axis=(1, 2), keepdims=True), here.shape)
             there |= here.any(axis=(1, 2))
     cut = index.sides_of_cut(left)
     if kind == CUT and cut is not None and cut[0].size == sides[0].size == cut[1].size:

@@ -22,6 +22,7 @@ from harness.reference.arithmetic import ARITHMETIC, Local
 from harness.reference.ball_arrays import Array
 from harness.reference.operations import components, meet, parts
 from harness.reference.precision import state
+from harness.reference.stable import backward_stable, nearby, saturated
 
 Floats = np.ndarray[Any, np.dtype[Any]]
 
@@ -167,6 +168,14 @@ def _values_in(x: Any) -> list[Value]:
     return []
 
 
+def _moved(v: Value, tape: Tape) -> Value:
+    """An array for which a backward stable algorithm may be exact in place of the given one."""
+    if v.array.kind not in "rc" or not v.ndim or tape.draw is None or not np.isfinite(v.held).all():
+        return v
+    held = nearby(v.held, v.shape, tape.draw, tape.single)
+    return Value(tape, _array(held, v.shape, v.array.kind), v.track, held)
+
+
 _HOLE = object()  # where an array goes
 
 
@@ -205,6 +214,8 @@ class Tape:
 
         which: what distinguishes the function from others of its name, beyond its arguments.
         """
+        if self.draw is not None and backward_stable(name, function):
+            args = [_replaced(a, iter([_moved(v, self) for v in _values_in(a)])) for a in args]
         try:
             key = _content((name, self.single, which, tuple(args), tuple(sorted(keywords.items()))))
         except TypeError:
@@ -249,7 +260,8 @@ class Tape:
         operation = Operation(name, tuple(inputs), value, cancelled, bool(local.infinite.any()))
         value.source = operation
         self.operations.append(operation)
-        value.track = _chained(local, inputs, self)
+        noise = saturated(local, exact, [v.held for v in inputs], self.single) if self.draw is None else None
+        value.track = _chained(local, inputs, self, noise)
         return value
 
 
@@ -308,7 +320,8 @@ def _rounded(
     return np.where(np.isfinite(moved), moved, held), cancelled
 
 
-def _chained(local: Local, inputs: Sequence[Value], tape: Tape) -> Track:
+def _chained(local: Local, inputs: Sequence[Value], tape: Tape, noise: Floats | None = None) -> Track:
+    """noise: (rows, columns), how far a faithful derivative may be from the local one."""
     n = tape.columns
     slope, size, loose, faint = (np.zeros((local.slope.shape[0], n), np.longdouble) for _ in range(4))
     reach, spoilt = np.zeros(slope.shape, bool), np.zeros(slope.shape, bool)
@@ -353,6 +366,8 @@ def _chained(local: Local, inputs: Sequence[Value], tape: Tape) -> Track:
                 moves[:, r] += (local.samples[:, r, own] - L[r].astype(np.float64)) @ t.slope.astype(np.float64)
             if not smooth or sunk.any() or t.faint.any():
                 faint += np.abs(L) @ t.faint + sunk @ (t.size + t.faint)
+            if noise is not None:
+                faint += noise[:, own] @ t.size
         jumps = (local.loose[:, own] > 0).any(axis=0)
         if jumps.any():
             tape.kinked |= t.reach[jumps].any(axis=0)

@@ -1,0 +1,65 @@
+"""What faithful algorithms may leave of one operation beyond the rounding of its result.
+
+A backward stable algorithm returns what is exact for numbers near the given ones (Higham, Accuracy and Stability of
+Numerical Algorithms, section 1.5), and where a function of several numbers saturates, its derivative is a difference of
+numbers of the size of its value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from harness.reference.arithmetic import Local
+
+Floats = np.ndarray[Any, np.dtype[Any]]
+
+#: Where factorisations are and what is computed by them; functions that take off what their elements have in common.
+_FACTORISING = tuple(f"harness.reference.{name}" for name in ("spectral", "linalg", "least_squares"))
+_CENTRED = ("var", "std", "nanvar", "nanstd", "layer_norm", "cov", "corrcoef")
+#: Roundings of its value that the derivative of a function of several numbers may carry.
+_SATURATED = 8
+_WHOLE = 2.0**-40
+
+
+def backward_stable(name: str, function: Callable[..., Any]) -> bool:
+    """Whether no more can be asked of an operation than what is exact for numbers near the given ones."""
+    return name in _CENTRED or getattr(function, "__module__", "") in _FACTORISING
+
+
+def nearby(held: Floats, shape: tuple[int, ...], draw: Random, single: bool) -> Floats:
+    """The real components of an array, moved by up to two units in the last place, in a matrix of its largest number;
+    Hermitian if it was."""
+    real = np.float32 if single else np.float64
+    size = np.abs(held)
+    size = np.full_like(size, size.max(initial=0.0)) if len(shape) > 1 else size
+    parts = held.reshape(-1, *shape)
+    moves = np.array([draw.uniform(-2, 2) for _ in range(held.size)]).reshape(parts.shape)
+    if len(shape) > 1 and shape[-1] == shape[-2]:
+        signs = np.array([1.0, -1.0][: len(parts)]).reshape(-1, *[1] * len(shape))
+        if (parts == signs * parts.swapaxes(-1, -2)).all():
+            moves = (moves + signs * moves.swapaxes(-1, -2)) / 2
+    with np.errstate(all="ignore"):
+        return np.asarray((held + float(np.finfo(real).eps) * size * moves.reshape(-1)).astype(real).astype(np.float64))
+
+
+def saturated(local: Local, exact: Floats, held: Sequence[Floats], single: bool) -> Floats | None:
+    """(rows, columns): 8 eps |f_m| / max(1, |z_n|), below which a derivative of a function of several numbers has no
+    digits (w - w^2 of a softmax); None where the function is homogeneous, as sums, products and norms are: by Euler's
+    theorem its derivative is of the size of f / z, and saturates nowhere."""
+    given = np.concatenate([np.ravel(x) for x in held]).astype(np.float64)
+    if not local.mixes or local.structural or not (np.isfinite(exact).all() and np.isfinite(given).all()):
+        return None
+    with np.errstate(all="ignore"):
+        slope = local.slope.astype(np.float64)
+        degree = np.round(slope @ given / exact)
+        room = _WHOLE * (np.abs(slope) @ np.abs(given) + np.abs(exact))
+        homogeneous = (exact == 0) | ((degree != 0) & (np.abs(slope @ given - degree * exact) <= room))
+        noise = np.abs(exact)[:, None] / np.maximum(1.0, np.abs(given))[None, :]
+    if homogeneous.all():
+        return None
+    eps = float(np.finfo(np.float32 if single else np.float64).eps)
+    return np.asarray(np.where(local.reach & ~homogeneous[:, None], _SATURATED * eps * noise, 0.0))
