@@ -231,7 +231,8 @@ def _steps(context: Context, row: int, form: Form, found: Rounding, forward: boo
 def second_steps(context: Context, row: int, form: Form, truth: Array) -> Steps | None:
     """`Steps` of a row of a Hessian, where an operation of the text loses digits or meets no derivative.
 
-    truth: (m, n, c). Where the first derivative may be off by d, the second may by d over the size of the argument;
+    truth: (m, n, c). Where the first derivative may be off by d, the second may by d over the size of the argument, or
+    over the length on which the argument of an operation that saturates changes by one;
     a kink or an infinity inside of the text is one of every order.
     """
     apart = taken_of(context, row)
@@ -248,14 +249,17 @@ def second_steps(context: Context, row: int, form: Form, truth: Array) -> Steps 
             return None
         z = np.where(z > 0, z, z.max(initial=0.0) or 1.0)
         room, wild = found.room[k][0, own], found.wild[k][0, own] | found.spoilt[k][0, own]
-        sides.append((room, found.kinked[own], wild | found.kinked[own], np.resize(z, room.size)))
+        with np.errstate(all="ignore"):
+            # Twice: a second derivative is a sum of two products of such differences.
+            steep = np.maximum(1.0 / np.resize(z, room.size), 2 * apart.rate[own])
+        sides.append((room, found.kinked[own], wild | found.kinked[own], steep))
     (a, a_kink, a_wild, za), (b, b_kink, b_wild, zb) = sides
     if not found.blame:
         a, b = np.zeros_like(a), np.zeros_like(b)
     if (a.size, b.size) != (form.m * (1 + form.out_complex), form.n * (1 + form.in_complex)):
         return None
     with np.errstate(all="ignore"):
-        room = np.nan_to_num(a[:, None] / zb[None, :] + b[None, :] / za[:, None], nan=0.0, posinf=np.inf)
+        room = np.nan_to_num(a[:, None] * zb[None, :] + b[None, :] * za[:, None], nan=0.0, posinf=np.inf)
     loose = np.where(a_kink[:, None] | b_kink[None, :], np.inf, 0.0)
     wild = (a_wild[:, None] | b_wild[None, :]).astype(float)
     blocks = [form.blocks(x.reshape(1, -1))[0] for x in (room, loose, wild)]

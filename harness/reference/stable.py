@@ -23,6 +23,8 @@ _CENTRED = ("var", "std", "nanvar", "nanstd", "layer_norm", "cov", "corrcoef")
 #: Roundings of its value that the derivative of a function of several numbers may carry.
 _SATURATED = 8
 _WHOLE = 2.0**-40
+#: A derivative that is so many times smaller than the numbers that it is a difference of has lost digits.
+SATURATED = 64.0
 
 
 def backward_stable(name: str, function: Callable[..., Any]) -> bool:
@@ -63,3 +65,12 @@ def saturated(local: Local, exact: Floats, held: Sequence[Floats], single: bool)
         return None
     eps = float(np.finfo(np.float32 if single else np.float64).eps)
     return np.asarray(np.where(local.reach & ~homogeneous[:, None], _SATURATED * eps * noise, 0.0))
+
+
+def saturation(local: Local, noise: Floats, single: bool) -> float:
+    """How far the derivative of a row is below the numbers that it is a difference of, at worst."""
+    eps = float(np.finfo(np.float32 if single else np.float64).eps)
+    largest = np.abs(local.slope.astype(np.float64)).max(axis=1, initial=0.0)
+    size = noise.max(axis=1, initial=0.0) / (_SATURATED * eps)
+    with np.errstate(all="ignore"):
+        return float(np.max(np.where((largest > 0) & (size > 0), size / largest, 1.0), initial=1.0))

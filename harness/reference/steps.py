@@ -121,7 +121,7 @@ class Text:
 class Taken:
     """A portable text taken apart at a point; how its roundings may move it is found when it is asked for.
 
-    blame, advice, kinked: as of `Rounding`.
+    blame, advice, kinked: as of `Rounding`. rate: (columns,) how fast arguments of operations that saturate change.
     """
 
     def __init__(self, text: str, inputs: Sequence[Input], arrays: Mapping[str, Floats], single: bool) -> None:
@@ -131,7 +131,7 @@ class Taken:
             self._tape, self._outputs = self._text.evaluate(arrays, single, None)
             self._room = state.room or 0
         self.blame, self.advice = advise(self._tape)
-        self.kinked = self._tape.kinked
+        self.kinked, self.rate = self._tape.kinked, self._tape.rate
         self.operations = tuple(o.name for o in self._tape.operations)
 
     @cached_property

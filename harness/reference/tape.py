@@ -22,7 +22,7 @@ from harness.reference.arithmetic import ARITHMETIC, Local
 from harness.reference.ball_arrays import Array
 from harness.reference.operations import components, meet, parts
 from harness.reference.precision import state
-from harness.reference.stable import backward_stable, nearby, saturated
+from harness.reference.stable import SATURATED, backward_stable, nearby, saturated, saturation
 
 Floats = np.ndarray[Any, np.dtype[Any]]
 
@@ -201,9 +201,11 @@ class Tape:
     draw: Random | None = None
     operations: list[Operation] = field(default_factory=list)
     kinked: Floats = field(init=False)  # (columns,): where an operation is met at a kink of its own
+    rate: Floats = field(init=False)  # (columns,): how fast arguments of operations that saturate change, 0 without any
     kinks: int = 0
 
     def __post_init__(self) -> None:
+        self.rate = np.zeros(self.columns)
         self.kinked = np.zeros(self.columns, bool)
 
     def apply(
@@ -256,11 +258,18 @@ class Tape:
         if out.kind not in "rc":
             return Value(self, out)
         held, cancelled = _rounded(out, exact, local, inputs, self, name)
+        noise = saturated(local, exact, [v.held for v in inputs], self.single) if self.draw is None else None
+        if noise is not None:
+            saturates = saturation(local, noise, self.single)
+            cancelled = max(cancelled, saturates)
+            if saturates > SATURATED:
+                for v in (v for v in inputs if v.track is not None):
+                    assert v.track is not None
+                    self.rate = np.maximum(self.rate, v.track.size.max(axis=0, initial=0.0).astype(np.float64))
         value = Value(self, _array(held, out.shape, out.kind), held=held)
         operation = Operation(name, tuple(inputs), value, cancelled, bool(local.infinite.any()))
         value.source = operation
         self.operations.append(operation)
-        noise = saturated(local, exact, [v.held for v in inputs], self.single) if self.draw is None else None
         value.track = _chained(local, inputs, self, noise)
         return value
 
