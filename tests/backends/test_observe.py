@@ -7,6 +7,7 @@ import pytest
 
 from harness.backends.base import DONE
 from harness.backends.loop import SECOND_ORDER
+from harness.backends.third import THIRD_ORDER
 from harness.wirtinger import generic_vector, wirtinger_pair
 from tests.backends.tasks import FRAMEWORKS, backend, data, make_task, observe, steps
 
@@ -153,6 +154,25 @@ def test_second_order_blocks_of_a_real_loss(name: str) -> None:
     for api in orders(name):
         for pair, block in want.items():
             np.testing.assert_allclose(data(found, "p0", api, "hessian", pair, "out"), block, atol=1e-13)
+
+
+@pytest.mark.parametrize(("name", "mode"), [
+    ("torch.autograd", "eager"), ("torch.func", "eager"), ("torch.func", "vmap"), ("jax", "jit"), ("jax", "eager")])
+def test_third_order_blocks_of_a_real_loss(name: str, mode: str) -> None:
+    """L = x^2 y w^2 + x^3 with z = x + iy: blocks by hand, rows by the first two inputs."""
+    x, y, w = 1.0, 2.0, 3.0
+    text, point = "real(z)**2 * imag(z) * w**2 + real(z)**3", {"z": np.array(x + y * 1j), "w": np.array(w)}
+    found = observe(make_task(text, name, [point], order=3, mode=mode, apis=()))
+    want = {
+        "z": [[6, 2 * w**2], [2 * w**2, 0], [2 * w**2, 0], [0, 0]],
+        "z,z,w": [[4 * y * w], [4 * x * w], [4 * x * w], [0]],
+        "z,w,z": [[4 * y * w, 4 * x * w], [4 * x * w, 0]],
+        "w,w,z": [[4 * x * y, 2 * x**2]],
+        "w": [[0]],
+    }
+    for api in THIRD_ORDER[2:] if name == "torch.autograd" else THIRD_ORDER:
+        for names, block in want.items():
+            np.testing.assert_allclose(data(found, "p0", api, "third", names, "out"), block, atol=1e-12)
 
 
 @EVERY
