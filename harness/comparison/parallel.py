@@ -96,7 +96,11 @@ def _taken(future: Future[pd.DataFrame], judge: Judge, part: Collection[str]) ->
 
 
 def together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The frames one below another; categories are those of all of them."""
+    """The frames one below another; categories are those of all of them.
+
+    An interrupted run has parts without rows, whose categories have no type.
+    """
+    frames = [frame for frame in frames if len(frame)] or frames[:1]
     columns: dict[str, Any] = {}
     for name in frames[0].columns:
         series = [frame[name] for frame in frames]

@@ -53,3 +53,13 @@ def test_categories_are_those_of_all_parts() -> None:
     found = parallel.together(frames)
     assert list(found["word"]) == ["b", "b", "c", "a"] and list(found["word"].cat.categories) == ["a", "b", "c"]
     assert list(found.index) == [0, 1, 2, 3]
+
+
+def test_parts_without_rows_are_nothing() -> None:
+    """What an interrupted run has not come to: categories without a type, which pandas will not join to words."""
+    full = pd.DataFrame({"word": pd.Categorical(["a", "b"]), "n": [1, 2]})
+    none = pd.Categorical.from_codes([], pd.Index([], dtype=float))
+    empty = pd.DataFrame({"word": none, "n": pd.Series([], dtype=int)})
+    for frames in ([full, empty], [empty, full]):
+        pd.testing.assert_frame_equal(parallel.together(frames), full)
+    assert not len(parallel.together([empty, empty]))
