@@ -6,8 +6,8 @@
 
 Each run is a process of its own, with its workers; both kinds take turns (on off, off on, ...), so that whatever else
 computes here is met by both. Caches lie apart, since what shut-in workers keep is for them alone; the first run of each
-kind fills them and is told apart. --whole looks at every case once, in N parts, with empty caches each time. There is no
-option that leaves the sandbox out: here the coordinator is made to.
+kind fills them and is told apart. --whole looks at every case once, in N parts, with empty caches each time. There is
+no option that leaves the sandbox out: here the coordinator is made to.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def lines(every: int, repeat: int) -> Iterator[str]:
 def blocks(every: int) -> Iterator[str]:
     """The same section, of the whole catalogue in `every` parts: each shut in and not, in turn, with empty caches."""
     seconds: dict[bool, list[float]] = {True: [], False: []}
-    yield (f"The whole catalogue in {every} parts, {' and '.join(DTYPES)}, on every backend and the reference, one worker, empty "
-           "caches for each run; processor seconds.")
+    yield (f"The whole catalogue in {every} parts, {' and '.join(DTYPES)}, on every backend and the reference, one "
+           "worker, empty caches for each run; processor seconds.")
     yield ""
     yield "| part | shut in | not | ratio |"
     yield "|--:|--:|--:|--:|"
@@ -97,8 +97,8 @@ def blocks(every: int) -> Iterator[str]:
     middle = statistics.median(a / b for a, b in zip(seconds[True], seconds[False], strict=True))
     shut, free = sum(seconds[True]), sum(seconds[False])
     yield ""
-    yield (f"Shut in {shut:.0f} s, not {free:.0f} s: **{shut / free:.3f}x** in all, {middle:.3f}x by the median of the parts "
-           f"(wanted at most {WANTED}).")
+    yield (f"Shut in {shut:.0f} s, not {free:.0f} s: **{shut / free:.3f}x** in all, {middle:.3f}x by the median of "
+           f"the parts (wanted at most {WANTED}).")
 
 
 def main() -> None:
