@@ -41,10 +41,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes of the reference (default: 2)")
     parser.add_argument("--exhaustive", action="store_true",
                         help="every number of float16, bfloat16 or float32 (hours; see --resume)")
-    parser.add_argument("--resume", metavar="FILE", help="where --exhaustive and --all keep how far they have come, "
-                        "and continue (default: sweep-*.json here, for float32; results/accuracy.jsonl for --all)")
+    parser.add_argument("--resume", metavar="FILE", help="where --exhaustive of float32 keeps how far it has come, "
+                        "and continues (default: sweep-*.json here)")
     parser.add_argument("--all", action="store_true", help="every elementwise function of the spelling table, in "
-                        "each dtype, into the folder named by --output (default: results)")
+                        "each dtype, into the folder named by --output (default: results), whose table is continued")
     parser.add_argument("--allow", action="append", default=[], metavar="MODULE", help="let cases call this module")
     add_format(parser)
 
@@ -160,19 +160,13 @@ def _region(made: Swept, region: Any) -> dict[str, Any]:
 
 
 def _all(args: argparse.Namespace, families: dict[str, str]) -> int:
-    from harness.sweep.everything import page, sweep_all
-    from harness.sweep.tables import frame
+    from harness.sweep.everything import sweep_all
 
     folder = Path(args.output or "results")
     folder.mkdir(parents=True, exist_ok=True)
-    journal = Path(args.resume or folder / "accuracy.jsonl")
-    made = sweep_all(
-        families, journal, points=args.points, decided=args.decided, seed=args.seed,
+    table = sweep_all(
+        families, folder, points=args.points, decided=args.decided, seed=args.seed,
         only=[args.dtype] if args.dtype else (), said=lambda line: print(line, file=sys.stderr),
     )
-    table = frame(made)
-    (folder / "accuracy.md").write_text(page(table), "utf-8")
-    table.to_csv(folder / "accuracy.csv", index=False)
-    table.to_parquet(folder / "accuracy.parquet", index=False)
     print(f"{len(table)} rows: {folder / 'accuracy.md'}, .csv, .parquet")
     return 0

@@ -199,9 +199,11 @@ def worst(name: str) -> tuple[Worst, ...]:
     out: dict[tuple[str, str], tuple[float, float]] = {}
     for row in rows(ACCURACY):
         text = row["function"]
+        if not row["value_worst"] or not row["dz_worst"]:  # a framework without an answer, or without a derivative
+            continue
         if row["dtype"] in ("float64", "complex128") and text.partition("(")[0] == name and text.count("(") == 1:
             key = text, row["backend"].partition(".")[0]
-            numbers = (float(row[column] or "nan") for column in ("value_worst", "dz_worst"))
+            numbers = (float(row[column]) for column in ("value_worst", "dz_worst"))
             out[key] = tuple(map(max, zip(out.get(key, (0.0, 0.0)), numbers, strict=True)))  # type: ignore[assignment]
     return tuple(Worst(text, framework, *numbers) for (text, framework), numbers in out.items())
 

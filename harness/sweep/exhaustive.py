@@ -51,6 +51,9 @@ def every(subject: Subject, dtype: str, asker: Asker, *, start: int = 0, stop: i
     if not points.size:
         points = np.zeros(1)
     told = asker.ask(subject, dtype, points)
+    if all(answer.value is None for answer in told.values()):
+        return _put_together(subject, dtype, points, Exact.empty(points.size, 1, 1),
+                             Limits.of(np.zeros(0, int), Exact.empty(0, 1, 1)), told)
     wide = asker.ask(subject, "float64", points, [n for n in ("torch.autograd", "jax") if n in asker.families],
                      control=True)
     with Pool(subject.reference, subject.argument, is_real=True, single=form.digits == 24, jobs=1,

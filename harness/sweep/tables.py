@@ -20,19 +20,26 @@ Array = np.ndarray[Any, np.dtype[Any]]
 COLUMNS = (
     "function", "dtype", "backend", "by", "asked", "decided", "value_worst", "value_median", "value_at", "dz_worst",
     "dz_median", "dz_at", "dzbar_worst", "dzbar_median", "dzbar_at", "subnormal_worst", "subnormal_at", "regions",
+    "versions", "missing",
 )
+#: Columns of text; the others are numbers.
+TEXTS = ("function", "dtype", "backend", "by", "value_at", "dz_at", "dzbar_at", "subnormal_at", "regions", "versions",
+         "missing")
 _SHOWN = 8  # regions in words for a terminal
 
 
 def rows(swept: Swept, found: Sequence[Region] | None = None) -> list[dict[str, Any]]:
-    """One row a side, COLUMNS. Worst errors are over numbers that are no subnormals, medians over the strata; `*_at`
-    is the point of the worst, exact as Python writes it. Errors are in ulp; NaN where nothing was decided."""
+    """One row a side, COLUMNS, and one a backend that has no answer. Worst errors are over numbers that are no
+    subnormals, medians over the strata; `*_at` is the point of the worst, exact as Python writes it. Errors are in ulp;
+    NaN where nothing was decided. missing: the framework's own words where it has no value or no such derivative."""
     found = regions(swept) if found is None else found
+    versions = ", ".join(f"{k} {swept.versions[k].partition('+')[0]}" for k in ("torch", "jax") if k in swept.versions)
     out = []
     for side in swept.sides:
         row: dict[str, Any] = {
             "function": swept.subject.text, "dtype": swept.dtype, "backend": side.backend, "by": side.by,
-            "asked": swept.asked, "decided": int(sum(~np.isnan(side.errors["value"]))),
+            "asked": swept.asked, "decided": int(sum(~np.isnan(side.errors["value"]))), "versions": versions,
+            "missing": _first_line(swept.messages.get(f"{side.backend.partition(',')[0]} {side.by}", "")),
         }
         for quantity in QUANTITIES:
             error = side.errors.get(quantity, np.full(swept.points.size, np.nan))
@@ -44,7 +51,24 @@ def rows(swept: Swept, found: Sequence[Region] | None = None) -> list[dict[str, 
         own = [r for r in found if side.name in r.sides or (r.quantity == "value" and side.backend in r.sides)]
         row["regions"] = "; ".join(r.sentence(swept.form) for r in own)
         out.append({name: row[name] for name in COLUMNS})
-    return out
+    answered = {name for side in swept.sides for name in side.backend.split(", ")}
+    words: dict[str, list[str]] = {}
+    for name, said in swept.messages.items():
+        if name not in answered and " " not in name:
+            words.setdefault(said, []).append(name)
+    return out + [without(swept.subject.text, swept.dtype, names, said, versions) for said, names in words.items()]
+
+
+def without(function: str, dtype: str, names: Sequence[str], said: str, versions: str) -> dict[str, Any]:
+    """The row of backends that have no answer: no errors, and why."""
+    row: dict[str, Any] = {name: "" if name in TEXTS else 0 if name in ("asked", "decided") else np.nan
+                           for name in COLUMNS}
+    return row | {"function": function, "dtype": dtype, "backend": ", ".join(names), "versions": versions,
+                  "missing": _first_line(said)}
+
+
+def _first_line(said: str) -> str:
+    return next((line for line in said.splitlines() if line.strip()), "")[:200]
 
 
 def worst(swept: Swept, error: Array, among: Array) -> tuple[float, str]:

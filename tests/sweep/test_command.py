@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator
+from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,8 +19,8 @@ from harness.pointwise.everywhere import Exact
 from harness.pointwise.subject import Subject
 from harness.sweep import everything, exhaustive
 from harness.sweep.asking import Asker, Gone
-from harness.sweep.everything import page, subjects
-from harness.sweep.tables import COLUMNS, frame
+from harness.sweep.everything import page, subjects, sweep_all
+from harness.sweep.tables import COLUMNS, frame, without
 from tests.recorded import catalogue_once
 
 SMALL = ["--points", "2000", "--decided", "400", "--jobs", "1", "--backend", "torch.autograd"]
@@ -81,8 +84,54 @@ def test_everything_is_a_list_of_functions_and_a_page() -> None:
     assert all(s.argument == ("x" if s.real else "z") for s, _ in listed)
     row = dict.fromkeys(COLUMNS, float("nan")) | {
         "function": "f(x)", "dtype": "float64", "backend": "jax", "by": "reverse", "value_worst": 1.0,
-        "value_median": 0.25, "dz_worst": 2e15, "dz_median": 0.5, "dz_at": "19.5", "dzbar_at": "", "regions": ""}
+        "value_median": 0.25, "dz_worst": 2e15, "dz_median": 0.5, "dz_at": "19.5", "dzbar_at": "", "regions": "",
+        "asked": 1, "missing": ""}
     assert "| `f(x)` | float64 | jax | reverse | 1 / 0.25 | 2e15 / 0.5 |  | `19.5` |" in page(frame([row]))
+
+
+def test_a_table_is_continued_where_it_was_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written after each function; not done again but for rows of another version; rows of other backends stay."""
+    made: list[str] = []
+
+    def one(subject: Subject, dtype: str, asker: Asker, *_: object) -> list[dict[str, object]]:
+        if len(made) == 3:
+            raise KeyboardInterrupt
+        made.append(subject.text)
+        return [row | {"backend": ", ".join(asker.families), "missing": ""}
+                for row in [without(subject.text, dtype, [], "", f"torch {torch_version}")]]
+
+    def swept(families: dict[str, str]) -> list[str]:
+        made.clear()
+        with suppress(KeyboardInterrupt):
+            sweep_all(families, tmp_path, points=1, decided=1, only=["float64"], said=said.append)
+        return made
+
+    torch_version, said = version("torch").partition("+")[0], list[str]()
+    monkeypatch.setattr(everything, "_one", one)
+    listed = [s.text for s, dtypes in subjects() if "float64" in dtypes]
+    assert swept({"torch.autograd": "torch"}) == listed[:3]
+    assert swept({"torch.autograd": "torch"}) == listed[3:6]
+    table = tmp_path / "accuracy.csv"
+    with table.open(newline="") as file:
+        assert [r["function"] for r in csv.DictReader(file)] == listed[:6]
+    table.write_text(table.read_text().replace(torch_version, "1.0.0", 1))
+    assert swept({"torch.autograd": "torch"}) == [listed[0], *listed[6:8]]
+    assert len(said) == 1 and "torch 1.0.0" in said[0] and f"torch {torch_version} is installed" in said[0]
+    assert swept({"jax": "jax"}) == listed[:3]
+    with table.open(newline="") as file:
+        told = [(r["function"], r["backend"]) for r in csv.DictReader(file)]
+    assert told[:2] == [(listed[0], "jax"), (listed[0], "torch.autograd")] and len(told) == 11
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_what_a_framework_refuses_has_a_row() -> None:
+    """torch has no erfcx of half precision: its words stand in the table."""
+    said = without("f(x)", "float16", ["torch.func"], "\n RuntimeError: not implemented\nmore", "torch 2.13.0")
+    assert set(said) == set(COLUMNS) and said["missing"].strip() == "RuntimeError: not implemented"
+    gone = without("g(x)", "float16", ["jax"], f"{everything.NO_ANSWER}: the process ended", "jax 0.10.2")
+    text = page(frame([said, gone]))
+    assert "| `f(x)` | float16 | torch.func |  | unsupported |  |  |  |" in text
+    assert "| `g(x)` | float16 | jax |  | no answer |  |  |  |" in text and "0 elementwise functions" in text
 
 
 def test_binades_without_a_number_are_not_asked_about_one_by_one() -> None:
@@ -104,12 +153,15 @@ def test_a_framework_that_hangs_leaves_the_others(monkeypatch: pytest.MonkeyPatc
     def hangs(subject: Subject, dtype: str, asker: Asker, **_: object) -> object:
         if "torch" in asker.families.values():
             raise Gone("the process that holds torch ended", "torch")
-        return SimpleNamespace(seconds=1.0, left=set(asker.families.values()))
+        return SimpleNamespace(seconds=1.0, sides=[], left=set(asker.families.values()))
 
     monkeypatch.setattr(everything, "sweep", hangs)
     monkeypatch.setattr(everything, "rows", lambda made: [{"left": made.left}])
     with Asker({"torch.autograd": "torch", "jax": "jax"}) as both:
-        assert everything._one(subject, "float64", both, 1, 1, 0, said.append) == [{"left": {"jax"}}]
+        left, lost = everything._one(subject, "float64", both, 1, 1, 0, said.append)
+    assert left == {"left": {"jax"}}
+    assert (lost["backend"], lost["missing"]) == ("torch.autograd", "no answer: the process that holds torch ended")
     with Asker({"torch.autograd": "torch"}) as alone:
-        assert everything._one(subject, "float64", alone, 1, 1, 0, said.append) == []
-    assert "torch ended" in said[0] and "1 sides" in said[1]
+        (only,) = everything._one(subject, "float64", alone, 1, 1, 0, said.append)
+    assert only["backend"] == "torch.autograd"
+    assert "torch ended" in said[0] and "0 sides" in said[1]

@@ -24,7 +24,7 @@ class TorchSweep(Sweep):
         if tensor is None:
             return np.zeros_like(self.points)
         tensor = tensor.detach().resolve_conj().resolve_neg()
-        out: Array = np.array((tensor.float() if self.dtype else tensor).numpy())
+        out: Array = np.array((tensor.float() if self.dtype else tensor).numpy(force=True))  # a ZeroTensor too
         return out
 
     def filled(self, like: Any, number: complex) -> Any:
