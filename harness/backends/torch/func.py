@@ -176,29 +176,53 @@ class TorchFunc(TorchBackend):
         return self.gather(rows, self.input_like(site))
 
     def hessian_nested(self, site: Site, output: int, number: int, tangents: Array) -> list[Array]:
-        func, loss, compiler, torch = self.func, site.loss(output), self.compiler(site.task), self.torch
+        """As `jacfwd(jacfwd(loss))`, both batched: a pair of tangents at a time costs ten times as much. What does not
+        batch goes pair by pair, but for the mode that asks for batches."""
+        torch, found = self.torch, []
+        for k in range(len(site.names)):
+            basis = site.input_tangents(k)
+            if not len(tangents) or not len(basis):
+                found.append(np.zeros((len(tangents), len(basis))))
+                continue
+            if self.compiler(site.task) is None:
+                try:
+                    found.append(self.numpy(self._nested_batch(site, output, number, k, tangents, basis)))
+                    continue
+                except Exception:
+                    if site.task.mode == "vmap":
+                        raise
+            call = self._nested(site, output, number, k)
+            pairs = [[call(s, t, *site.moving) for t in self.stacked(basis, site.task.device)]
+                     for s in self.stacked(tangents, site.task.device)]
+            found.append(self.numpy(torch.stack([torch.stack(row) for row in pairs])))
+        return found
 
-        def nested(k: int, s: Any, t: Any, *inputs: Any) -> Any:
+    def _nested(self, site: Site, output: int, number: int, k: int) -> Callable[..., Any]:
+        """(s, t, inputs) -> the loss differentiated by the input `number` along s, then by the k-th along t."""
+        func, loss, compiler = self.func, site.loss(output), self.compiler(site.task)
+
+        def nested(s: Any, t: Any, *inputs: Any) -> Any:
             def pushed(y: Any) -> Any:
                 point = [*inputs[:k], y, *inputs[k + 1 :]]
                 return func.jvp(lambda x: loss(*point[:number], x, *point[number + 1 :]), (point[number],), (s,))[1]
 
             return func.jvp(pushed, (inputs[k],), (t,))[1]
 
-        found = []
-        for k in range(len(site.names)):
-            call = partial(nested, k) if compiler is None else compiler.compiled(partial(nested, k))
-            basis, device = site.input_tangents(k), site.task.device
-            if site.task.mode == "vmap" and len(tangents) and len(basis):
-                inner = partial(nested, k)
-                both = self.vmap(self.vmap(lambda s, t, inner=inner: inner(s, t, *site.moving), (None, 0)), (0, None))
-                found.append(self.numpy(both(self.vector(tangents, site), self.vector(basis, site))))
-                continue
-            rows = [[call(s, t, *site.moving) for t in self.stacked(basis, device)]
-                    for s in self.stacked(tangents, device)]
-            numbers = [self.numpy(torch.stack(row)) for row in rows if row]
-            found.append(np.stack(numbers) if numbers else np.zeros((len(tangents), len(basis))))
-        return found
+        return nested if compiler is None else compiler.compiled(nested)
+
+    def _nested_batch(
+        self, site: Site, output: int, number: int, k: int, tangents: Array, basis: Array
+    ) -> Any:
+        """The same along every pair, (tangents, basis)."""
+        func, loss, inputs = self.func, site.loss(output), list(site.moving)
+        inner, outer = self.vector(tangents, site), self.vector(basis, site)
+
+        def pushed(y: Any) -> Any:
+            point = [*inputs[:k], y, *inputs[k + 1 :]]
+            along = lambda x: loss(*point[:number], x, *point[number + 1 :])  # noqa: E731
+            return self.vmap(lambda s: func.jvp(along, (point[number],), (s,))[1])(inner)
+
+        return self.vmap(lambda t: func.jvp(pushed, (inputs[k],), (t,))[1])(outer).transpose(0, 1)
 
     def hessian_rows(self, site: Site, output: int, number: int, cotangents: Array) -> list[Array]:
         gradient = self.gradient(site, output)
