@@ -19,6 +19,7 @@ import numpy as np
 
 from harness.pointwise import everywhere
 from harness.pointwise.truth import Array, Reference, Truth, joined
+from harness.workers.work import Work
 
 _CHUNK = 2048
 _FINE = 512  # over the whole range points differ much in what they cost
@@ -34,8 +35,9 @@ class Pool:
         self, text: str, argument: str, *, is_real: bool = False, single: bool = False, jobs: int = 2,
         limit: float | None = None,
     ) -> None:
-        """limit: seconds that `exact` and `around` give to a few hundred points. What takes longer is not known: some
-        functions take forever at some numbers (polygamma at -1e100), and no signal ends the library that computes them.
+        """limit: seconds of work that `exact` and `around` give to a few hundred points. What takes longer is not
+        known: some functions take forever at some numbers (polygamma at -1e100), and no signal ends the library that
+        computes them.
         """
         self.local = Reference(text, argument, is_real=is_real, single=single)
         self.limit = limit
@@ -130,11 +132,10 @@ class Pool:
                         return
                     worker = self._workers[number]
                     _send(worker.stdin, (question, parts[k]))
-                    assert worker.stdout is not None
-                    if self.limit is not None and question != "at" and not select.select(
-                            [worker.stdout], [], [], self.limit)[0]:
+                    if self.limit is not None and question != "at" and not _answers_within(worker, self.limit):
                         made[k] = self._late(number, question, parts[k])
                         continue
+                    assert worker.stdout is not None
                     made[k] = pickle.load(worker.stdout)
             except BaseException as error:
                 failures.append(error)
@@ -147,6 +148,16 @@ class Pool:
         if failures:
             raise RuntimeError(f"a process of the reference ended: {failures[0]!r}") from failures[0]
         return [made[k] for k in range(len(parts))]
+
+
+def _answers_within(worker: subprocess.Popen[bytes], limit: float) -> bool:
+    """Whether a worker answers before it has worked for `limit` seconds."""
+    work = Work(worker.pid)
+    assert worker.stdout is not None
+    while not select.select([worker.stdout], [], [], min(1.0, limit))[0]:
+        if work.seconds() >= limit:
+            return False
+    return True
 
 
 def _answer(reference: Reference, question: str, points: Array) -> Any:

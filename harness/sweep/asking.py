@@ -17,6 +17,7 @@ from harness.model import HarnessError, Source
 from harness.pointwise.subject import Subject
 from harness.sweep.formats import DTYPES, Format
 from harness.workers.frames import CorruptFrame, Frame, FrameReader, array_bytes, array_from, pack
+from harness.workers.work import Work
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -51,7 +52,8 @@ class Asker:
     """One process for each family of backends, started when it is first asked. Use as a context manager."""
 
     def __init__(self, families: Mapping[str, str], *, modules: Sequence[str] = (), seconds: float = 600.0) -> None:
-        """families: backend -> the family whose text it evaluates. seconds: how long one answer may take."""
+        """families: backend -> the family whose text it evaluates. seconds: how long one answer may take,
+        in the processor's time."""
         self.families, self.modules, self.seconds = dict(families), list(modules), seconds
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -112,8 +114,8 @@ class Asker:
                 stderr=subprocess.DEVNULL)
         assert process.stdin is not None and process.stdout is not None
         kind, shape, data = array_bytes(points)
-        alarm = threading.Timer(self.seconds, process.kill)
-        alarm.start()
+        answered = threading.Event()
+        threading.Thread(target=_end, args=(process, Work(process.pid), self.seconds, answered), daemon=True).start()
         try:
             process.stdin.write(pack({"m": "ask", "spec": spec, "kind": kind, "shape": shape}, [data]))
             process.stdin.flush()
@@ -124,12 +126,20 @@ class Asker:
         except (BrokenPipeError, CorruptFrame):
             pass
         finally:
-            alarm.cancel()
+            answered.set()
         del self._processes[family]
         process.kill()
         status = process.wait()
         what = f"{spec['text'][:120]!r} at {points.size} points"
         raise Gone(f"the process that holds {family} ended ({status}) on {what}", family)
+
+
+def _end(process: subprocess.Popen[bytes], work: Work, seconds: float, answered: threading.Event) -> None:
+    """End a process that has worked so long without an answer."""
+    while not answered.wait(min(1.0, seconds)):
+        if work.seconds() >= seconds:
+            process.kill()
+            return
 
 
 def held(points: Array, dtype: str) -> Array:

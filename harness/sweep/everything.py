@@ -25,7 +25,7 @@ REAL = ("float64", "float32", "float16", "bfloat16")
 COMPLEX = ("complex128", "complex64")
 NO_ANSWER = "no answer"
 Key = tuple[str, str]  # text of the function, dtype
-_SECONDS = 300.0  # for one answer of a framework; a second is usual, a busy machine takes longer
+_SECONDS = 300.0  # of work, for one answer of a framework; a second is usual
 
 
 def subjects() -> Iterator[tuple[Subject, tuple[str, ...]]]:
@@ -57,8 +57,8 @@ def sweep_all(
     """Every function at every dtype (or those of `only`), into accuracy.md, .csv and .parquet of `folder`, which are
     written after each. What accuracy.csv has already, of the same versions, is not done again.
 
-    Real functions in half precision are taken exhaustively. Where a framework's process dies, or takes longer than
-    _SECONDS for one answer (torch's zeta counts from large negative numbers up to 9 by ones), the function is swept
+    Real functions in half precision are taken exhaustively. Where a framework's process dies, or works longer than
+    _SECONDS on one answer (torch's zeta counts from large negative numbers up to 9 by ones), the function is swept
     without that framework and that is said; the next one has a process of its own.
     """
     done = _kept(folder / "accuracy.csv", families, said)
