@@ -12,24 +12,31 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-#: Kinds of an input, as written in a case, and the concrete NumPy dtype at (single, double) precision.
-KINDS: Mapping[str, tuple[str, str]] = {
-    "complex": ("complex64", "complex128"),
-    "real": ("float32", "float64"),
-    "integer": ("int64", "int64"),
-    "boolean": ("bool", "bool"),
-}
+from harness.formats import DTYPES, SINGLE
+
+#: Kinds of an input, as written in a case, and the NumPy dtype in which its numbers are kept there: the widest.
+KINDS: Mapping[str, str] = {"complex": "complex128", "real": "float64", "integer": "int64", "boolean": "bool"}
 
 #: Real components of all differentiated inputs of a case of order 3: their number's cube is observed, in every order.
 THIRD_ORDER_VARIABLES = 4
 
-#: dtype words of a case -> precision index into KINDS.
-PRECISION: Mapping[str, int] = {"float32": 0, "complex64": 0, "float64": 1, "complex128": 1}
-
 
 def concrete_dtype(kind: str, dtype: str) -> np.dtype[Any]:
-    """The NumPy dtype of an input of `kind` in a case run at `dtype` (a real input of a complex64 case is float32)."""
-    return np.dtype(KINDS[kind][PRECISION[dtype]])
+    """The NumPy dtype that holds an input of `kind` in a case run at `dtype` (a real input of a complex64 case is
+    float32, and so are bfloat16 numbers, which NumPy lacks)."""
+    if kind == "complex":
+        return np.dtype("complex64" if DTYPES[dtype].digits <= SINGLE.digits else "complex128")
+    return np.dtype(DTYPES[dtype].holder if kind == "real" else KINDS[kind])
+
+
+def as_held(array: np.ndarray, kind: str, dtype: str) -> np.ndarray:
+    """An array of the numbers of a case as one run at `dtype` holds them: rounded, in a fresh array of
+    `concrete_dtype`. What is too large for the precision becomes infinite, what is too small zero or subnormal."""
+    wanted = concrete_dtype(kind, dtype)
+    with np.errstate(all="ignore"):
+        if kind == "real" and wanted.name != DTYPES[dtype].name:
+            return DTYPES[dtype].rounded(np.asarray(array)).astype(wanted)
+        return np.asarray(array).astype(wanted)
 
 
 @dataclass(frozen=True)

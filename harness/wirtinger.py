@@ -18,6 +18,8 @@ from zlib import crc32
 
 import numpy as np
 
+from harness.formats import DTYPES
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -231,5 +233,4 @@ def generic_vector(shape: Sequence[int], is_complex: bool, dtype: str, salt: str
     for k in range(n):
         state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
         out[k] = ((state >> 40) % 31 - 15) / 8 or 0.625
-    single = dtype in ("float32", "complex64")
-    return from_components(out.astype(np.float32 if single else np.float64), shape, is_complex)
+    return from_components(out.astype(DTYPES[dtype].holder), shape, is_complex)

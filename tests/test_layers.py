@@ -33,7 +33,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 GROUND = (
     "harness.workers", "harness.expr", "harness.differences", "harness.settings", "harness.selection",
     "harness.storage", "harness.verdicts", "harness.model", "harness.wirtinger", "harness.tapping", "harness.version",
-    "harness.untrusted", "harness.kept",
+    "harness.untrusted", "harness.kept", "harness.formats",
 )
 #: Between entries of one layer.
 BESIDE: frozenset[tuple[str, str]] = frozenset()

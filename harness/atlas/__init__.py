@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.model import PRECISION, CaseError, HarnessError
+from harness.formats import DTYPES, SINGLE
+from harness.model import CaseError, HarnessError
 
 if TYPE_CHECKING:
     from harness.atlas.survey import Survey
@@ -67,8 +68,9 @@ def atlas(
 
     if not 8 <= size <= 4096:
         raise CaseError(f"a size of {size} samples makes no sense", None, "8 to 4096")
-    if dtype is not None and dtype not in PRECISION:
-        raise CaseError(f"unknown dtype {dtype!r}", None, f"one of {', '.join(PRECISION)}")
+    words = [word for word, form in DTYPES.items() if not form.half]
+    if dtype is not None and dtype not in words:
+        raise CaseError(f"unknown dtype {dtype!r}", None, f"one of {', '.join(words)}")
     start = time.perf_counter()
     about = subject.find(function, cases, real=real or dtype in ("float32", "float64"))
     frame = window if isinstance(window, Window) else Window.parse(window, axes=axes)
@@ -109,7 +111,7 @@ def _need_matplotlib() -> None:
 
 def _dtype(given: str | None, real: bool) -> str:
     """The dtype word that goes with the variable, at the precision asked for."""
-    single = given is not None and PRECISION[given] == 0
+    single = given is not None and DTYPES[given] == SINGLE
     if real:
         return "float32" if single else "float64"
     return "complex64" if single else "complex128"

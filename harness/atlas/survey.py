@@ -11,7 +11,8 @@ import numpy as np
 
 from harness.atlas import features
 from harness.atlas.window import Window
-from harness.model import KINDS, PRECISION
+from harness.formats import DTYPES
+from harness.model import concrete_dtype
 from harness.pointwise.judge import UNKNOWN, Beside, Judged, judge
 from harness.pointwise.observe import Asking, Observed, families_of
 from harness.pointwise.pool import Pool
@@ -85,7 +86,7 @@ def survey(
     """
     families = families_of(backends)
     kind = "real" if subject.real else "complex"
-    concrete = np.dtype(KINDS[kind][PRECISION[dtype]])
+    concrete = concrete_dtype(kind, dtype)
     points = window.line(window.re, max(size, LINE)) if subject.real else window.grid(size)
     points = points.astype(concrete)
     exact = points.astype(np.float64 if subject.real else np.complex128)
@@ -128,7 +129,7 @@ def _reference(
     """The reference at every eighth sample in each direction, then every fourth, second, each: for as long as the next
     round is expected to end within the budget."""
     try:
-        pool = Pool(subject.reference, subject.argument, is_real=subject.real, single=PRECISION[dtype] == 0, jobs=jobs)
+        pool = Pool(subject.reference, subject.argument, is_real=subject.real, form=DTYPES[dtype], jobs=jobs)
     except Exception as error:  # a text that only a framework can evaluate
         notes.append(f"no reference: {error}"[:300])
         return None, 0, None

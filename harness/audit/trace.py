@@ -15,6 +15,7 @@ import numpy as np
 
 from harness.audit.catalogue_lookup import Known, cases_of, known
 from harness.audit.release_history import finding, releases, wrong_in
+from harness.formats import DTYPES
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Observe = Callable[[str, Sequence[tuple[str, str, str, Array]]], Sequence[Mapping[str, Any]]]
@@ -197,8 +198,7 @@ def _truth(function: Known, points: Array) -> tuple[Any, Any]:
     is_real = not np.iscomplexobj(points)
     exact = points.astype(np.float64 if is_real else np.complex128)
     try:
-        reference = Reference(function.reference, function.argument, is_real=is_real, single=points.itemsize <= 4 * (
-            1 if is_real else 2))
+        reference = Reference(function.reference, function.argument, is_real=is_real, form=DTYPES[str(points.dtype)])
         truth = reference.at(exact)
         at = np.flatnonzero(~truth.known & np.isfinite(truth.value))
         if not at.size:

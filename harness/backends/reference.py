@@ -34,6 +34,7 @@ from harness.backends.base import DONE, Backend, Device, Step
 from harness.backends.rows import Rows, unspelled
 from harness.backends.site import pair_name, triple_name
 from harness.expr.calling import Wrong, output_names
+from harness.formats import DTYPES
 from harness.model import CaseError, Observation, Point, Task, Unsupported
 from harness.wirtinger import TORCH, Array, Convention
 
@@ -100,22 +101,18 @@ class Reference(Backend):
             yield Step(point.name, DONE)
 
 
-def _single(task: Task) -> bool:
-    return task.dtype in ("float32", "complex64")
-
-
 def _point(
     rows: Rows, task: Task, function: Compiled, point: Point, cache: Cache,
 ) -> Iterator[Observation]:
     from harness.reference import cache as caching
     from harness.reference.solution import solve
 
-    name = caching.key(task.source.text, task.inputs, point.arrays, single=_single(task), order=task.order)
+    name = caching.key(task.source.text, task.inputs, point.arrays, form=DTYPES[task.dtype], order=task.order)
     solution = cache.load(name)
     if solution is None:
         try:
             solution = solve(
-                function, point.arrays, single=_single(task), order=task.order, seconds=0.5 * task.seconds)
+                function, point.arrays, form=DTYPES[task.dtype], order=task.order, seconds=0.5 * task.seconds)
         except Unsupported as missing:
             yield rows.plain(point.name, "", "value", "", "", "unsupported", "", str(missing))
             return
@@ -235,7 +232,7 @@ def _closed_forms(rows: Rows, task: Task, function: Compiled, point: Point) -> I
     output = output_names(task, 1)[0]
     for derivative in task.derivative:
         try:
-            data: Any = closed_form(derivative, task.inputs, point.arrays, function, single=_single(task))
+            data: Any = closed_form(derivative, task.inputs, point.arrays, function, form=DTYPES[task.dtype])
         except Exception as error:
             yield rows.failed(point.name, "closed-form", "differential", derivative.input, output, error)
             continue

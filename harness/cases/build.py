@@ -14,8 +14,8 @@ from harness.cases.inputs import declared
 from harness.cases.points import Builder
 from harness.cases.pointsets import PointSet
 from harness.cases.values import Reading
+from harness.formats import DTYPES, SINGLE
 from harness.model import (
-    PRECISION,
     THIRD_ORDER_VARIABLES,
     Case,
     CaseError,
@@ -140,7 +140,8 @@ def _dtypes(table: Table, inputs: Sequence[Input]) -> tuple[str, ...]:
     node = table.get("dtype")
     if node is None:
         return pair
-    chosen = [pair[PRECISION[word]] for word, _ in document.texts(node, "dtype", choices=words.DTYPES)]
+    asked = document.texts(node, "dtype", choices=words.DTYPES)
+    chosen = [pair[DTYPES[word].digits > SINGLE.digits] for word, _ in asked]
     if not chosen:
         raise CaseError("dtype is empty", node.place, f"one of {', '.join(words.DTYPES)}")
     return tuple(dict.fromkeys(chosen))

@@ -46,9 +46,9 @@ class PointSet:
         """The array of a point for an input of this kind and shape. Raises CaseError where a sampler does not fit."""
         values = self.points[point]
         if isinstance(values, Table):
-            return sample(values, kind, shape, what, stream).astype(KINDS[kind][1], copy=False)
+            return sample(values, kind, shape, what, stream).astype(KINDS[kind], copy=False)
         count = math.prod(shape)
-        return values[(np.arange(count) + stream) % values.size].reshape(shape).astype(KINDS[kind][1])
+        return values[(np.arange(count) + stream) % values.size].reshape(shape).astype(KINDS[kind])
 
 
 def read_sets(path: Path, shown: str) -> dict[str, PointSet]:
@@ -95,7 +95,7 @@ def _cycle(node: Node, kind: str, what: str) -> Array | Table:
     numbers = node.items if isinstance(node, Items) else [node]
     if not 1 <= len(numbers) <= MAX_CYCLE:
         raise CaseError(f"{what} has {len(numbers)} numbers", node.place, f"from 1 to {MAX_CYCLE}")
-    return np.asarray([scalar(item, kind, what) for item in numbers], dtype=KINDS[kind][1])
+    return np.asarray([scalar(item, kind, what) for item in numbers], dtype=KINDS[kind])
 
 
 class PointSets:

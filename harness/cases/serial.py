@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from harness.cases.draws import Array
+from harness.formats import DTYPES
 from harness.model import (
-    PRECISION,
     Case,
     CaseError,
     Derivative,
@@ -22,7 +22,7 @@ from harness.model import (
     Place,
     Point,
     Tolerance,
-    concrete_dtype,
+    as_held,
 )
 
 _DTYPES = ("bool", "int64", "float32", "float64", "complex64", "complex128")
@@ -111,17 +111,16 @@ def array_from_json(data: Mapping[str, Any]) -> Array:
 def point_arrays(case: Case, dtype: str) -> tuple[Point, ...]:
     """The points with their arrays cast to the concrete dtypes of `dtype`, as fresh writable arrays.
 
-    A value beyond single precision becomes infinite, one below it zero or subnormal: that is what a user of that
-    dtype gets. Raises CaseError for a dtype word that there is not.
+    A value beyond the precision becomes infinite, one below it zero or subnormal: that is what a user of that dtype
+    gets. Raises CaseError for a dtype word that there is not.
     """
-    if dtype not in PRECISION:
-        raise CaseError(f"there is no dtype {dtype!r}", None, f"one of {', '.join(PRECISION)}")
-    wanted = {i.name: concrete_dtype(i.kind, dtype) for i in case.inputs}
-    with np.errstate(all="ignore"):
-        return tuple(
-            Point(p.name, {name: array.astype(wanted[name]) for name, array in p.arrays.items()}, p.note, p.layout)
-            for p in case.points
-        )
+    if dtype not in DTYPES:
+        raise CaseError(f"there is no dtype {dtype!r}", None, f"one of {', '.join(DTYPES)}")
+    kinds = {i.name: i.kind for i in case.inputs}
+    return tuple(
+        Point(p.name, {name: as_held(array, kinds[name], dtype) for name, array in p.arrays.items()}, p.note, p.layout)
+        for p in case.points
+    )
 
 
 def _point(point: Point) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def value(node: Node, kind: str, shape: Shape, what: str, reading: Reading, stre
     if isinstance(node, Table):
         return _from_table(node, kind, shape, what, reading, stream)
     if isinstance(node, Scalar):
-        return np.full(shape, scalar(node, kind, what), dtype=KINDS[kind][1])
+        return np.full(shape, scalar(node, kind, what), dtype=KINDS[kind])
     return _from_list(node, kind, shape, what)
 
 
@@ -92,7 +92,7 @@ def _from_list(node: Items, kind: str, shape: Shape, what: str) -> Array:
         )
     flat: list[Any] = []
     _flatten(node, kind, what, flat)
-    return np.asarray(flat, dtype=KINDS[kind][1]).reshape(shape)
+    return np.asarray(flat, dtype=KINDS[kind]).reshape(shape)
 
 
 def _shape(node: Node, what: str) -> Shape:
@@ -127,7 +127,7 @@ _FORMS = ("sample", "file", "re", "im")
 
 def _from_table(node: Table, kind: str, shape: Shape, what: str, reading: Reading, stream: int) -> Array:
     if "sample" in node:
-        return sample(node, kind, shape, what, stream).astype(KINDS[kind][1], copy=False)
+        return sample(node, kind, shape, what, stream).astype(KINDS[kind], copy=False)
     if "file" in node:
         return _from_file(node, kind, shape, what, reading)
     if "re" in node or "im" in node:

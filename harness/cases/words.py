@@ -7,13 +7,14 @@ import keyword
 import re
 from collections.abc import Sequence
 
+from harness import formats
 from harness.cases import document
 from harness.cases.document import Node, Scalar
 from harness.cases.errors import suggestion
 from harness.cases.files import check_shape
-from harness.model import KINDS, PRECISION, CaseError, Place
+from harness.model import KINDS, CaseError, Place
 
-DTYPES = tuple(PRECISION)
+DTYPES = tuple(formats.DTYPES)
 LAYOUTS = ("noncontiguous", "lazy-conj")
 FAMILIES = ("portable", "torch", "jax", "reference")
 BACKENDS = ("torch.autograd", "torch.func", "jax", "reference")

@@ -99,8 +99,7 @@ class _Errors:
         """(m, n) blocks whose truth is known, finite in the row's dtype, and regular."""
         row = int(self.engine.pairs.right[p])
         form = group.form
-        with np.errstate(over="ignore"):
-            known = np.isfinite(truth.astype(np.float32) if tol.single else truth).all(axis=-1)
+        known = np.isfinite(tol.form.rounded(truth)).all(axis=-1)
         if not self.context.has_finite_inputs(row):
             return np.zeros_like(known)
         if group.quantity == "value":
@@ -159,8 +158,7 @@ def errors_in_ulp(
     size = scale(_halves(form, left)[None], _halves(form, right)[None], None if floor is None else floor[None])[0] \
         if pair else scale(left[None], right[None], None if floor is None else floor[None])[0]
     with np.errstate(all="ignore"):
-        unit = np.spacing(size.astype(np.float32 if tol.single else np.float64)).astype(np.float64)
-        unit = np.fmax(unit, tol.tiny)[..., None]
+        unit = np.fmax(tol.form.spacing(size), tol.tiny)[..., None]
         off = left / unit - right / unit  # exact by powers of two, and without overflow
         if pair:
             off = _halves(form, off)

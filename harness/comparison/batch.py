@@ -72,12 +72,11 @@ def _sizes(delta: Array, size: Array, left: Array, right: Array, tol: Tolerances
     count = delta.shape[0]
     if delta[0:1].size == 0:
         return np.zeros(count), np.zeros(count), np.zeros(count)
-    real = np.float32 if tol.single else np.float64
     axes = (1, 2, 3)
     with np.errstate(all="ignore"):
         # An infinite difference of finite numbers (1e308 against -1e308) keeps its infinity: it is the truth.
         relative = np.where(delta == 0, 0.0, delta / np.where(size == 0, 1.0, size)).max(axis=axes)
-        units = np.where(delta == 0, 0.0, delta / np.spacing(size.astype(real)).astype(np.float64)).max(axis=axes)
+        units = np.where(delta == 0, 0.0, delta / tol.form.spacing(size)).max(axis=axes)
         largest = delta.max(axis=axes)
     nothing = ~(np.isfinite(left) & np.isfinite(right)).any(axis=axes)
     for array in (largest, relative, units):

@@ -15,7 +15,7 @@ from harness.comparison.reduced_precision import of_rows
 from harness.comparison.targets import REFERENCE
 from harness.comparison.tolerance import Tolerances, tolerances
 from harness.comparison.value_kinds import Array, Form, magnitudes
-from harness.model import Case, Input, concrete_dtype
+from harness.model import Case, Input, as_held
 from harness.verdicts import HIGHER
 
 _PREFERRED = ("pullback", "reference", "pushforward", "closed-form")
@@ -224,7 +224,7 @@ class Context:
             given = np.asarray(point.arrays[site.name])
             if site.differentiate and given.dtype.kind in "fc":
                 with np.errstate(all="ignore"):
-                    held = given.astype(concrete_dtype(site.kind, self.seen.text("dtype", row)))
+                    held = as_held(given, site.kind, self.seen.text("dtype", row))
                 if (np.isfinite(given) & ~np.isfinite(held)).any():
                     return True
         return False
@@ -256,7 +256,7 @@ class Context:
             if site.name in point.arrays:
                 with np.errstate(all="ignore"):
                     array = np.asarray(point.arrays[site.name])
-                    held = array.astype(concrete_dtype(site.kind, seen.text("dtype", row)))
+                    held = as_held(array, site.kind, seen.text("dtype", row))
                     out[site.name] = np.abs(held.astype(np.complex128)).reshape(-1)
         return out
 

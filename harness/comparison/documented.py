@@ -10,6 +10,7 @@ import numpy as np
 from harness.comparison.context import Context
 from harness.comparison.rounding import output_position, point_of, portable
 from harness.comparison.value_kinds import Array
+from harness.formats import DTYPES
 
 
 def told(context: Context, row: int) -> str:
@@ -55,9 +56,9 @@ def _own(context: Context, row: int, family: str = "") -> tuple[list[Array] | No
     if key not in context.memo:
         case, point = context.cases[seen.text("case", row)], point_of(context, row)
         arrays = {} if point is None else point.arrays
-        single = seen.text("dtype", row) in ("float32", "complex64")
+        form = DTYPES[seen.text("dtype", row)]
         context.memo[key] = tuple(
-            own_values(portable(context, row), case.inputs, each, family, single=single) if each else None
+            own_values(portable(context, row), case.inputs, each, family, form=form) if each else None
             for each in (arrays, {name: _beside(x) for name, x in arrays.items()}))
     found: tuple[list[Array] | None, list[Array] | None] = context.memo[key]
     return found

@@ -13,11 +13,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from harness import formats
 from harness.comparison.observations import Observations
 from harness.comparison.targets import Target
 from harness.comparison.tolerance import Tolerances, tolerances
 from harness.comparison.value_kinds import Array
-from harness.model import PRECISION, Case
+from harness.model import Case
 
 #: What a row can be: as its dtype says, or less.
 AS_SAID, SINGLE, TF32, BFLOAT16 = range(4)
@@ -62,14 +63,16 @@ def of_target(target: Target) -> int:
 
 def of_rows(seen: Observations, targets: list[Target], target: Array, cases: Mapping[str, Case]) -> Array:
     """(N,) int8: AS_SAID, SINGLE, TF32 or BFLOAT16 for every row. target: index of each row's target."""
-    double = np.array([PRECISION.get(w, 0) == 1 for w in seen.words["dtype"]] or [False])[seen.codes["dtype"]]
+    asked = [formats.DTYPES.get(w, formats.SINGLE) for w in seen.words["dtype"]]
+    double, single = (np.array([form == own for form in asked] or [False])[seen.codes["dtype"]]
+                      for own in (formats.DOUBLE, formats.SINGLE))
     narrow = np.array([k is not None and k.kind in "fc" and k.itemsize <= (8 if k.kind == "c" else 4)
                        for k in seen.kinds] or [False])[seen.codes["kind"]]
     out = np.where(double & narrow, SINGLE, AS_SAID).astype(np.int8)
     reduced = np.array([of_target(t) for t in targets] or [0], np.int8)[target]
     if reduced.any():
         products = np.array([multiplies(cases.get(w)) for w in seen.words["case"]] or [False])[seen.codes["case"]]
-        out = np.where(~double & products, reduced, out)
+        out = np.where(single & products, reduced, out)
     return out
 
 
@@ -79,4 +82,4 @@ def tolerances_of(code: int) -> Tolerances:
     if code == SINGLE:
         return single
     eps = _EPS[code]
-    return Tolerances(eps**0.75, eps**0.5, eps, single.tiny, True)
+    return Tolerances(eps**0.75, eps**0.5, eps, single.tiny, single.form)

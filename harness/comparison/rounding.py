@@ -19,6 +19,7 @@ import numpy as np
 from harness.comparison.context import Context
 from harness.comparison.predict import VECTOR_OF, predicted
 from harness.comparison.value_kinds import Array, Form, differences
+from harness.formats import DTYPES
 from harness.reference.clarke import least_squares
 
 if TYPE_CHECKING:
@@ -169,8 +170,7 @@ def _evaluated(context: Context, row: int, text: str) -> Taken | None:
     case, point = context.cases[context.seen.text("case", row)], point_of(context, row)
     if point is None:
         return None
-    single = context.seen.text("dtype", row) in ("float32", "complex64")
-    found = taken(text, case.inputs, point.arrays, single=single)
+    found = taken(text, case.inputs, point.arrays, form=DTYPES[context.seen.text("dtype", row)])
     return None if found is None or len(found.operations) < 2 else found
 
 

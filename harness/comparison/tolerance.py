@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.comparison.value_kinds import Array
-from harness.model import PRECISION, Tolerance
+from harness.formats import DOUBLE, DTYPES, Format
+from harness.model import Tolerance
 
 #: Units in the last place beyond which `precision` names who lost the digits. In single precision that is `mismatch`.
 CEILING = 2.0**20
@@ -20,14 +21,19 @@ class Tolerances:
     fine, coarse: relative to the scale of an entry (see `harness.comparison.value_kinds.scale`).
     eps: spacing of 1.  tiny: smallest normal number; a difference below it is never more than `precision`, because
     gradual underflow is a mode of the hardware that compilers switch off (XLA flushes subnormals to zero on the CPU,
-    torch can be told to), so such a digit says nothing about a derivative.
+    torch can be told to), so such a digit says nothing about a derivative. form: the format of the numbers.
     """
 
     fine: float
     coarse: float
     eps: float
     tiny: float
-    single: bool
+    form: Format
+
+    @property
+    def single(self) -> bool:
+        """Whether the numbers have less than double precision."""
+        return self.form != DOUBLE
 
 
 def tolerances(dtype: str, override: Tolerance | None = None) -> Tolerances:
@@ -35,20 +41,18 @@ def tolerances(dtype: str, override: Tolerance | None = None) -> Tolerances:
 
     ValueError for a dtype word that the harness does not know.
     """
-    if dtype not in PRECISION:
-        raise ValueError(f"unknown dtype {dtype!r}; expected one of {', '.join(PRECISION)}")
-    single = PRECISION[dtype] == 0
-    info = np.finfo(np.float32 if single else np.float64)
-    eps, tiny = float(info.eps), float(info.tiny)
+    if dtype not in DTYPES:
+        raise ValueError(f"unknown dtype {dtype!r}; expected one of {', '.join(DTYPES)}")
+    form = DTYPES[dtype]
+    eps, tiny = form.eps, form.tiny
     fine = eps**0.75 if override is None or override.fine is None else float(override.fine)
     coarse = eps**0.5 if override is None or override.coarse is None else float(override.coarse)
     # A case that widens only `fine` must not end up with a coarse tolerance inside it.
-    return Tolerances(fine, max(coarse, fine), eps, tiny, single)
+    return Tolerances(fine, max(coarse, fine), eps, tiny, form)
 
 
 def narrowed(exact: Array, tol: Tolerances) -> Array:
     """Exact numbers in double precision, those that are too large for the precision judged as infinities."""
-    if not tol.single:
+    if tol.form == DOUBLE:
         return exact
-    with np.errstate(over="ignore"):
-        return np.where(np.isinf(exact.astype(np.float32)), np.copysign(np.inf, exact), exact)
+    return np.where(np.isinf(tol.form.rounded(exact)), np.copysign(np.inf, exact), exact)

@@ -25,11 +25,12 @@ from harness.comparison.blind import blindness
 from harness.comparison.tolerance import Tolerances
 from harness.comparison.value_kinds import Form
 from harness.coverage.features import generic
+from harness.formats import DOUBLE
 from harness.model import Case, Observation, Point, concrete_dtype, is_callable_path
 from harness.storage import cache_folder
 
 #: What J is judged by: far coarser than the arithmetic, so that rounding does not count as sight.
-_TOLERANCE = Tolerances(1e-6, 1e-6, float(np.finfo(float).eps), float(np.finfo(float).tiny), False)
+_TOLERANCE = Tolerances(1e-6, 1e-6, DOUBLE.eps, DOUBLE.tiny, DOUBLE)
 
 
 #: Points that show every error, after which no more are asked.

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.formats import DOUBLE
+
 if TYPE_CHECKING:
     from harness.pointwise.truth import Reference
 
@@ -161,11 +163,11 @@ def _grouped(
     for bits in np.unique(needed).tolist():
         chosen = np.flatnonzero(needed == bits)
         with working(int(bits)):
-            state.single = reference.single
+            state.form = reference.form
             try:
                 parts.append(_at(reference, points[chosen], low[chosen] - extra, step, toward))
             finally:
-                state.single = False
+                state.form = DOUBLE
         order.append(chosen)
     back = np.argsort(np.concatenate(order), kind="stable")
     return joined(parts)[back]

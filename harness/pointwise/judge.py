@@ -212,9 +212,8 @@ def _against(side: Side, truth: Truth, tol: Tolerances) -> None:
     side.error = np.full(side.value.size, np.nan)
     at = np.flatnonzero(truth.known)
     side.against[at] = verdicts(side.value[at], j[at], truth.value[at], high[at], tol)
-    real = np.float32 if tol.single else np.float64
     with np.errstate(all="ignore"):
-        unit = np.spacing(np.abs(high[at]).max(axis=(1, 2)).astype(real)).astype(np.float64)
+        unit = tol.form.spacing(np.abs(high[at]).max(axis=(1, 2)))
         error = np.abs((j[at] - high[at]) - low[at]).max(axis=(1, 2)) / unit
     finite = np.isfinite(j[at]).all(axis=(1, 2))
     side.error[at] = np.where(finite, error, np.inf)

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.formats import DOUBLE, Format
 from harness.pointwise import everywhere
 from harness.pointwise.truth import Array, Reference, Truth, joined
 from harness.workers.work import Work
@@ -32,16 +33,16 @@ class Pool:
     """
 
     def __init__(
-        self, text: str, argument: str, *, is_real: bool = False, single: bool = False, jobs: int = 2,
+        self, text: str, argument: str, *, is_real: bool = False, form: Format = DOUBLE, jobs: int = 2,
         limit: float | None = None,
     ) -> None:
         """limit: seconds of work that `exact` and `around` give to a few hundred points. What takes longer is not
         known: some functions take forever at some numbers (polygamma at -1e100), and no signal ends the library that
         computes them.
         """
-        self.local = Reference(text, argument, is_real=is_real, single=single)
+        self.local = Reference(text, argument, is_real=is_real, form=form)
         self.limit = limit
-        self._spec = (text, argument, is_real, single)
+        self._spec = (text, argument, is_real, form)
         self._given_up: list[tuple[float, float]] = []
         self._workers = [self._started() for _ in range(jobs if jobs > 1 or limit is not None else 0)]
 
@@ -174,8 +175,8 @@ def _send(pipe: Any, value: Any) -> None:
 def serve() -> None:
     """A worker: what to evaluate, then points until the input ends. Reads only what its own parent writes."""
     source, sink = sys.stdin.buffer, sys.stdout.buffer
-    text, argument, is_real, single = pickle.load(source)
-    reference = Reference(text, argument, is_real=is_real, single=single)
+    text, argument, is_real, form = pickle.load(source)
+    reference = Reference(text, argument, is_real=is_real, form=form)
     while True:
         try:
             question, points = pickle.load(source)

@@ -18,6 +18,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from harness.formats import DOUBLE, Format
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _STEP, _BITS = 72, 256
@@ -48,14 +50,14 @@ class Truth:
 
 
 class Reference:
-    """One function of one variable in ball arithmetic. is_real: of a real variable. single: its literals are read in
-    single precision, as the frameworks do there. Raises harness.expr's errors for a text it cannot compile."""
+    """One function of one variable in ball arithmetic. is_real: of a real variable. form: its literals are read in
+    it, as the frameworks do there. Raises harness.expr's errors for a text it cannot compile."""
 
-    def __init__(self, text: str, argument: str, *, is_real: bool = False, single: bool = False) -> None:
+    def __init__(self, text: str, argument: str, *, is_real: bool = False, form: Format = DOUBLE) -> None:
         from harness.model import Input
         from harness.reference.function import Compiled
 
-        self.is_real, self.single = is_real, single
+        self.is_real, self.form = is_real, form
         self.call = Compiled(text, [Input(argument, "real" if is_real else "complex", ())])
 
     def evaluate(self, balls: list[Any]) -> list[Any]:
@@ -85,12 +87,12 @@ class Reference:
         from harness.reference.precision import power_of_two, state, working
 
         with working(bits):
-            state.single = self.single
+            state.form = self.form
             try:
                 out = self._at(points, step, power_of_two)
                 self._again(out, points, step, power_of_two)
             finally:
-                state.single = False
+                state.form = DOUBLE
         return out
 
     def _at(self, points: Array, step: int, power_of_two: Any) -> Truth:

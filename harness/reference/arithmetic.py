@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.formats import Format
 from harness.reference.ball_arrays import Array
 from harness.reference.precision import Ball
 
@@ -56,7 +57,7 @@ def number(x: Ball) -> Any:
 ARITHMETIC = ("add", "subtract", "multiply", "divide", "negative")
 
 
-def arithmetic(name: str, arrays: Sequence[Array], single: bool) -> Local | None:
+def arithmetic(name: str, arrays: Sequence[Array], form: Format) -> Local | None:
     """`Local` of a sum, difference, product, quotient or negative of arrays of finite numbers; else None."""
     if name not in ARITHMETIC or any(a.kind not in "rc" for a in arrays):
         return None
@@ -85,6 +86,6 @@ def arithmetic(name: str, arrays: Sequence[Array], single: bool) -> Local | None
             where = rows + row_part * one.size, column + column_part * a.size
             slope[where], reach[where] = part, True
         at += width
-    infinite = reach & ~(np.abs(slope) <= np.finfo(np.float32 if single else np.float64).max)
+    infinite = reach & ~(np.abs(slope) <= form.largest)
     slope = np.where(np.isfinite(slope), slope, 0)
     return Local(slope, np.zeros(slope.shape, np.longdouble), infinite, reach, False, name in STRUCTURAL)

@@ -49,12 +49,12 @@ def whole(x: Ball, function: Callable[[Ball], Ball]) -> Ball:
 
 
 def _note_closeness(x: Ball, y: Ball) -> None:
-    """Remember a comparison that rounding may decide otherwise: nearer than 2^-50 (single: 2^-21), of numbers that are
-    not both numbers of the machine, which everybody compares exactly. Balls that overlap are ties: another matter."""
+    """Remember a comparison that rounding may decide otherwise: nearer than 4 eps (in double 2^-50), of numbers that
+    are not both numbers of the machine, which everybody compares exactly. Balls that overlap are ties: not that."""
     if state.near or isinstance(x, acb) or isinstance(y, acb) or x.overlaps(y) or not (x.is_finite() and y.is_finite()):
         return
     gap, size = abs(x.mid() - y.mid()), max(abs(x.mid()), abs(y.mid()))
-    if gap <= size * power_of_two(-21 if state.single else -50) and not (_of_machine(x) and _of_machine(y)):
+    if gap <= size * power_of_two(3 - state.form.digits) and not (_of_machine(x) and _of_machine(y)):
         state.near = True
 
 

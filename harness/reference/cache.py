@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from harness import kept
+from harness.formats import Format
 from harness.model import Input
 from harness.reference.solution import Solution
 from harness.storage import cache_folder
@@ -45,10 +46,10 @@ def version() -> str:
 
 
 def key(
-    text: str, inputs: Sequence[Input], arrays: Mapping[str, np.ndarray[Any, Any]], *, single: bool, order: int,
+    text: str, inputs: Sequence[Input], arrays: Mapping[str, np.ndarray[Any, Any]], *, form: Format, order: int,
 ) -> str:
     """The name of a result."""
-    total = sha256(repr((text, single, order)).encode())
+    total = sha256(repr((text, form.name, order)).encode())
     for i in inputs:
         kind, shape, data = array_bytes(arrays[i.name])
         total.update(repr((i.name, i.kind, i.differentiate, kind, shape)).encode())

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from flint import acb
 
+from harness.formats import DOUBLE, Format
 from harness.model import CaseError, Derivative, Input
 from harness.reference.ball_arrays import Array
 from harness.reference.function import Compiled, Problem
@@ -17,7 +18,7 @@ Floats = np.ndarray[Any, np.dtype[Any]]
 
 
 def closed_form(
-    derivative: Derivative, inputs: Sequence[Input], arrays: Mapping[str, Floats], function: Compiled, *, single: bool,
+    derivative: Derivative, inputs: Sequence[Input], arrays: Mapping[str, Floats], function: Compiled, *, form: Format,
 ) -> Floats:
     """J of an elementwise function, (2m, 2n) in double precision, from df/dz and df/dz*.
 
@@ -28,7 +29,7 @@ def closed_form(
     if leaf is None:
         raise CaseError(f"derivative: there is no input {derivative.input!r}")
     state.forget()
-    state.single = single
+    state.form = form
     try:
         with working(600, ties=True):
             problem = Problem(function, arrays)
@@ -39,7 +40,7 @@ def closed_form(
             a = _values(derivative.dz, inputs, problem, output)
             b = _values(derivative.dzbar, inputs, problem, output)
     finally:
-        state.single = False
+        state.form = DOUBLE
     n, is_complex = len(a), leaf.kind == "complex"
     f_x = [p + q for p, q in zip(a, b, strict=True)]
     blocks = [[np.diag([rounded(z.real) for z in f_x])], [np.diag([rounded(z.imag) for z in f_x])]]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.formats import DOUBLE, Format
 from harness.model import Input
 from harness.reference.ball_arrays import Array
 from harness.reference.dialects import TOLD
@@ -30,11 +31,11 @@ def told(text: str) -> str:
 
 
 def own_values(
-    text: str, inputs: Sequence[Input], arrays: Mapping[str, Floats], family: str, *, single: bool
+    text: str, inputs: Sequence[Input], arrays: Mapping[str, Floats], family: str, *, form: Format
 ) -> list[Floats] | None:
     """Components of every output of a portable text as a family documents its names; None where it has no value."""
     state.forget()
-    state.single = single
+    state.form = form
     try:
         with bounded(), working(500, ties=True):
             problem = Problem(Compiled(text, inputs, family), arrays)
@@ -43,7 +44,7 @@ def own_values(
         return None
     finally:
         state.forget()
-        state.single = False
+        state.form = DOUBLE
     return [np.array([rounded(x) for x in parts]) for parts in flat]
 
 

@@ -360,7 +360,7 @@ real_only("copysign", lambda x, y: -abs(x) if B.less(y, _ZERO) else abs(x), 2)
 
 @portable("nan_to_num")
 def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Array:
-    big = float(np.finfo(np.float32 if state.single else np.float64).max)
+    big = state.form.largest
     high, low = big if posinf is None else posinf, -big if neginf is None else neginf
 
     def rule(s: Ball) -> Ball:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from flint import acb
 
-from harness.model import Case, CaseError, Point, Unsupported, concrete_dtype
+from harness.formats import DOUBLE, DTYPES
+from harness.model import Case, CaseError, Point, Unsupported, as_held
 from harness.reference import precision
 from harness.reference.derivative import Differences, Differential
 from harness.reference.function import Compiled, Problem
@@ -35,9 +36,9 @@ def digits(case: Case, point: Point, dtype: str, count: int = 30) -> str:
 
 
 def _lines(case: Case, text: str, point: Point, dtype: str, count: int) -> Iterator[str]:
-    arrays = {i.name: point.arrays[i.name].astype(concrete_dtype(i.kind, dtype)) for i in case.inputs}
+    arrays = {i.name: as_held(point.arrays[i.name], i.kind, dtype) for i in case.inputs}
     state.forget()
-    state.single = dtype in ("float32", "complex64")
+    state.form = DTYPES[dtype]
     try:
         problem = Problem(Compiled(text, case.inputs), arrays)
         with working(count * 4 + 400, ties=True):
@@ -50,7 +51,7 @@ def _lines(case: Case, text: str, point: Point, dtype: str, count: int) -> Itera
         yield from _derivatives(problem, count)
     finally:
         state.forget()
-        state.single = False
+        state.form = DOUBLE
 
 
 def _place(name: str, k: int, shape: tuple[int, ...]) -> str:

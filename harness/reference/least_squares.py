@@ -24,7 +24,7 @@ def pseudo_inverse(a: Objects, rtol: Ball | None) -> Objects:
         return unknown(a.shape[::-1], _kind(a))
     u, values, v, _ = singular_system(a)
     if rtol is None:
-        rtol = arb(max(a.shape)) * power_of_two(-23 if state.single else -52)
+        rtol = arb(max(a.shape)) * power_of_two(1 - state.form.digits)
     rank = sum(bool(s.mid() > rtol * values[0].mid()) for s in values)
     if rank == len(values):
         other = adjoint(a)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.formats import Format
 from harness.reference.arithmetic import STRUCTURAL, Local, arithmetic, number
 from harness.reference.ball_arrays import Array
 from harness.reference.derivative import Differences
@@ -61,23 +62,23 @@ class _At(Problem):
 
 
 def local_derivative(
-    call: Callable[[Sequence[Array]], list[Any]], arrays: Sequence[Array], name: str, single: bool,
+    call: Callable[[Sequence[Array]], list[Any]], arrays: Sequence[Array], name: str, form: Format,
     sampled: bool = True,
 ) -> Local:
     """The derivative of an operation at its arguments, with those next to a kink if wanted; raises TooLarge."""
-    local, sampler = derived(call, arrays, name, single)
+    local, sampler = derived(call, arrays, name, form)
     return local if sampler is None or not sampled else replace(local, samples=sampler())
 
 
 def derived(
-    call: Callable[[Sequence[Array]], list[Any]], arrays: Sequence[Array], name: str, single: bool,
+    call: Callable[[Sequence[Array]], list[Any]], arrays: Sequence[Array], name: str, form: Format,
 ) -> tuple[Local, Callable[[], Floats | None] | None]:
     """The derivative of an operation at its arguments, and what finds those next to a kink, if it is at one.
 
     That is for operations whose kinks are those of pieces: at equal singular values the limits are a curve, and no
     number of them is all. Raises TooLarge.
     """
-    plain = arithmetic(name, arrays, single)
+    plain = arithmetic(name, arrays, form)
     if plain is not None:
         return plain, None
     problem = _At(_Call(call, arrays), arrays)
@@ -102,7 +103,7 @@ def derived(
     near = Differences(problem)
     sides = _Sides(near)
     found = near.differential(_ATTEMPTS, directions=0)
-    largest = np.finfo(np.float32 if single else np.float64).max
+    largest = form.largest
     for (r, k), e in found.entries.items():
         if infinite[r, place[k]]:
             continue

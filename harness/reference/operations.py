@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.formats import Format
 from harness.reference.arithmetic import Local
 from harness.reference.ball_arrays import Array
 from harness.reference.local import derived
@@ -57,7 +58,7 @@ _held = 0
 
 
 def meet(
-    key: Hashable, name: str, function: Callable[[Sequence[Array]], Any], arrays: Sequence[Array], single: bool,
+    key: Hashable, name: str, function: Callable[[Sequence[Array]], Any], arrays: Sequence[Array], form: Format,
 ) -> Met:
     """An operation at its arguments; key: all that it depends on, None where that is not known.
 
@@ -70,7 +71,7 @@ def meet(
         state.work(met.work)
         return met
     made: Met
-    made, work = _counted(lambda: _met(name, function, arrays, single))
+    made, work = _counted(lambda: _met(name, function, arrays, form))
     met = replace(made, work=work)
     if key is not None:
         if _held + met.size > _MOST:
@@ -81,7 +82,7 @@ def meet(
     return met
 
 
-def _met(name: str, function: Callable[[Sequence[Array]], Any], arrays: Sequence[Array], single: bool) -> Met:
+def _met(name: str, function: Callable[[Sequence[Array]], Any], arrays: Sequence[Array], form: Format) -> Met:
     with working(_BITS, ties=True):
         raw = function(arrays)
     outputs = _listed(raw)
@@ -89,7 +90,7 @@ def _met(name: str, function: Callable[[Sequence[Array]], Any], arrays: Sequence
     if not any(isinstance(o, Array) for o in outputs):
         nothing = np.zeros((0, 0))
         return Met(raw, outputs, exact, Local(nothing, nothing, nothing > 0, nothing > 0, False, False))
-    local, sampler = derived(lambda xs: _listed(function(xs)), arrays, name, single)
+    local, sampler = derived(lambda xs: _listed(function(xs)), arrays, name, form)
     return Met(raw, outputs, exact, local, sampler)
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from flint import acb, arb, ctx
 
+from harness.formats import DOUBLE, Format
 from harness.model import Unsupported
 
 Ball = Any  # arb or acb; python-flint ships no types that mypy could use
@@ -38,7 +39,8 @@ class NotInReference(Unsupported):
 class State:
     """What an evaluation depends on beyond its inputs. One object a process, as flint's precision is.
 
-    single:  literals of a source are rounded to single precision first, as a framework in single precision reads them
+    form:    the format in which a case is computed: literals of a source are rounded to it first, as a framework reads
+             them
     ties:    balls that overlap count as equal (the last resort, at the highest precision)
     gauge:   None, or a seed: every decomposition is moved by random phases and bases, the same for the same matrix
     freedom: set by a decomposition whose result has a free phase, sign or basis
@@ -52,7 +54,7 @@ class State:
     room:    None, or how many more elements may be computed: what evaluates a stranger's text beside a worker sets it
     """
 
-    single: bool = False
+    form: Format = DOUBLE
     ties: bool = False
     gauge: int | None = None
     source: Random = field(default_factory=Random)
@@ -127,7 +129,7 @@ def real(x: float) -> Ball:
 
 def literal(x: float) -> Ball:
     """A Python float of a source text, at the precision in which the case reads it."""
-    if state.single and math.isfinite(x):
+    if state.form.digits < DOUBLE.digits and math.isfinite(x):
         x = float(np.float32(x))
     return arb(x)
 

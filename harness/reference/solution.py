@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from flint import acb, arb
 
+from harness.formats import DOUBLE, Format
 from harness.reference.ball_arrays import Array
 from harness.reference.derivative import Differences, Differential, value_settled
 from harness.reference.function import Compiled, Problem, Structure, flattened
@@ -65,19 +66,19 @@ class Solution:
 
 
 def solve(
-    function: Compiled, arrays: Mapping[str, Floats], *, single: bool, order: int = 1, seconds: float = 30.0,
+    function: Compiled, arrays: Mapping[str, Floats], *, form: Format, order: int = 1, seconds: float = 30.0,
 ) -> Solution:
     """Evaluate, differentiate, and look closer where that does not settle.
 
     seconds: about how long it may take; a problem that would take longer has its values alone.
     """
     state.forget()
-    state.single = single
+    state.form = form
     try:
         return _solve(function, arrays, order, seconds)
     finally:
         state.forget()
-        state.single = False
+        state.form = DOUBLE
 
 
 def _solve(function: Compiled, arrays: Mapping[str, Floats], order: int, seconds: float) -> Solution:
@@ -216,13 +217,13 @@ def _at_infinity(problem: Problem, out: Solution, rows: set[int]) -> None:
 
 def _largest() -> float:
     """The largest finite number of the case's precision."""
-    return float(np.finfo(np.float32 if state.single else np.float64).max)
+    return state.form.largest
 
 
 def _narrowed(x: Floats) -> tuple[Floats, Floats]:
     """Numbers that round to infinity in the precision of the case as infinities, and which those are."""
     with np.errstate(over="ignore"):
-        beyond = np.isinf(x.astype(np.float32) if state.single else x)
+        beyond = np.isinf(state.form.rounded(x))
     return np.where(beyond, np.copysign(np.inf, x), x), beyond
 
 

@@ -65,7 +65,7 @@ def stability(
 
 
 def _unit() -> float:
-    return 2.0**-23 if state.single else 2.0**-52
+    return state.form.eps
 
 
 def _moved(function: Compiled, arrays: Mapping[str, Floats], seed: int) -> dict[str, Floats]:

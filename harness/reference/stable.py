@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.formats import Format
 from harness.reference.arithmetic import Local
 
 Floats = np.ndarray[Any, np.dtype[Any]]
@@ -32,10 +33,9 @@ def backward_stable(name: str, function: Callable[..., Any]) -> bool:
     return name in _CENTRED or getattr(function, "__module__", "") in _FACTORISING
 
 
-def nearby(held: Floats, shape: tuple[int, ...], draw: Random, single: bool) -> Floats:
+def nearby(held: Floats, shape: tuple[int, ...], draw: Random, form: Format) -> Floats:
     """The real components of an array, moved by up to two units in the last place, in a matrix of its largest number;
     Hermitian if it was."""
-    real = np.float32 if single else np.float64
     size = np.abs(held)
     size = np.full_like(size, size.max(initial=0.0)) if len(shape) > 1 else size
     parts = held.reshape(-1, *shape)
@@ -45,10 +45,10 @@ def nearby(held: Floats, shape: tuple[int, ...], draw: Random, single: bool) -> 
         if (parts == signs * parts.swapaxes(-1, -2)).all():
             moves = (moves + signs * moves.swapaxes(-1, -2)) / 2
     with np.errstate(all="ignore"):
-        return np.asarray((held + float(np.finfo(real).eps) * size * moves.reshape(-1)).astype(real).astype(np.float64))
+        return form.rounded(held + form.eps * size * moves.reshape(-1))
 
 
-def saturated(local: Local, exact: Floats, held: Sequence[Floats], single: bool) -> Floats | None:
+def saturated(local: Local, exact: Floats, held: Sequence[Floats], form: Format) -> Floats | None:
     """(rows, columns): 8 eps |f_m| / max(1, |z_n|), below which a derivative of a function of several numbers has no
     digits (w - w^2 of a softmax); None where the function is homogeneous, as sums, products and norms are: by Euler's
     theorem its derivative is of the size of f / z, and saturates nowhere."""
@@ -63,14 +63,12 @@ def saturated(local: Local, exact: Floats, held: Sequence[Floats], single: bool)
         noise = np.abs(exact)[:, None] / np.maximum(1.0, np.abs(given))[None, :]
     if homogeneous.all():
         return None
-    eps = float(np.finfo(np.float32 if single else np.float64).eps)
-    return np.asarray(np.where(local.reach & ~homogeneous[:, None], _SATURATED * eps * noise, 0.0))
+    return np.asarray(np.where(local.reach & ~homogeneous[:, None], _SATURATED * form.eps * noise, 0.0))
 
 
-def saturation(local: Local, noise: Floats, single: bool) -> float:
+def saturation(local: Local, noise: Floats, form: Format) -> float:
     """How far the derivative of a row is below the numbers that it is a difference of, at worst."""
-    eps = float(np.finfo(np.float32 if single else np.float64).eps)
     largest = np.abs(local.slope.astype(np.float64)).max(axis=1, initial=0.0)
-    size = noise.max(axis=1, initial=0.0) / (_SATURATED * eps)
+    size = noise.max(axis=1, initial=0.0) / (_SATURATED * form.eps)
     with np.errstate(all="ignore"):
         return float(np.max(np.where((largest > 0) & (size > 0), size / largest, 1.0), initial=1.0))

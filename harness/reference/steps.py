@@ -18,6 +18,7 @@ import numpy as np
 
 from harness.expr import compile_portable
 from harness.expr.calling import group_leaves, result_sequence
+from harness.formats import DOUBLE, Format
 from harness.model import Input
 from harness.reference import ball_arrays as A
 from harness.reference.advice import advise
@@ -54,11 +55,10 @@ class Rounding:
     operations: tuple[str, ...]
 
 
-#: Random roundings that are tried, and how far beyond what they show a faithful evaluation may be.
+#: Random roundings that are tried, and how far beyond what they show a faithful evaluation may be. Rounding errors of
+#: the chain rule are `Format.roundings` units of eps times the sizes of the terms.
 _SEEDS = (1, 2)
 _BEYOND = 8.0
-#: Rounding errors of the chain rule, in units of eps times the sizes of the terms.
-_STABLE = 64.0
 
 
 #: Where operations are recorded: on the tape of the evaluation under way.
@@ -83,7 +83,7 @@ class Text:
         self._call = compile_portable(text, tuple(dict.fromkeys(i.group for i in inputs)), _followed())
         self._pickers = group_leaves(self.inputs)
 
-    def evaluate(self, arrays: Mapping[str, Floats], single: bool, draw: Random | None) -> tuple[Tape, list[Value]]:
+    def evaluate(self, arrays: Mapping[str, Floats], form: Format, draw: Random | None) -> tuple[Tape, list[Value]]:
         """The outputs at a point with their tracks."""
         leaves = [np.asarray(arrays[i.name]) for i in self.inputs]
         widths = [
@@ -91,15 +91,12 @@ class Text:
             for a, i in zip(leaves, self.inputs, strict=True)
         ]
         ends = np.cumsum([0, *widths])
-        tape = Tape(single, int(ends[-1]), [slice(a, b) for a, b in pairwise(ends)], draw)
+        tape = Tape(form, int(ends[-1]), [slice(a, b) for a, b in pairwise(ends)], draw)
         values, at = [], 0
         for a, i, width in zip(leaves, self.inputs, widths, strict=True):
             if i.kind in ("real", "complex"):
                 wide = a.astype(np.complex128 if i.kind == "complex" else np.float64)
-                if single:
-                    with np.errstate(all="ignore"):
-                        wide = wide.astype(np.complex64 if i.kind == "complex" else np.float32).astype(wide.dtype)
-                array = A.from_numpy(wide)
+                array = A.from_numpy(form.held(wide))
             else:
                 array = A.from_numpy(a)
             track = None
@@ -124,11 +121,11 @@ class Taken:
     blame, advice, kinked: as of `Rounding`. rate: (columns,) how fast arguments of operations that saturate change.
     """
 
-    def __init__(self, text: str, inputs: Sequence[Input], arrays: Mapping[str, Floats], single: bool) -> None:
+    def __init__(self, text: str, inputs: Sequence[Input], arrays: Mapping[str, Floats], form: Format) -> None:
         """Raises what an evaluation of the text does, TooLarge among it."""
-        self._arrays, self._single, self._text = arrays, single, Text(text, inputs)
-        with _alone(single), bounded():
-            self._tape, self._outputs = self._text.evaluate(arrays, single, None)
+        self._arrays, self._form, self._text = arrays, form, Text(text, inputs)
+        with _alone(form), bounded():
+            self._tape, self._outputs = self._text.evaluate(arrays, form, None)
             self._room = state.room or 0
         self.blame, self.advice = advise(self._tape)
         self.kinked, self.rate = self._tape.kinked, self._tape.rate
@@ -140,14 +137,13 @@ class Taken:
         others = []
         if not all(_lost(o) for o in self._outputs):  # else there is nothing finite left that could move
             try:
-                with _alone(self._single), bounded(self._room):
-                    others = [self._text.evaluate(self._arrays, self._single, Random(seed))[1] for seed in _SEEDS]
+                with _alone(self._form), bounded(self._room):
+                    others = [self._text.evaluate(self._arrays, self._form, Random(seed))[1] for seed in _SEEDS]
             except Exception:
                 return None
-        eps = 2.0**-23 if self._single else 2.0**-52
         found: dict[str, list[Any]] = {k: [] for k in _PARTS}
         for k, out in enumerate(self._outputs):
-            for name, x in _judged(out, [each[k] for each in others], eps, self._tape.columns).items():
+            for name, x in _judged(out, [each[k] for each in others], self._form, self._tape.columns).items():
                 found[name].append(x)
         parts, kinds = {name: tuple(each) for name, each in found.items()}, tuple(o.array.kind for o in self._outputs)
         del self._tape, self._outputs  # large, and of no more use
@@ -156,36 +152,36 @@ class Taken:
 
 
 @contextmanager
-def _alone(single: bool) -> Iterator[None]:
+def _alone(form: Format) -> Iterator[None]:
     """Within: an evaluation in the precision of a case that shares nothing with what was evaluated before."""
     state.forget()
-    state.single = single
+    state.form = form
     try:
         yield
     finally:
         state.forget()
-        state.single = False
+        state.form = DOUBLE
 
 
-def taken(text: str, inputs: Sequence[Input], arrays: Mapping[str, Floats], *, single: bool) -> Taken | None:
+def taken(text: str, inputs: Sequence[Input], arrays: Mapping[str, Floats], *, form: Format) -> Taken | None:
     """A portable text taken apart at a point; None where it cannot be or is too large for that.
 
     arrays: real and complex inputs in double precision, rounded here to the case's.
     """
-    key = (text, tuple(inputs), single, tuple(np.asarray(arrays[i.name]).tobytes() for i in inputs))
+    key = (text, tuple(inputs), form.name, tuple(np.asarray(arrays[i.name]).tobytes() for i in inputs))
     if key not in _KEPT:
         if len(_KEPT) >= _MOST:
             _KEPT.clear()
         try:
-            _KEPT[key] = Taken(text, inputs, arrays, single)
+            _KEPT[key] = Taken(text, inputs, arrays, form)
         except Exception:  # a text that the reference cannot evaluate says nothing about anybody
             _KEPT[key] = None
     return _KEPT[key]
 
 
-def rounding(text: str, inputs: Sequence[Input], arrays: Mapping[str, Floats], *, single: bool) -> Rounding | None:
+def rounding(text: str, inputs: Sequence[Input], arrays: Mapping[str, Floats], *, form: Format) -> Rounding | None:
     """`Rounding` of a portable text at a point; None where it cannot be taken apart or is too large for that."""
-    found = taken(text, inputs, arrays, single=single)
+    found = taken(text, inputs, arrays, form=form)
     return None if found is None else found.rounding
 
 
@@ -203,7 +199,7 @@ def _lost(out: Value) -> bool:
     return bool(out.track.wild.all() and out.track.spoilt.all()) and not np.isfinite(out.held).any()
 
 
-def _judged(out: Value, drawn: Sequence[Value], eps: float, columns: int) -> dict[str, Any]:
+def _judged(out: Value, drawn: Sequence[Value], form: Format, columns: int) -> dict[str, Any]:
     if out.array.kind not in "rc":
         empty = np.zeros(0)
         return {**dict.fromkeys(_PARTS, empty), "choices": ()}
@@ -214,7 +210,7 @@ def _judged(out: Value, drawn: Sequence[Value], eps: float, columns: int) -> dic
         whole = np.isfinite(held)
         if out.array.kind == "c":  # NaN in one part of a complex number reaches the other, or does not
             whole = np.tile(whole[: whole.size // 2] & whole[whole.size // 2 :], 2)
-        room = np.where(whole, _BEYOND * apart + _BEYOND * eps * np.abs(held), np.inf)
+        room = np.where(whole, _BEYOND * apart + _BEYOND * form.eps * np.abs(held), np.inf)
     nothing = np.zeros((held.size, columns), np.longdouble)
     track = out.track or Track(nothing, nothing, nothing, nothing, nothing > 0, np.zeros(columns, bool), nothing > 0,
                                nothing)
@@ -224,7 +220,7 @@ def _judged(out: Value, drawn: Sequence[Value], eps: float, columns: int) -> dic
         size = np.max([track.size, *(t.size for t in tracks)], axis=0)
         loose = 2 * track.rest
         faint = np.max([track.faint, *(t.faint for t in tracks)], axis=0)
-        off = _BEYOND * spread + _STABLE * eps * size + 2 * faint
+        off = _BEYOND * spread + form.roundings * form.eps * size + 2 * faint
         off = np.where(np.isfinite(off) & np.isfinite(track.slope), off, np.inf)
     wild = np.logical_or.reduce([track.wild, *(t.wild for t in tracks)])
     wild = np.broadcast_to(wild[None, :], track.slope.shape)  # a cotangent of zero meets infinity as well

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.formats import Format
 from harness.reference import ball_arrays as A
 from harness.reference.arithmetic import ARITHMETIC, Local
 from harness.reference.ball_arrays import Array
@@ -172,7 +173,7 @@ def _moved(v: Value, tape: Tape) -> Value:
     """An array for which a backward stable algorithm may be exact in place of the given one."""
     if v.array.kind not in "rc" or not v.ndim or tape.draw is None or not np.isfinite(v.held).all():
         return v
-    held = nearby(v.held, v.shape, tape.draw, tape.single)
+    held = nearby(v.held, v.shape, tape.draw, tape.form)
     return Value(tape, _array(held, v.shape, v.array.kind), v.track, held)
 
 
@@ -195,7 +196,7 @@ def _filled(x: Any, arrays: Iterator[Array]) -> Any:
 class Tape:
     """One evaluation. draw: None, or the source of random roundings."""
 
-    single: bool
+    form: Format
     columns: int
     leaves: Sequence[slice] = ()  # the columns of each input
     draw: Random | None = None
@@ -219,7 +220,7 @@ class Tape:
         if self.draw is not None and backward_stable(name, function):
             args = [_replaced(a, iter([_moved(v, self) for v in _values_in(a)])) for a in args]
         try:
-            key = _content((name, self.single, which, tuple(args), tuple(sorted(keywords.items()))))
+            key = _content((name, self.form.name, which, tuple(args), tuple(sorted(keywords.items()))))
         except TypeError:
             key = None
         if name in ARITHMETIC:
@@ -234,7 +235,7 @@ class Tape:
             given = iter(arrays)
             return function(*[_filled(a, given) for a in plain], **{k: _filled(v, given) for k, v in named.items()})
 
-        met = meet(key, name, call, [v.array for v in inputs], self.single)
+        met = meet(key, name, call, [v.array for v in inputs], self.form)
         if not any(isinstance(o, Array) for o in met.outputs):
             return met.raw
         state.work(sum(o.size for o in met.outputs if isinstance(o, Array)) * (16 + self.columns // 16))
@@ -258,9 +259,9 @@ class Tape:
         if out.kind not in "rc":
             return Value(self, out)
         held, cancelled = _rounded(out, exact, local, inputs, self, name)
-        noise = saturated(local, exact, [v.held for v in inputs], self.single) if self.draw is None else None
+        noise = saturated(local, exact, [v.held for v in inputs], self.form) if self.draw is None else None
         if noise is not None:
-            saturates = saturation(local, noise, self.single)
+            saturates = saturation(local, noise, self.form)
             cancelled = max(cancelled, saturates)
             if saturates > SATURATED:
                 for v in (v for v in inputs if v.track is not None):
@@ -297,9 +298,9 @@ def _rounded(
     Where a draw is set the result moves by up to two units in the last place, of itself, or for an operation that
     combines elements of one array (a sum, a product of matrices) of the terms that it combines.
     """
-    real = np.float32 if tape.single else np.float64
+    form = tape.form
     with np.errstate(all="ignore"):
-        held = exact.astype(real).astype(np.float64)
+        held = form.rounded(exact)
         given = np.concatenate([np.abs(v.held.ravel()) for v in inputs])
         terms = np.nan_to_num((np.abs(local.slope) @ np.where(np.isfinite(given), given, 0.0)).astype(np.float64))
         ratio = np.where((exact != 0) & np.isfinite(exact), terms / np.abs(exact), 1.0)
@@ -323,9 +324,8 @@ def _rounded(
     moves = np.array([tape.draw.uniform(-2, 2) for _ in range(held.size)])
     with np.errstate(all="ignore"):
         # Below the normal numbers the last place is a fixed one.
-        unit = np.where(whole > 0, np.maximum(float(np.finfo(real).eps) * whole, float(np.finfo(real).tiny) * float(
-            np.finfo(real).eps)), 0.0)
-        moved = (held + moves * unit).astype(real).astype(np.float64)
+        unit = np.where(whole > 0, np.maximum(form.eps * whole, form.smallest), 0.0)
+        moved = form.rounded(held + moves * unit)
     return np.where(np.isfinite(moved), moved, held), cancelled
 
 
@@ -340,7 +340,7 @@ def _chained(local: Local, inputs: Sequence[Value], tape: Tape, noise: Floats | 
     own_kinks = _own_kinks(local, tape)
     boxed = local.loose.copy()
     boxed[list(own_kinks)] = 0
-    tiny = np.longdouble(np.finfo(np.float32 if tape.single else np.float64).tiny)
+    tiny = np.longdouble(tape.form.tiny)
     infinite = local.infinite
     at = 0
     for v in inputs:
@@ -388,7 +388,7 @@ def _chained(local: Local, inputs: Sequence[Value], tape: Tape, noise: Floats | 
         open_rows, reached = np.asarray(infinite[:, own].any(axis=1)), np.asarray(t.reach.any(axis=0))
         spoilt |= open_rows[:, None] & tape.whole(reached)[None, :]
     # A product on the way that is too large for the precision: infinity, and what becomes of it.
-    beyond = size > np.finfo(np.float32 if tape.single else np.float64).max
+    beyond = size > tape.form.largest
     return Track(slope, size, loose, faint, reach, wild | beyond.any(axis=0), spoilt | beyond, rest, choices)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.formats import DTYPES
 from harness.model import Case, Point
 from harness.report import text
 from harness.report.advice import advice
@@ -200,12 +201,12 @@ def _ulps(numbers: Array, right: Array, dtype: str, paired: bool) -> Array:
 
     paired: df/dz, then df/dz*, whose scale is that of the two together (docs/columns.md).
     """
-    real = np.float32 if dtype in ("complex64", "float32") else np.float64
+    form = DTYPES[dtype]
     with np.errstate(all="ignore"):
         size = np.abs(right)
         if paired:
             size = np.tile(size.reshape(2, -1).max(axis=0), 2)
-        unit = np.spacing(np.maximum(size, np.finfo(real).tiny).astype(real)).astype(np.float64)
+        unit = form.spacing(np.maximum(size, form.tiny))
         apart = np.maximum(np.abs(numbers.real - right.real), np.abs(numbers.imag - right.imag))
         return np.asarray(np.where((numbers == right) | (np.isnan(numbers) & np.isnan(right)), 0.0, apart / unit))
 
@@ -245,8 +246,7 @@ def _none(truth: Any, table: Table) -> bool:
 
 def _unit(truth: Any, dtype: str) -> float:
     """A few units in the last place of a number: what is not worth a sign of its own."""
-    eps = np.finfo(np.float32 if dtype in ("complex64", "float32") else np.float64).eps
-    return 0.0 if truth is None else float(64 * eps * np.abs(truth))
+    return 0.0 if truth is None else float(DTYPES[dtype].roundings * DTYPES[dtype].eps * np.abs(truth))
 
 
 def _alive(sides: Sequence[Array], right: Array | None, off: Sequence[Array]) -> Array:

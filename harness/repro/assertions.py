@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.expr import NoSpelling
-from harness.model import Case, CaseError, Point, concrete_dtype
+from harness.model import Case, CaseError, Point, as_held
 from harness.repro.calls import IMPORTS, VERSION, constants
 from harness.repro.native_code import native
 from harness.repro.script import NoScript, literal, quoted
@@ -45,7 +45,7 @@ def failure_script(case: Case, point: Point, row: Mapping[str, Any], *, versions
     except (NoSpelling, CaseError, ValueError) as problem:
         raise NoScript(str(problem)) from None
     dtype = str(row["dtype"])
-    arrays = {i.name: point.arrays[i.name].astype(concrete_dtype(i.kind, dtype)) for i in case.inputs}
+    arrays = {i.name: as_held(point.arrays[i.name], i.kind, dtype) for i in case.inputs}
     observed = ", ".join(f"{k} {v}" for k, v in versions.items())
     head = f"{backend}: an internal assertion for `{case.id}` at {point.name} ({dtype}), observed with {observed}."
     lines = [

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.formats import DOUBLE, Format
 from harness.model import Case
 from harness.reference.derivative import Differences
 from harness.reference.function import Compiled, Problem
@@ -48,12 +49,12 @@ class Entry:
     column: int = -1
 
 
-def with_digits(entry: Entry, function: Compiled, arrays: Mapping[str, Array], *, single: bool) -> Entry:
+def with_digits(entry: Entry, function: Compiled, arrays: Mapping[str, Array], *, form: Format) -> Entry:
     """The entry with thirty digits where they can be had (a value, a first derivative)."""
     if entry.row < 0:
         return entry
     state.forget()
-    state.single = single
+    state.form = form
     try:
         problem = Problem(function, arrays)
         if entry.column < 0:
@@ -71,7 +72,7 @@ def with_digits(entry: Entry, function: Compiled, arrays: Mapping[str, Array], *
         return entry
     finally:
         state.forget()
-        state.single = False
+        state.form = DOUBLE
 
 
 def chosen_entry(

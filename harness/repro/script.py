@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.formats import DOUBLE, DTYPES, SINGLE
 from harness.model import (
     THIRD_ORDER_VARIABLES,
     Case,
@@ -28,7 +29,7 @@ from harness.model import (
     Point,
     Source,
     Unsupported,
-    concrete_dtype,
+    as_held,
 )
 from harness.reference.function import Compiled
 from harness.reference.precision import bounded
@@ -88,16 +89,16 @@ def script(
     if reference is None or reference.kind == "callable":
         raise NoScript("the case has no text for the reference, so there is nothing to confirm it against")
     dtype = str(row["dtype"])
-    arrays = {i.name: point.arrays[i.name].astype(concrete_dtype(i.kind, dtype)) for i in case.inputs}
+    arrays = {i.name: as_held(point.arrays[i.name], i.kind, dtype) for i in case.inputs}
     order = {"hessian": 2, "third": 3}.get(str(row["quantity"]), 1)
     free = sum(real_size(i.shape, i.kind == "complex") for i in case.inputs if i.differentiate)
     if order == 3 and free > THIRD_ORDER_VARIABLES:
         raise NoScript(f"third derivatives are of at most {THIRD_ORDER_VARIABLES} real variables, and there are {free}")
     try:
         with bounded():  # the text may be a stranger's, and nothing ends what it asks for
-            solution = solve(Compiled(reference.text, case.inputs), arrays, single=_single(dtype), order=order)
+            solution = solve(Compiled(reference.text, case.inputs), arrays, form=DTYPES[dtype], order=order)
             entry = chosen_entry(case, row, np.asarray(returned), solution, arrays)
-            entry = with_digits(entry, Compiled(reference.text, case.inputs), arrays, single=_single(dtype))
+            entry = with_digits(entry, Compiled(reference.text, case.inputs), arrays, form=DTYPES[dtype])
         body = _function(case, source, family)
     except (Unsupported, CaseError, ValueError) as problem:
         raise NoScript(str(problem)) from None
@@ -158,10 +159,6 @@ def _backend(row: Mapping[str, Any]) -> str:
     return culprit.partition(":")[0]
 
 
-def _single(dtype: str) -> bool:
-    return dtype in ("float32", "complex64")
-
-
 def _function(case: Case, source: Source, family: str) -> Code:
     if source.kind == "callable":
         raise NoScript("the function is code of somebody's own, which no script is written with")
@@ -207,7 +204,7 @@ def _assembled(
     where = f"at {point.name} ({dtype}, {api or 'value'})" + (f", observed with {observed}" if observed else "")
     head = textwrap.fill(quoted(f"{backend}: wrong {entry.words} of `{case.id}` {where}."), 100)
     check, uses_mpmath = _check(case, entry, arrays, reference, backend, wanted)
-    relative = 1e-4 if _single(dtype) else 1e-10
+    relative = {DOUBLE: 1e-10, SINGLE: 1e-4}.get(DTYPES[dtype], DTYPES[dtype].eps ** 0.5)
     lines = [
         f'"""{head}\n\nRun it with {"torch" if family == "torch" else "jax"}, numpy'
         f'{" and mpmath" if uses_mpmath else ""} installed; it exits with 0 where the finding is confirmed.\n"""',

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from harness import backends as registry
 from harness.backends.base import Backend
-from harness.model import PRECISION, Case, CaseError, Task
+from harness.formats import DTYPES
+from harness.model import Case, CaseError, Task
 from harness.runs.errors import NotARun, RunError, TargetError
 from harness.runs.execution import Executor, execute
 from harness.runs.forecast import forecast, in_words
@@ -81,7 +82,7 @@ def run(
     classes = [registry.load(target.spec or target.backend) for target in targets]
     native = [api.name for cls in classes for api in cls.apis]
     _known("API", apis if native else None, [*native, "all"])
-    _known("dtype", dtypes, list(PRECISION))
+    _known("dtype", dtypes, list(DTYPES))
     path = (os.getcwd(),) if allow else ()
     tasks = plan(found, targets, dtypes=dtypes, apis=apis, seconds=seconds, modules=allow, path=path)
     if not tasks:

@@ -17,7 +17,8 @@ from harness.cases.expectations import KINDS as EXPECTED
 from harness.cases.words import LAYOUTS, MAX_NAME, NAME
 from harness.comparison.observations import combine
 from harness.expr.grammar import MAX_CHARACTERS
-from harness.model import KINDS, PRECISION, STATUSES, Case
+from harness.formats import DTYPES
+from harness.model import KINDS, STATUSES, Case
 from harness.runs.arrow_schema import KEY
 from harness.selection import WHOLE_CASE
 from harness.untrusted import (
@@ -48,7 +49,7 @@ _NAME = pattern(rf"{NAME}(?<!\.\.)", "a name of letters, digits, - _ .")
 _LEAF = pattern(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9][A-Za-z0-9._-]*)*", "the name of an input")
 _DIGEST = pattern("[0-9a-f]{64}", "a SHA-256 digest")
 _SIGN = integer(-1, 1)
-_DTYPE = word(*PRECISION)
+_DTYPE = word(*DTYPES)
 _SHAPE = listing(integer(0, 1 << 24), 32)
 
 _TARGET = record(

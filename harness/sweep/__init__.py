@@ -1,6 +1,6 @@
 """Every float of a function: worst and median error of value, d/dz and d/dz*, and where which derivative is lost.
 
-    formats, points    the numbers of a format, and which of them are looked at
+    points             which numbers of a format (harness.formats) are looked at
     asking, filtering  the frameworks in processes of their own; which points the reference should decide
     engine, errors     one sweep; errors in ulp, cuts and kinks allowed for
     regions, tables    what was found in words, as a frame, as text

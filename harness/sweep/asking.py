@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from harness.formats import DTYPES, Format
 from harness.model import HarnessError, Source
 from harness.pointwise.subject import Subject
-from harness.sweep.formats import DTYPES, Format
 from harness.workers.frames import CorruptFrame, Frame, FrameReader, array_bytes, array_from, pack
 from harness.workers.work import Work
 
@@ -147,7 +147,7 @@ def held(points: Array, dtype: str) -> Array:
     form: Format = DTYPES[dtype]
     if np.iscomplexobj(points):
         return points.astype(dtype)
-    return points.astype(form.holder)
+    return points.astype(np.float32 if form.half else form.holder)
 
 
 def _answers(frame: Frame) -> dict[str, Answer]:

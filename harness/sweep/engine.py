@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.formats import DTYPES, Format
 from harness.model import CaseError
 from harness.pointwise import everywhere
 from harness.pointwise.everywhere import Exact
@@ -24,7 +25,6 @@ from harness.sweep import errors
 from harness.sweep.asking import Answer, Asker
 from harness.sweep.errors import Limits, bad_from
 from harness.sweep.filtering import apart, cells, chosen
-from harness.sweep.formats import DTYPES, Format
 from harness.sweep.points import Sampler, constants_of, distinct, modulus
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -285,8 +285,7 @@ def sweep(
     if not subject.reference:
         raise CaseError(f"{subject.name} has no portable text, so nothing can decide who is right", None,
                         "give it a reference")
-    is_single = DTYPES[dtype].digits == 24
     with Pool(
-        subject.reference, subject.argument, is_real=subject.real, single=is_single, jobs=jobs, limit=LIMIT
+        subject.reference, subject.argument, is_real=subject.real, form=DTYPES[dtype], jobs=jobs, limit=LIMIT
     ) as pool:
         return Sweeper(subject, dtype, asker, pool, seed).sweep(points, decided, rounds)

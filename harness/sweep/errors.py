@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.formats import Format
 from harness.pointwise.everywhere import Exact
-from harness.sweep.formats import Format
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

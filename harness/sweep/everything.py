@@ -10,12 +10,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.formats import DTYPES
 from harness.model import CaseError, Source
 from harness.pointwise.subject import Subject
 from harness.sweep.asking import Asker, Gone
 from harness.sweep.engine import sweep
 from harness.sweep.exhaustive import every
-from harness.sweep.formats import DTYPES
 from harness.sweep.tables import COLUMNS, TEXTS, brief, frame, rows, without
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.formats import DTYPES, Format
 from harness.model import CaseError
 from harness.pointwise.everywhere import Exact
 from harness.pointwise.pool import Pool
@@ -24,7 +25,6 @@ from harness.sweep import errors
 from harness.sweep.asking import Answer, Asker
 from harness.sweep.engine import LIMIT, Side, Sweeper, Swept, same_digits
 from harness.sweep.errors import Limits
-from harness.sweep.formats import DTYPES, Format
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -56,7 +56,7 @@ def every(subject: Subject, dtype: str, asker: Asker, *, start: int = 0, stop: i
                              Limits.of(np.zeros(0, int), Exact.empty(0, 1, 1)), told)
     wide = asker.ask(subject, "float64", points, [n for n in ("torch.autograd", "jax") if n in asker.families],
                      control=True)
-    with Pool(subject.reference, subject.argument, is_real=True, single=form.digits == 24, jobs=1,
+    with Pool(subject.reference, subject.argument, is_real=True, form=DTYPES[dtype], jobs=1,
               limit=LIMIT) as pool:
         exact, limits = _truth(form, points, list(wide.values()), pool)
         made = _put_together(subject, dtype, points, exact, limits, told)
@@ -220,7 +220,7 @@ def resumable(
         whole.write_text(json.dumps({**mine, "done": done, "worst": worst, "random": random}), "utf-8")
         whole.replace(state)
         said(f"{done:,} of {last:,}")
-    with Pool(subject.reference, subject.argument, is_real=True, single=width == 32, jobs=1,
+    with Pool(subject.reference, subject.argument, is_real=True, form=DTYPES[dtype], jobs=1,
               limit=LIMIT) as pool:
         sweeper = Sweeper(subject, dtype, asker, pool)
         made = sweeper.of(np.unique(random), np.unique(worst))

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.formats import Format
 from harness.sweep.asking import Answer
-from harness.sweep.formats import Format
 from harness.sweep.points import modulus
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.sweep.formats import Format
+from harness.formats import Format
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from harness.formats import Format
 from harness.sweep.engine import Side, Swept
 from harness.sweep.errors import bad_from, halves
-from harness.sweep.formats import Format
 from harness.sweep.points import modulus
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.formats import DTYPES
 from harness.sweep.engine import Side, Swept
 from harness.sweep.errors import QUANTITIES
-from harness.sweep.formats import DTYPES
 from harness.sweep.regions import Region, regions
 
 if TYPE_CHECKING:

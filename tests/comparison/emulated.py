@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import special
 
 from harness.comparison import compare_tables
+from harness.formats import DTYPES
 from harness.model import Case, Input, Point
 from harness.reference.function import Compiled
 from harness.reference.solution import solve
@@ -207,7 +208,7 @@ def compared(
 def _referee(
     table: Table, name: str, text: str, inputs: tuple[Input, ...], arrays: Mapping[str, Any], dtype: str,
 ) -> None:
-    s = solve(Compiled(text, inputs), arrays, single=dtype == "float32")
+    s = solve(Compiled(text, inputs), arrays, form=DTYPES[dtype])
     table.add("reference", "value", s.values[0], api="reference", case=name, dtype=dtype)
     at = 0
     for i in inputs:

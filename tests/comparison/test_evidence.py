@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness.formats import DOUBLE
 from tests.comparison.build import Table, case, holomorphic, observe, run
 
 NAN, INF = float("nan"), float("inf")
@@ -544,7 +545,7 @@ def test_a_second_derivative_is_the_formulas_where_a_first_one_loses_digits(
     from harness.reference.solution import solve
 
     inputs = (Input("x", "real", ()),)
-    s = solve(Compiled(text, inputs), {"x": np.array(x)}, single=False, order=2)
+    s = solve(Compiled(text, inputs), {"x": np.array(x)}, form=DOUBLE, order=2)
     h, bound, kind, *_ = s.hessians[0]
     table = Table().add("jax", "value", s.values[0], dtype="float64")
     table.add("jax", "differential", s.j, api="pullback", dtype="float64", input="x")

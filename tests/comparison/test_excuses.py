@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from harness.comparison import compare_tables
+from harness.formats import DOUBLE
 from harness.model import Case, Input, Point
 from harness.reference.function import Compiled
 from harness.reference.solution import Solution, solve
@@ -29,7 +30,7 @@ def judged(text: str, array: Any, value: Any, sides: dict[str, Floats]) -> pd.Da
     z = np.asarray(array)
     inputs = (Input("z", "complex" if np.iscomplexobj(z) else "real", z.shape),)
     dtype = "complex128" if np.iscomplexobj(z) else "float64"
-    known: Solution = solve(Compiled(text, inputs), {"z": z}, single=False)
+    known: Solution = solve(Compiled(text, inputs), {"z": z}, form=DOUBLE)
     table, cases = Table(), []
     for label, j in sides.items():
         cases.append(Case(label, {"portable": text}, inputs, (Point("p", {"z": z}),), (dtype,)))

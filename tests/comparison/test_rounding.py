@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from harness.formats import DOUBLE, SINGLE, Format
 from harness.model import Input
 from harness.reference.steps import Rounding, rounding
 
@@ -17,8 +18,8 @@ FORMULAS = (
 )
 
 
-def taken_apart(text: str, x: float, *, single: bool = False) -> Rounding:
-    found = rounding(text, [Input("x", "real", ())], {"x": np.float64(x)}, single=single)
+def taken_apart(text: str, x: float, *, form: Format = DOUBLE) -> Rounding:
+    found = rounding(text, [Input("x", "real", ())], {"x": np.float64(x)}, form=form)
     assert found is not None
     return found
 
@@ -85,7 +86,7 @@ def forward(text: str, x: float, real: type, wrong: str = "") -> float:
 @pytest.mark.parametrize(("text", "x"), FORMULAS)
 def test_faithful_operations_are_within_the_room(text: str, x: float, real: type) -> None:
     x = x if real is np.float64 or abs(x) > 1e-4 else 1e-3
-    found = taken_apart(text, float(real(x)), single=real is np.float32)
+    found = taken_apart(text, float(real(x)), form=SINGLE if real is np.float32 else DOUBLE)
     assert abs(forward(text, x, real) - found.slope[0][0, 0]) <= found.room[0][0, 0]
 
 
@@ -129,7 +130,7 @@ def test_operations_that_are_remembered_are_those_that_would_be_found(
 
     def ask(at: list[float]) -> list[object]:
         monkeypatch.setattr(steps, "_KEPT", {})
-        found = rounding(text, [Input("x", "real", (2,))], {"x": np.array(at)}, single=False)
+        found = rounding(text, [Input("x", "real", (2,))], {"x": np.array(at)}, form=DOUBLE)
         assert found is not None
         return told(found)
 
@@ -159,5 +160,5 @@ def test_equal_singular_values_are_no_derivative_for_svd_whichever_way_they_are_
     """The polar factor of a rotation is smooth, by svd it is not: no column of the derivative is finite."""
     turn = np.array([[0.6, -0.8], [0.8, 0.6]])
     turn[:, 1] = -turn[1, 0], turn[0, 0]
-    found = rounding("sum(svd(a)[0] @ svd(a)[2])", [Input("a", "real", (2, 2))], {"a": turn}, single=False)
+    found = rounding("sum(svd(a)[0] @ svd(a)[2])", [Input("a", "real", (2, 2))], {"a": turn}, form=DOUBLE)
     assert found is not None and found.wild[0].all() and found.blame == "svd"

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from harness.comparison import compare_tables
+from harness.formats import SINGLE
 from harness.model import Case, Input, Point
 from harness.reference.steps import Rounding, rounding
 from tests.comparison.build import Table, header
@@ -80,7 +81,7 @@ def test_sides_that_have_lost_digits_in_two_directions_have_lost_digits() -> Non
 
 def apart(text: str, z: Any) -> Rounding:
     z = np.asarray(z)
-    found = rounding(text, [Input("z", "complex" if np.iscomplexobj(z) else "real", z.shape)], {"z": z}, single=True)
+    found = rounding(text, [Input("z", "complex" if np.iscomplexobj(z) else "real", z.shape)], {"z": z}, form=SINGLE)
     assert found is not None
     return found
 

@@ -16,6 +16,7 @@ import pytest
 
 from harness.cases import catalogue_path, load
 from harness.expr import compile_source
+from harness.formats import DOUBLE
 from harness.model import Case, Point
 from tests.programs import learning, numerics, physics, quantum, signal  # noqa: F401  (they register themselves)
 from tests.programs.known import GRADIENTS, LOSSES, Array
@@ -208,7 +209,7 @@ def reference_gradients(case: Case, point: Point) -> dict[str, Array]:
 
     source = case.source("reference")
     assert source is not None
-    solution = solve(Compiled(source.text, case.inputs), point.arrays, single=False, order=1)
+    solution = solve(Compiled(source.text, case.inputs), point.arrays, form=DOUBLE, order=1)
     assert not solution.note
     row, found, at = solution.j.sum(axis=0), {}, 0
     for i in case.inputs:

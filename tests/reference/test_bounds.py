@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from harness.formats import DOUBLE
 from harness.model import Case, Input, Point
 from harness.reference import steps
 from harness.reference.documented import own_values
@@ -56,12 +57,12 @@ def test_a_large_text_is_refused_before_it_is_evaluated(text: str, monkeypatch: 
                 raise
 
     monkeypatch.setattr(state, "__class__", Watched)
-    assert steps.rounding(f"{text} * z", INPUTS, POINT, single=False) is None
+    assert steps.rounding(f"{text} * z", INPUTS, POINT, form=DOUBLE) is None
     assert refused
     refused.clear()
     if text in SLOW_TO_FOLLOW:
         return
-    assert own_values(f"{text} * z", INPUTS, POINT, "torch", single=False) is None
+    assert own_values(f"{text} * z", INPUTS, POINT, "torch", form=DOUBLE) is None
     assert state.room is None
 
 
@@ -70,8 +71,8 @@ def test_what_a_case_computes_is_far_below_the_bound() -> None:
     point = {"z": np.random.default_rng(0).normal(size=(3, 3)) + 1j * np.eye(3)}
     for text in ("inv(z) @ z", "kron(z, z)[:3, :3] + toeplitz(z[0], z[1])", "ifft(z) * det(z)"):
         with bounded(60_000):
-            assert own_values(text, matrix, point, "torch", single=False) is not None
-        assert steps.rounding(text, matrix, point, single=False) is not None
+            assert own_values(text, matrix, point, "torch", form=DOUBLE) is not None
+        assert steps.rounding(text, matrix, point, form=DOUBLE) is not None
 
 
 def test_digits_of_a_large_text_are_not_printed() -> None:
@@ -99,8 +100,8 @@ def test_what_takes_for_ever_is_refused_at_once(text: str) -> None:
     """Nothing ends a call of FLINT that has begun, so a test that fails here does not end either."""
     case = Case("dear", {"portable": f"z * ({text})"}, INPUTS, (Point("p", POINT),), ("complex128",))
     assert "too long to be evaluated here" in digits(case, case.points[0], "complex128")
-    assert own_values(f"z * ({text})", INPUTS, POINT, "torch", single=False) is None
-    assert steps.rounding(f"z * ({text})", INPUTS, POINT, single=False) is None
+    assert own_values(f"z * ({text})", INPUTS, POINT, "torch", form=DOUBLE) is None
+    assert steps.rounding(f"z * ({text})", INPUTS, POINT, form=DOUBLE) is None
     row = {"quantity": "differential", "culprit": "jax", "dtype": "complex128", "output": "out", "input": "z"}
     with pytest.raises(NoScript, match="too long to be evaluated here"):
         script(case, case.points[0], row, np.zeros((4, 4)))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.formats import DOUBLE
 from harness.model import Input
 from harness.reference.function import Compiled
 from harness.reference.solution import solve
@@ -17,7 +18,7 @@ NAN, INF = float("nan"), float("inf")
 def known(text: str, x: Any) -> tuple[Any, Any]:
     """(value, derivative) of a function of one real array."""
     z = np.asarray(x, float)
-    s = solve(Compiled(text, (Input("x", "real", z.shape),)), {"x": z}, single=False)
+    s = solve(Compiled(text, (Input("x", "real", z.shape),)), {"x": z}, form=DOUBLE)
     return s.values[0], s.j
 
 

@@ -15,6 +15,7 @@ from flint import arb
 from harness.backends.base import DONE, Step
 from harness.backends.reference import Reference
 from harness.differences import numeric_differential
+from harness.formats import DOUBLE, SINGLE
 from harness.model import Case, Derivative, Input, Observation, Point, Source, Task
 from harness.reference import digits
 from harness.reference.ball_arrays import from_numpy
@@ -85,15 +86,15 @@ def test_broadcasting_is_numpys(shapes: tuple[tuple[int, ...], ...]) -> None:
 
 def test_kinds_are_tracked_like_dtypes() -> None:
     both = Compiled("sqrt(x), sqrt(as_complex(x))", [Input("x", "real", ())])
-    real = solve(both, {"x": np.array(-4.0)}, single=False)
+    real = solve(both, {"x": np.array(-4.0)}, form=DOUBLE)
     assert np.isnan(real.values[0]) and real.values[1] == 2j
 
 
 def test_literals_of_a_single_precision_case_are_single() -> None:
-    found = [solve(Compiled("0.1 * x", [Input("x", "real", ())]), {"x": np.array(1.0)}, single=s).values[0]
-             for s in (False, True)]
+    found = [solve(Compiled("0.1 * x", [Input("x", "real", ())]), {"x": np.array(1.0)}, form=s).values[0]
+             for s in (DOUBLE, SINGLE)]
     assert found[0] == 0.1 and found[1] == float(np.float32(0.1))
-    assert not state.single
+    assert state.form is DOUBLE
 
 
 def test_structure_of_elementwise_and_batched_functions() -> None:
@@ -114,7 +115,7 @@ def test_structure_of_elementwise_and_batched_functions() -> None:
 
 
 def solution_of(text: str, order: int = 1) -> Solution:
-    return solve(Compiled(text, [Input("z", "complex", (3,))]), {"z": Z}, single=False, order=order)
+    return solve(Compiled(text, [Input("z", "complex", (3,))]), {"z": Z}, form=DOUBLE, order=order)
 
 
 def same(a: Solution, b: Solution) -> bool:
@@ -130,7 +131,7 @@ def same(a: Solution, b: Solution) -> bool:
 def test_cache_gives_back_what_was_stored(text: str, order: int) -> None:
     s = solution_of(text, order)
     cache = Cache()
-    name = key(text, [Input("z", "complex", (3,))], {"z": Z}, single=False, order=order)
+    name = key(text, [Input("z", "complex", (3,))], {"z": Z}, form=DOUBLE, order=order)
     assert cache.load(name) is None
     cache.store(name, s)
     back = Cache().load(name)
@@ -145,15 +146,15 @@ def test_keys_tell_everything_apart() -> None:
     plus = minus.copy()
     plus.imag[0] = 0.0
     keys = [
-        key("sin(z)", inputs, {"z": Z}, single=False, order=1), key("cos(z)", inputs, {"z": Z}, single=False, order=1),
-        key("sin(z)", inputs, {"z": Z}, single=True, order=1), key("sin(z)", inputs, {"z": Z}, single=False, order=2),
-        key("sin(z)", inputs, {"z": plus}, single=False, order=1),
-        key("sin(z)", inputs, {"z": minus}, single=False, order=1),
-        key("sin(z)", [Input("z", "complex", (3,), False)], {"z": Z}, single=False, order=1),
-        key("sin(z)", inputs, {"z": Z.astype(np.complex64)}, single=False, order=1),
+        key("sin(z)", inputs, {"z": Z}, form=DOUBLE, order=1), key("cos(z)", inputs, {"z": Z}, form=DOUBLE, order=1),
+        key("sin(z)", inputs, {"z": Z}, form=SINGLE, order=1), key("sin(z)", inputs, {"z": Z}, form=DOUBLE, order=2),
+        key("sin(z)", inputs, {"z": plus}, form=DOUBLE, order=1),
+        key("sin(z)", inputs, {"z": minus}, form=DOUBLE, order=1),
+        key("sin(z)", [Input("z", "complex", (3,), False)], {"z": Z}, form=DOUBLE, order=1),
+        key("sin(z)", inputs, {"z": Z.astype(np.complex64)}, form=DOUBLE, order=1),
     ]
     assert len(set(keys)) == len(keys)
-    assert keys[0] == key("sin(z)", inputs, {"z": Z.copy()}, single=False, order=1)
+    assert keys[0] == key("sin(z)", inputs, {"z": Z.copy()}, form=DOUBLE, order=1)
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "rename"])
@@ -411,7 +412,7 @@ def test_rows_are_tested_one_by_one() -> None:
 
 
 def test_the_modulus_at_zero_admits_the_unit_disc() -> None:
-    found = solve(Compiled("abs(z)", [Input("z", "complex", ())]), {"z": np.array(0j)}, single=False)
+    found = solve(Compiled("abs(z)", [Input("z", "complex", ())]), {"z": np.array(0j)}, form=DOUBLE)
     assert found.samples is not None
     for candidate, expected in (([0.0, 0.0], True), ([1.0, 0.0], True), ([0.0, -1.0], True), ([0.5, 0.5], True),
                                 ([1.1, 0.0], False), ([0.8, 0.8], False)):
@@ -430,7 +431,7 @@ def test_a_dependence_that_was_missed_is_found_out(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(registry._FUNCTIONS, "square", forgetful)
     namespace.cache_clear()
     try:
-        found = solve(Compiled("square(z) + z", [Input("z", "complex", (3,))]), {"z": Z}, single=False)
+        found = solve(Compiled("square(z) + z", [Input("z", "complex", (3,))]), {"z": Z}, form=DOUBLE)
     finally:
         monkeypatch.undo()
         namespace.cache_clear()
@@ -454,7 +455,7 @@ def test_integer_powers_of_a_ball_around_zero(exponent: int) -> None:
 def test_a_padded_array_keeps_its_structure() -> None:
     """More than 63 elements, so that the bits do not fit into a machine word."""
     function = Compiled("pad(x, (1, 2)) * 2", (Input("x", "real", (70,)),))
-    found = solve(function, {"x": np.arange(70.0)}, single=False).j
+    found = solve(function, {"x": np.arange(70.0)}, form=DOUBLE).j
     expected = np.zeros((73, 70))
     expected[np.arange(70) + 1, np.arange(70)] = 2
     np.testing.assert_array_equal(found, expected)

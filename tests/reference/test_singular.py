@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from harness.formats import DOUBLE, SINGLE
 from harness.model import Input
 from harness.reference.function import Compiled
 from harness.reference.singular import CUT, DOMAIN, GAUGE, KINK, POLE, REMOVABLE, SMOOTH, UNKNOWN
@@ -16,7 +17,7 @@ from harness.reference.solution import Solution, solve
 def at(text: str, x: object, order: int = 1, *, name: str = "z") -> Solution:
     array = np.asarray(x)
     kind = {"f": "real", "c": "complex"}[array.dtype.kind]
-    return solve(Compiled(text, [Input(name, kind, array.shape)]), {name: array}, single=False, order=order)
+    return solve(Compiled(text, [Input(name, kind, array.shape)]), {name: array}, form=DOUBLE, order=order)
 
 
 BELOW = complex(-1.0, -0.0)
@@ -290,9 +291,9 @@ def test_even_functions_do_not_hide_from_symmetric_second_differences(text: str)
 def test_a_power_of_a_negative_base_has_its_partial_derivative() -> None:
     arrays = {"x": np.array(-2.0), "y": np.array(3.0)}
     inputs = [Input("x", "real", ()), Input("y", "real", ())]
-    found = solve(Compiled("x**y", inputs), arrays, single=False)
+    found = solve(Compiled("x**y", inputs), arrays, form=DOUBLE)
     assert found.kind.tolist() == [[SMOOTH, UNKNOWN]] and found.j[0, 0] == 12.0
-    origin = solve(Compiled("x**y", inputs), {"x": np.array(0.0), "y": np.array(0.0)}, single=False)
+    origin = solve(Compiled("x**y", inputs), {"x": np.array(0.0), "y": np.array(0.0)}, form=DOUBLE)
     assert not np.isin(origin.kind, (SMOOTH, REMOVABLE)).any()
 
 
@@ -304,7 +305,7 @@ def test_functions_of_hermitian_matrices_decide_nothing_elsewhere() -> None:
 def test_at_the_end_of_its_range_a_quantile_has_the_limit_of_its_derivative() -> None:
     inputs = [Input("x", "real", (3,), False), Input("q", "real", ())]
     arrays = {"x": np.array([3.0, 1.0, 2.0]), "q": np.array(0.0)}
-    found = solve(Compiled("quantile(x, q)", inputs), arrays, single=False)
+    found = solve(Compiled("quantile(x, q)", inputs), arrays, form=DOUBLE)
     assert found.kind[0, 0] == REMOVABLE and found.j[0, 0] == 2.0
 
 
@@ -313,7 +314,7 @@ def test_what_overflows_rounds_to_infinity() -> None:
     assert np.diag(found.kind).tolist() == [SMOOTH, SMOOTH, SMOOTH]
     assert np.diag(found.j)[1] == np.inf
     assert found.values[0][1] == np.inf and found.values[0][2] == 0.0
-    single = solve(Compiled("exp(z)", [Input("z", "real", (1,))]), {"z": np.array([100.0], np.float32)}, single=True)
+    single = solve(Compiled("exp(z)", [Input("z", "real", (1,))]), {"z": np.array([100.0], np.float32)}, form=SINGLE)
     assert single.kind[0, 0] == SMOOTH and single.j[0, 0] == single.values[0][0] == np.inf
 
 
@@ -335,7 +336,7 @@ def test_a_comparison_that_rounding_decides_is_no_evidence(text: str, x: complex
 
     name, array = ("z", np.array(x)) if isinstance(x, complex) else ("x", np.array(float(x)))
     kind = "complex" if name == "z" else "real"
-    found = solve(Compiled(text, (Input(name, kind, ()),)), {name: array}, single=False).kind
+    found = solve(Compiled(text, (Input(name, kind, ()),)), {name: array}, form=DOUBLE).kind
     assert set(found.ravel().tolist()) == {SMOOTH if known else UNKNOWN}
 
 
@@ -344,7 +345,7 @@ def slopes_next_to(name: str, at: np.ndarray) -> np.ndarray:
     from harness.reference.local import local_derivative
     from harness.reference.namespace import namespace
 
-    found = local_derivative(lambda xs: [namespace()[name](xs[0])], [from_numpy(at)], name, False)
+    found = local_derivative(lambda xs: [namespace()[name](xs[0])], [from_numpy(at)], name, DOUBLE)
     assert found.samples is not None
     return found.samples
 

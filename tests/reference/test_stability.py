@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from harness.formats import DOUBLE, SINGLE
 from harness.model import Input
 from harness.reference.function import Compiled
 from harness.reference.solution import solve
@@ -17,7 +18,8 @@ MATRIX = (Input("a", "real", (2, 2)),)
 
 
 def solved(text: str, a: np.ndarray, inputs: tuple[Input, ...] = MATRIX, single: bool = True):  # type: ignore[no-untyped-def]
-    return solve(Compiled(text, inputs), {"a": a.astype(np.float32 if single else np.float64)}, single=single)
+    form = SINGLE if single else DOUBLE
+    return solve(Compiled(text, inputs), {"a": a.astype(form.name)}, form=form)
 
 
 @pytest.mark.parametrize("gap", [1e-3, 1e-4, 1e-5])

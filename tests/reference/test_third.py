@@ -11,6 +11,7 @@ import mpmath
 import numpy as np
 import pytest
 
+from harness.formats import DOUBLE
 from harness.model import Input
 from harness.reference.cache import Cache
 from harness.reference.function import Compiled
@@ -21,7 +22,7 @@ from harness.wirtinger import components
 
 def solved(text: str, **arrays: Any) -> Solution:
     inputs = tuple(Input(k, "complex" if np.iscomplexobj(a) else "real", np.shape(a)) for k, a in arrays.items())
-    return solve(Compiled(text, inputs), {k: np.asarray(a) for k, a in arrays.items()}, single=False, order=3)
+    return solve(Compiled(text, inputs), {k: np.asarray(a) for k, a in arrays.items()}, form=DOUBLE, order=3)
 
 
 def by_mpmath(f: Callable[..., Any], at: list[float]) -> np.ndarray:

@@ -10,6 +10,7 @@ import pytest
 import sympy
 from flint import acb, arb, ctx
 
+from harness.formats import DOUBLE
 from harness.model import Input
 from harness.reference.ball_arrays import Array, fill
 from harness.reference.derivative import Differences
@@ -55,7 +56,7 @@ def sympy_jacobian(expression: Any, at: complex) -> np.ndarray:
 @pytest.mark.parametrize("at", POINTS)
 @pytest.mark.parametrize(("text", "expression"), [*HOLOMORPHIC.items(), *NON_HOLOMORPHIC.items()])
 def test_sympy_derivatives(text: str, expression: Any, at: complex) -> None:
-    found = solve(Compiled(text, [Input("z", "complex", ())]), {"z": np.array(at)}, single=False)
+    found = solve(Compiled(text, [Input("z", "complex", ())]), {"z": np.array(at)}, form=DOUBLE)
     truth = sympy_jacobian(expression, at)[: len(found.j)]
     assert (found.kind == SMOOTH).all()
     np.testing.assert_allclose(found.j, truth, rtol=4e-16, atol=4e-16 * np.abs(truth).max())

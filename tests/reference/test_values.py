@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from harness.expr import table
+from harness.formats import DOUBLE
 from harness.model import Input
 from harness.reference.function import Compiled
 from harness.reference.namespace import namespace
@@ -25,7 +26,7 @@ def arrays_of(expected: Expected) -> dict[str, np.ndarray]:
 
 def solved(text: str, arrays: dict[str, np.ndarray], seconds: float = 60.0) -> Solution:
     inputs = [Input(name, KINDS[a.dtype.kind], a.shape) for name, a in arrays.items()]
-    return solve(Compiled(text, inputs), arrays, single=False, seconds=seconds)
+    return solve(Compiled(text, inputs), arrays, form=DOUBLE, seconds=seconds)
 
 
 def outputs_of(expected: Expected, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:

@@ -9,10 +9,10 @@ import mpmath
 import numpy as np
 import pytest
 
+from harness.formats import DTYPES, FORMATS
 from harness.pointwise import everywhere
 from harness.pointwise.truth import Reference
 from harness.sweep import errors
-from harness.sweep.formats import DTYPES, FORMATS
 from harness.sweep.points import SECTORS, Sampler, constants_of
 
 NUMPY = {"float64": np.float64, "float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}

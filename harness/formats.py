@@ -1,4 +1,9 @@
-"""The floating-point formats that are swept: what numbers they have, and how far apart those are."""
+"""The floating-point formats of cases, audits and sweeps: what numbers they have, how far apart those are, how rounding
+goes, and how many roundings are held against nobody.
+
+The one place that knows a precision by its numbers. The module is part of what a worker loads (standard library and
+NumPy, Python 3.10).
+"""
 
 from __future__ import annotations
 
@@ -18,8 +23,9 @@ class Format:
 
     digits: bits of the significand, the hidden one included. low, high: exponents of the smallest and of the largest
     normal binade, [2**low, 2**(low + 1)). holder: the NumPy dtype its numbers are kept in, exactly; half: the
-    frameworks' word where NumPy's arrays are not what they take, else "". flushes: whether hardware commonly takes what
-    is below the normal numbers for 0, so that no error there is counted.
+    frameworks' word of a half precision, else "". flushes: whether hardware commonly takes what is below the normal
+    numbers for 0, so that no error there is counted. roundings: how many units in the last place of the terms it is
+    made of are held against no result.
     """
 
     name: str
@@ -29,6 +35,12 @@ class Format:
     holder: str
     half: str = ""
     flushes: bool = True
+    roundings: float = 64.0
+
+    @property
+    def eps(self) -> float:
+        """The spacing of the numbers from 1 to 2."""
+        return 2.0 ** (1 - self.digits)
 
     @property
     def largest(self) -> float:
@@ -52,12 +64,31 @@ class Format:
     def rounded(self, x: Array) -> Array:
         """The nearest numbers of the format, as doubles (ties to even; beyond its range infinite)."""
         with np.errstate(all="ignore"):
-            if self.name == "bfloat16":
-                bits: Array = x.astype(np.float32).view(np.uint32).astype(np.int64)
-                bits = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16 << 16
-                held = (bits & 0xFFFFFFFF).astype(np.uint32).view(np.float32).astype(np.float64)
-                return np.where(np.isnan(x), np.nan, held)
-            return x.astype(self.name).astype(np.float64)
+            if self.name != "bfloat16":
+                return x.astype(self.name).astype(np.float64)
+            # NumPy lacks it, and by way of single precision a number next to a tie would be rounded twice.
+            wide = x.astype(np.float64)
+            unit = np.ldexp(1.0, np.maximum(np.frexp(wide)[1] - 1, self.low) - self.digits + 1)
+            near = np.where(np.isfinite(wide), np.rint(wide / unit) * unit, wide)
+            return np.where(np.abs(near) > self.largest, np.copysign(np.inf, near), near)
+
+    def held(self, x: Array) -> Array:
+        """Real or complex numbers rounded to the format, part by part, in double precision."""
+        if x.dtype.kind != "c":
+            return self.rounded(x)
+        out = np.empty(x.shape, np.complex128)
+        out.real, out.imag = self.rounded(x.real), self.rounded(x.imag)
+        return out
+
+    def spacing(self, x: Array) -> Array:
+        """The distance of numbers, rounded to the format, from their neighbours further from 0, as doubles; NaN for
+        what is not finite there."""
+        with np.errstate(all="ignore"):
+            if self.name != "bfloat16":
+                return np.asarray(np.spacing(x.astype(self.name)).astype(np.float64))
+            near = np.abs(self.rounded(x))
+            unit = np.ldexp(1.0, np.maximum(np.frexp(near)[1] - 1, self.low) - self.digits + 1)
+            return np.where(np.isfinite(near), unit, np.nan)
 
     def unit(self, x: Array) -> Array:
         """The unit in the last place of numbers of these magnitudes; below the smallest normal number `floor`."""
@@ -82,16 +113,20 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = MappingProxyType({
-    "float64": Format("float64", 53, -1022, 1023, "float64"),
+    "bfloat16": Format("bfloat16", 8, -126, 127, "float32", "bfloat16", roundings=8.0),
+    "float16": Format("float16", 11, -14, 15, "float16", "float16", flushes=False, roundings=8.0),
     "float32": Format("float32", 24, -126, 127, "float32"),
-    "float16": Format("float16", 11, -14, 15, "float32", "float16", flushes=False),
-    "bfloat16": Format("bfloat16", 8, -126, 127, "float32", "bfloat16"),
+    "float64": Format("float64", 53, -1022, 1023, "float64"),
 })
+SINGLE, DOUBLE = FORMATS["float32"], FORMATS["float64"]
 
-#: dtype of a sweep -> the format of its components.
+#: dtype word of a case, an audit or a sweep -> the format of its components; the narrower ones first.
 DTYPES: Mapping[str, Format] = MappingProxyType({
-    **FORMATS, "complex128": FORMATS["float64"], "complex64": FORMATS["float32"],
+    "bfloat16": FORMATS["bfloat16"], "float16": FORMATS["float16"], "float32": SINGLE, "complex64": SINGLE,
+    "float64": DOUBLE, "complex128": DOUBLE,
 })
+#: Words of half precision. No framework has complex numbers of them (torch's complex32 is an experiment).
+HALVES = tuple(word for word, form in DTYPES.items() if form.half)
 
 
 def _ordinal(x: Array, form: Format) -> Array:
