@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from harness.formats import DTYPES
 from harness.model import Case, CaseError
 from harness.runs import Run
 from harness.selection import Selection
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 Runs = str | Path | Run | Sequence[str | Path | Run]
 Axis = Literal["backend", "api", "mode", "device", "dtype", "version"]
-Dtype = Literal["complex64", "complex128", "float32", "float64"]
+Dtype = Literal["complex64", "complex128", "float32", "float64", "float16", "bfloat16"]
 Format = Literal["html", "markdown", "junit", "sarif", "badge"]
 
 
@@ -164,10 +165,11 @@ def show(run: str | Path | Run, what: str, dtype: str | None = None, *, everythi
         names = ", ".join(c.id for c in found[:6])
         raise CaseError(f"{what!r} selects {len(found)} cases; one page shows one", None, names)
     (case,) = found
-    wanted = dtype or case.dtypes[-1]
-    if wanted not in case.dtypes:
-        raise CaseError(f"case {case.id!r} was not run at {wanted}", None, ", ".join(case.dtypes))
     observations = opened.observations(case.id)
+    seen = [d for d in case.dtypes if d in set(observations["dtype"].astype(str))] or list(case.dtypes)
+    wanted = dtype or seen[-1]
+    if wanted not in case.dtypes:
+        raise CaseError(f"case {case.id!r} was not run at {wanted}", None, ", ".join(seen))
     observations = observations[observations["dtype"].astype(str) == wanted]
     axes: tuple[Axis, ...] = ("backend", "api")
     frame = pd.concat([compare(opened, axis, [case.id]) for axis in axes], ignore_index=True)
@@ -319,7 +321,7 @@ def repro(run: str | Path | Run, where: str, culprit: str | None = None) -> tupl
     rows = rows[rows["quantity"].astype(str).isin(["differential", "hessian", "third", "value"])]
     if rows.empty:
         raise CaseError(f"nobody is named wrong at {where}", None, "harness show says what was found there")
-    rows = rows.assign(width=rows["dtype"].astype(str).map({"complex128": 0, "float64": 0}).fillna(1))
+    rows = rows.assign(width=rows["dtype"].astype(str).map({word: -form.digits for word, form in DTYPES.items()}))
     row = {str(k): v for k, v in rows.sort_values(["quantity", "width"], kind="stable").iloc[0].items()}
     return script_of(row, [(opened, opened.observations())])
 

@@ -25,7 +25,9 @@ class Format:
     normal binade, [2**low, 2**(low + 1)). holder: the NumPy dtype its numbers are kept in, exactly; half: the
     frameworks' word of a half precision, else "". flushes: whether hardware commonly takes what is below the normal
     numbers for 0, so that no error there is counted. roundings: how many units in the last place of the terms it is
-    made of are held against no result.
+    made of are held against no result. draws, beyond: how many evaluations with random roundings of up to two units in
+    the last place are tried of a text, and how far beyond the furthest of them a faithful one may be: more and less of
+    half precision, of which eight times the first few would be all the digits that there are.
     """
 
     name: str
@@ -36,6 +38,8 @@ class Format:
     half: str = ""
     flushes: bool = True
     roundings: float = 64.0
+    draws: int = 2
+    beyond: float = 8.0
 
     @property
     def eps(self) -> float:
@@ -84,10 +88,11 @@ class Format:
         """The distance of numbers, rounded to the format, from their neighbours further from 0, as doubles; NaN for
         what is not finite there."""
         with np.errstate(all="ignore"):
-            if self.name != "bfloat16":
+            if not self.half:
                 return np.asarray(np.spacing(x.astype(self.name)).astype(np.float64))
             near = np.abs(self.rounded(x))
-            unit = np.ldexp(1.0, np.maximum(np.frexp(near)[1] - 1, self.low) - self.digits + 1)
+            exponent = np.where(near < self.tiny, self.low, np.frexp(near)[1] - 1)
+            unit = np.ldexp(1.0, exponent - self.digits + 1)
             return np.where(np.isfinite(near), unit, np.nan)
 
     def unit(self, x: Array) -> Array:
@@ -113,8 +118,9 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = MappingProxyType({
-    "bfloat16": Format("bfloat16", 8, -126, 127, "float32", "bfloat16", roundings=8.0),
-    "float16": Format("float16", 11, -14, 15, "float16", "float16", flushes=False, roundings=8.0),
+    "bfloat16": Format("bfloat16", 8, -126, 127, "float32", "bfloat16", roundings=4.0, draws=6, beyond=2.0),
+    "float16": Format("float16", 11, -14, 15, "float16", "float16", flushes=False, roundings=4.0, draws=6,
+                      beyond=2.0),
     "float32": Format("float32", 24, -126, 127, "float32"),
     "float64": Format("float64", 53, -1022, 1023, "float64"),
 })
@@ -125,6 +131,12 @@ DTYPES: Mapping[str, Format] = MappingProxyType({
     "bfloat16": FORMATS["bfloat16"], "float16": FORMATS["float16"], "float32": SINGLE, "complex64": SINGLE,
     "float64": DOUBLE, "complex128": DOUBLE,
 })
+
+def holder(word: str) -> str:
+    """NumPy's word for what holds arrays of a framework's dtype exactly: "float32" for bfloat16, which NumPy lacks."""
+    return FORMATS[word].holder if word in FORMATS else word
+
+
 #: Words of half precision. No framework has complex numbers of them (torch's complex32 is an experiment).
 HALVES = tuple(word for word, form in DTYPES.items() if form.half)
 

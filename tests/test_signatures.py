@@ -10,7 +10,7 @@ import pytest
 
 import harness
 from harness import api
-from harness.model import PRECISION
+from harness.formats import DTYPES
 from harness.runs import NotARun
 from harness.runs.api import run as observe
 from harness.verdicts import AXES
@@ -25,7 +25,7 @@ def test_the_options_of_a_run_are_those_of_observing() -> None:
 
 def test_words_are_literals() -> None:
     assert get_args(api.Axis) == AXES
-    assert set(get_args(api.Dtype)) == set(PRECISION)
+    assert set(get_args(api.Dtype)) == set(DTYPES)
     assert inspect.signature(harness.compare).parameters["axis"].annotation == "Axis"
 
 

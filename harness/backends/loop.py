@@ -18,6 +18,7 @@ from harness.backends.rows import ResultRefused, Rows, attempt, unspelled
 from harness.backends.site import Site, pair_name, triple_name
 from harness.backends.third import THIRD_ORDER
 from harness.expr.calling import Function, Steady, Wrong, compile_task, output_names
+from harness.formats import FORMATS
 from harness.model import Observation, Point, Task
 from harness.wirtinger import Api, Array
 
@@ -63,7 +64,13 @@ class PointwiseBackend(Backend):
 
     @abstractmethod
     def numpy(self, array: Any) -> Array:
-        """A result as a NumPy array of its own memory. Raises ResultRefused for None, Wrong for anything else."""
+        """A result as a NumPy array of its own memory, of dtype `formats.holder` of its own. Raises ResultRefused for
+        None, Wrong for anything else."""
+
+    def lift(self, array: Array, dtype: str) -> Any:
+        """A vector, or several, held by a NumPy array: as it is, but of a dtype that NumPy lacks as the framework has
+        them."""
+        return array
 
     @abstractmethod
     def pull(self, site: Site, output: int, cotangents: Array) -> list[Array]:
@@ -163,7 +170,7 @@ class PointwiseBackend(Backend):
 
         def values(arrays: Mapping[str, Array]) -> list[Array]:
             there = replace(point, arrays=arrays)
-            site = Site(task, there, function, self.inputs(task, there), self.convention, {})
+            site = Site(task, there, function, self.inputs(task, there), self.convention, {}, self.lift)
             return [self.numpy(result) for result in self.evaluate(site)]
 
         here, error, _ = quietly(partial(values, point.arrays))
@@ -183,11 +190,12 @@ class PointwiseBackend(Backend):
     def _site(
         self, task: Task, point: Point, function: Function, shared: dict[Any, Any], steady: Steady
     ) -> tuple[Site, list[Array]]:
-        site = Site(task, point, function, self.inputs(task, point), self.convention, shared)
-        values = [self.numpy(result) for result in self.evaluate(site)]
+        site = Site(task, point, function, self.inputs(task, point), self.convention, shared, self.lift)
+        results = self.evaluate(site)
+        values = [self.numpy(result) for result in results]
         site.outputs = output_names(task, len(values))
         site.output_shapes = [value.shape for value in values]
-        site.output_dtypes = [str(value.dtype) for value in values]
+        site.output_dtypes = [_dtype(result, value) for result, value in zip(results, values, strict=True)]
         steady.check(point.name, site.output_dtypes)
         return site, values
 
@@ -314,6 +322,12 @@ def row(
     if error is not None or data is None:
         return rows.failed(point, api, quantity, input, output, error or ResultRefused("no result"), seconds / share)
     return rows.ok(point, api, quantity, input, output, data, seconds / share)
+
+
+def _dtype(result: Any, value: Array) -> str:
+    """The dtype of a result: NumPy's word, or the framework's where NumPy lacks it."""
+    own = str(getattr(result, "dtype", "")).rpartition(".")[2]
+    return own if own in FORMATS else str(value.dtype)
 
 
 def _value(values: Callable[[Mapping[str, Array]], list[Array]], o: int, arrays: Mapping[str, Array]) -> Array:

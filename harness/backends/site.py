@@ -13,6 +13,7 @@ import numpy as np
 from harness.backends.rows import ResultRefused
 from harness.backends.third import passes
 from harness.expr.calling import Function, Wrong
+from harness.formats import FORMATS, holder
 from harness.model import Point, Task
 from harness.wirtinger import (
     Array,
@@ -32,28 +33,30 @@ JACOBIAN_LIMIT = 4096
 
 @lru_cache(maxsize=512)
 def basis_array(shape: tuple[int, ...], dtype: str, imaginary_sign: int) -> Array:
-    """`basis` stacked along a first axis; shared between callers, who do not write to it."""
-    rows = list(basis(shape, dtype, imaginary_sign))
-    return np.stack(rows) if rows else np.zeros((0, *shape), dtype=dtype)
+    """`basis` stacked along a first axis, in `formats.holder` of the dtype; shared between callers, who do not write to
+    it."""
+    rows = list(basis(shape, holder(dtype), imaginary_sign))
+    return np.stack(rows) if rows else np.zeros((0, *shape), dtype=holder(dtype))
 
 
 class Site:
     """A point, the function and its leaves (framework arrays in task.inputs order, none traced).
 
-    `outputs`, `output_shapes` and `output_dtypes` (NumPy words) are set once the value is known. `shared` lives as
-    long as the task: what a backend wants to keep from point to point.
+    `outputs`, `output_shapes` and `output_dtypes` (the frameworks' words, which are NumPy's) are set once the value is
+    known. `shared` lives as long as the task: what a backend wants to keep from point to point. lift: makes of a NumPy
+    array what the framework takes for a vector of a dtype that NumPy lacks, `Backend.lift`.
     """
 
     def __init__(
         self, task: Task, point: Point, function: Function, leaves: Sequence[Any], convention: Convention,
-        shared: dict[Any, Any],
+        shared: dict[Any, Any], lift: Callable[[Array, str], Any] = lambda array, dtype: array,
     ) -> None:
         self.task, self.point, self.function, self.leaves = task, point, function, list(leaves)
-        self.convention, self.shared = convention, shared
+        self.convention, self.shared, self._lift = convention, shared, lift
         self.positions = function.differentiated
         self.names = [task.inputs[k].name for k in self.positions]
         self.input_shapes = [point.arrays[name].shape for name in self.names]
-        self.input_dtypes = [str(point.arrays[name].dtype) for name in self.names]
+        self.input_dtypes = [input_dtype(task, point.arrays[name]) for name in self.names]
         self.outputs: tuple[str, ...] = ()
         self.output_shapes: list[tuple[int, ...]] = []
         self.output_dtypes: list[str] = []
@@ -120,27 +123,32 @@ class Site:
 
     def output_cotangents(self, output: int) -> Array:
         """The basis of an output as cotangents, stacked, in the backend's convention."""
-        return basis_array(self.output_shapes[output], self.output_dtypes[output], self.convention.cotangent)
+        return self._basis(self.output_shapes[output], self.output_dtypes[output], self.convention.cotangent)
 
     def input_tangents(self, number: int) -> Array:
         """The basis of an input as tangents, stacked, in the backend's convention."""
-        return basis_array(self.input_shapes[number], self.input_dtypes[number], self.convention.tangent)
+        return self._basis(self.input_shapes[number], self.input_dtypes[number], self.convention.tangent)
 
     def input_cotangents(self, number: int) -> Array:
         """The basis of an input as cotangents of its gradient, stacked, in the backend's convention."""
-        return basis_array(self.input_shapes[number], self.input_dtypes[number], self.convention.cotangent)
+        return self._basis(self.input_shapes[number], self.input_dtypes[number], self.convention.cotangent)
+
+    def _basis(self, shape: tuple[int, ...], dtype: str, sign: int) -> Array:
+        return self._lift(basis_array(shape, dtype, sign), dtype)
 
     def generic_cotangent(self, output: int) -> Array:
         """The generic cotangent of an output as this backend takes it: torch c, jax conj(c)."""
         salt = f"{self.task.case}:pullback:{self.outputs[output]}"
         vector = generic_vector(self.output_shapes[output], self.output_complex(output), self.task.dtype, salt)
-        return signed(vector, self.convention.cotangent).astype(self.output_dtypes[output])
+        dtype = self.output_dtypes[output]
+        return self._lift(signed(vector, self.convention.cotangent).astype(holder(dtype)), dtype)
 
     def generic_tangent(self, number: int) -> Array:
         """The generic tangent of a differentiated input as this backend takes it."""
         salt = f"{self.task.case}:pushforward:{self.names[number]}"
         vector = generic_vector(self.input_shapes[number], self.input_complex(number), self.task.dtype, salt)
-        return signed(vector, self.convention.tangent).astype(self.input_dtypes[number])
+        dtype = self.input_dtypes[number]
+        return self._lift(signed(vector, self.convention.tangent).astype(holder(dtype)), dtype)
 
     # -- blocks of J -----------------------------------------------------------------------------------------------
 
@@ -211,6 +219,12 @@ class Site:
                 t = t.copy()
                 t[tuple(half)] *= -1
         return np.ascontiguousarray(t.reshape(sizes[0] * sizes[1], sizes[2]))
+
+
+def input_dtype(task: Task, array: Array) -> str:
+    """The dtype in which an array of a point is put in: that of the task where NumPy lacks it."""
+    lacking = task.dtype in FORMATS and FORMATS[task.dtype].holder != task.dtype
+    return task.dtype if lacking and str(array.dtype) == FORMATS[task.dtype].holder else str(array.dtype)
 
 
 def pair_name(row: str, column: str) -> str:

@@ -14,7 +14,7 @@ from harness.cases.inputs import declared
 from harness.cases.points import Builder
 from harness.cases.pointsets import PointSet
 from harness.cases.values import Reading
-from harness.formats import DTYPES, SINGLE
+from harness.formats import DTYPES, HALVES, SINGLE
 from harness.model import (
     THIRD_ORDER_VARIABLES,
     Case,
@@ -33,7 +33,7 @@ KEYS: Mapping[str, str] = {
     "function": "a portable expression, or a text for each family: portable, torch, jax, reference",
     "inputs": "name -> kind and shape",
     "points": "name -> {input: value}, or a list of shared point sets and inline points",
-    "dtype": "float32, float64, complex64, complex128, or a list; both precisions where it is left out",
+    "dtype": "bfloat16, float16, float32, float64, complex64, complex128, or a list; single and double if left out",
     "outputs": "names of the outputs, in order; out, or out0, out1, ... where it is left out",
     "order": "1, 2 for Hessians as well, or 3 for third derivatives of a loss of at most 4 real variables",
     "tolerance": "relative tolerance: a number, or {fine, coarse}",
@@ -135,16 +135,21 @@ def _build(table: Table, around: Surroundings, problems: Problems) -> Case:
 
 
 def _dtypes(table: Table, inputs: Sequence[Input]) -> tuple[str, ...]:
-    """The dtype words by precision: a case with a complex input is run at complex64 and complex128."""
-    pair = ("complex64", "complex128") if any(i.kind == "complex" for i in inputs) else ("float32", "float64")
+    """The dtype words by precision, halves first: a case with a complex input is run at complex64 and complex128."""
+    is_complex = any(i.kind == "complex" for i in inputs)
+    pair = ("complex64", "complex128") if is_complex else ("float32", "float64")
     node = table.get("dtype")
     if node is None:
         return pair
-    asked = document.texts(node, "dtype", choices=words.DTYPES)
-    chosen = [pair[DTYPES[word].digits > SINGLE.digits] for word, _ in asked]
-    if not chosen:
+    asked = list(document.texts(node, "dtype", choices=words.DTYPES))
+    if not asked:
         raise CaseError("dtype is empty", node.place, f"one of {', '.join(words.DTYPES)}")
-    return tuple(dict.fromkeys(chosen))
+    halves = [(word, place) for word, place in asked if word in HALVES]
+    if halves and is_complex:
+        raise CaseError(f"{halves[0][0]} is for real numbers, and an input is complex", halves[0][1],
+                        "no framework has complex numbers of half precision")
+    others = [pair[DTYPES[word].digits > SINGLE.digits] for word, _ in asked if word not in HALVES]
+    return tuple(dict.fromkeys([*(word for word, _ in halves), *others]))
 
 
 def _names(table: Table, key: str, unique: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from harness.cases import document, words
 from harness.cases.document import Node, Table
 from harness.cases.errors import Problems, suggestion
+from harness.formats import HALVES
 from harness.model import CaseError, Expectation, Place
 from harness.verdicts import AXES, QUANTITIES, VERDICTS
 
@@ -111,7 +112,8 @@ def _dtypes(table: Table, dtypes: Sequence[str]) -> tuple[str, ...]:
     if node is None:
         return ()
     for word, place in document.texts(node, "dtype", choices=words.DTYPES):
-        if word not in dtypes:
+        on_demand = word in HALVES and not any(d.startswith("complex") for d in dtypes)
+        if word not in dtypes and not on_demand:
             raise CaseError(f"the case is not run at {word}", place, f"it is run at {', '.join(dtypes)}")
     return _list(table, "dtype")
 

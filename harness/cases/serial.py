@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from harness.cases.draws import Array
-from harness.formats import DTYPES
+from harness.formats import DTYPES, HALVES
 from harness.model import (
     Case,
     CaseError,
@@ -81,8 +81,10 @@ def from_json(data: Mapping[str, Any]) -> Case:
 
 
 def digest(case: Case) -> str:
-    """SHA-256 (hex) of what is computed: everything but places, notes, tags and expectations."""
+    """SHA-256 (hex) of what is computed: everything but places, notes, tags and expectations; and half precisions, in
+    which a case is run where a run asks for them, beside the others."""
     data = to_json(case)
+    data["dtypes"] = [d for d in case.dtypes if d not in HALVES] or data["dtypes"]
     for key in ("place", "note", "expect", "tags", "covers", "blind"):
         del data[key]
     for point in data["points"]:

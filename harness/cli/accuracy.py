@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ROWS = 40
-_DTYPES = {"complex128": "c128", "complex64": "c64", "float64": "f64", "float32": "f32"}
+_DTYPES = {"complex128": "c128", "complex64": "c64", "float64": "f64", "float32": "f32", "float16": "f16",
+           "bfloat16": "bf16"}
 _APIS = {"pullback": "rev", "pushforward": "fwd"}
 _ROOM = 96  # columns of a terminal that has room for the point
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 #: How spreadsheets know a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 FORMATS = ("table", "csv", "json", "markdown", "parquet")
+#: The words of harness.formats.DTYPES, which a command line need not load NumPy for.
+DTYPES = ("bfloat16", "float16", "float32", "complex64", "float64", "complex128")
 
 
 def add_catalogue(parser: argparse.ArgumentParser) -> None:

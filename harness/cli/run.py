@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.options import add_catalogue, catalogue_paths
+from harness.cli.options import DTYPES, add_catalogue, catalogue_paths
 
 if TYPE_CHECKING:
     from harness.runs import Executor
@@ -32,7 +32,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mode", action="append", metavar="MODE", help="eager, jit, ...; repeatable (default: each backend's own)"
     )
-    parser.add_argument("--dtype", action="append", choices=("float32", "float64", "complex64", "complex128"))
+    parser.add_argument("--dtype", action="append", choices=DTYPES, help="only these; repeatable (default: each "
+                        "case's own, most often single and double; half precisions of any case of real inputs)")
     parser.add_argument(
         "--api", action="append", metavar="NAME", help="only these; none; all (default: all, at the widest dtype)"
     )

@@ -12,7 +12,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="a run folder")
     parser.add_argument("case", metavar="CASE[@POINT]", help="a case, or one of its points")
     parser.add_argument(
-        "--dtype", metavar="WORD", help="complex64, complex128, float32 or float64 (default: the widest)"
+        "--dtype", metavar="WORD", help="a dtype that was run (default: the widest)"
     )
     parser.add_argument("--all", action="store_true", help="every raw result, digit and verdict, of every point")
 

@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.dispatch import UsageError
-from harness.cli.options import add_format, emit, write
+from harness.cli.options import DTYPES, add_format, emit, write
 
 if TYPE_CHECKING:
     from harness.pointwise.subject import Subject
     from harness.sweep.asking import Asker
     from harness.sweep.engine import Swept
 
-_DTYPES = ("complex128", "complex64", "float64", "float32", "float16", "bfloat16")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--torch", metavar="TEXT", help="torch's own text; FUNCTION is then the reference's")
     parser.add_argument("--jax", metavar="TEXT", help="jax's own text; FUNCTION is then the reference's")
     parser.add_argument("--backend", action="append", metavar="NAME", help="repeatable (default: every installed one)")
-    parser.add_argument("--dtype", choices=_DTYPES, help="default: complex128, or float64 where nothing takes complex")
+    parser.add_argument("--dtype", choices=DTYPES, help="default: complex128, or float64 where nothing takes complex")
     parser.add_argument("--real", action="store_true", help="a function of a real variable (float64 by default)")
     parser.add_argument("--points", type=int, default=400_000, metavar="N",
                         help="that the frameworks evaluate (default: 400,000)")

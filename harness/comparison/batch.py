@@ -170,11 +170,11 @@ class _Rest:
                 self._settle(self._holds(gone & rest), "part", relation, f"{side} lacks {lost}")
 
     def _noise(self) -> Array:
-        """(P, m, n): rows of rounding, each entry within 64 eps of what its input contributes elsewhere: outputs that
-        depend on nothing stand in no ratio."""
+        """(P, m, n): rows of rounding, each entry within `Tolerances.rounding` of what its input contributes elsewhere:
+        outputs that depend on nothing stand in no ratio."""
         with np.errstate(invalid="ignore"):
             size = np.fmax(np.abs(self.left), np.abs(self.right)).max(axis=-1)
-        most = 64 * self.tol.eps * np.nan_to_num(size, posinf=0.0).max(axis=1, keepdims=True, initial=0.0)
+        most = self.tol.rounding * np.nan_to_num(size, posinf=0.0).max(axis=1, keepdims=True, initial=0.0)
         return np.broadcast_to((size <= most).all(axis=2, keepdims=True), size.shape)
 
     def _factor(self, signs: Array | None, words: str) -> None:

@@ -117,8 +117,10 @@ class DifferingPair:
         elif self.agrees or (truth is None and self._noise_alone(allowed)):
             pass
         elif not self._rounds_alike(steps, truth) and truth is not None and out.verdict[k] in OPEN:
-            self._within_rounding(truth, np.where(np.isfinite(allowed), allowed, 0) if hessian else np.maximum.reduce(
-                [constant, *(moving(f) for f in own[0] + own[1] if f.stability is not None)]))
+            # Of 8 bits a saturating function of several numbers (softmax) loses all while still far from its limit.
+            whole = hessian or bool(self.tol.form.half)
+            self._within_rounding(truth, np.where(np.isfinite(allowed), allowed, 0) if whole else np.maximum.reduce(
+                [constant, *(moving(f, self.tol) for f in own[0] + own[1] if f.stability is not None)]))
         if not (left or right):
             return "", ""
         return "both" if left and right else "left" if left else "right", word
@@ -237,7 +239,7 @@ class DifferingPair:
         # A second derivative is not one operation's own where the text is of several.
         several = self.group.quantity in HIGHER and taken_of(context, self.ends[0]) is not None
         noises = [noise_of(context, end, form, tol, None if several else truth) for end in self.ends]
-        noises += [moving(f) for f in own[0] + own[1] if f.stability is not None]
+        noises += [moving(f, tol) for f in own[0] + own[1] if f.stability is not None]
         if truth is None and self.group.quantity == "differential":
             self.unseen = np.maximum.reduce([
                 unseen(context, end, form, each, tol) for end, each in zip(self.ends, own, strict=True)])

@@ -66,7 +66,7 @@ def _differs(own: Array, size: Array, truth: Array, tol: Tolerances) -> bool:
     """Whether entries (m, n, c) are further from the truth than a backward stable decomposition may be."""
     rows = np.nan_to_num(np.maximum(size, np.abs(truth))).max(axis=(1, 2), keepdims=True)
     known = np.isfinite(truth) & np.isfinite(own)
-    return bool((known & (np.abs(own - truth) > 64 * tol.coarse * rows)).any())
+    return bool((known & (np.abs(own - truth) > tol.form.roundings * tol.coarse * rows)).any())
 
 
 def _partners(sizes: Array, shape: tuple[int, ...], axis: int) -> Array:

@@ -19,10 +19,6 @@ from harness.comparison.tolerance import Tolerances
 from harness.comparison.value_kinds import Array, Form
 from harness.verdicts import HIGHER
 
-#: Rounding errors of a backward stable evaluation, in units of eps times the condition, that are not held against it.
-STABLE = 64.0
-#: Units in the last place of its inputs by which a backward stable algorithm may be off.
-_BACKWARD = 64.0
 #: A unit in the last place that moves a result by more than its eighth leaves nothing of it.
 _SHAKEN = 8.0
 SHAKEN = "the rounding of the point moves this by as much as it is"
@@ -49,13 +45,13 @@ def _neighbours(context: Context, row: int, quantity: str, name: str) -> list[tu
 
 def value_floor(context: Context, row: int, count: int, tol: Tolerances) -> Array | None:
     """(count, 1) for a value with `count` numbers: the condition sum_n |df_m / dz_n| |z_n|, with the factor that makes
-    the fine tolerance equal to 64 eps of it."""
+    the fine tolerance equal to `Tolerances.rounding` of it."""
     total = np.zeros(count)
     for size, z in _neighbours(context, row, "differential", "{}"):
         if z is not None and size.shape == (count, z.size):
             with np.errstate(all="ignore"):
                 total += np.nan_to_num(size @ np.where(np.isfinite(z), z, 0.0), posinf=0.0)
-    return (total * (STABLE * tol.eps / tol.fine))[:, None]
+    return (total * (tol.rounding / tol.fine))[:, None]
 
 
 def matrix_floor(context: Context, row: int, form: Form, tol: Tolerances) -> Array | None:
@@ -103,7 +99,7 @@ def _matrix_floor(context: Context, row: int, form: Form, tol: Tolerances) -> Ar
                  if z is not None and z.size == s.shape[1]]
         share = np.max(parts, axis=0)[:, None] / z_own[None, :] if parts else np.inf
         floor = np.fmin(largest, np.where(np.isnan(share), 0.0, share))
-    return np.asarray(np.broadcast_to(floor * (STABLE * tol.eps / tol.fine), (form.m, form.n)))
+    return np.asarray(np.broadcast_to(floor * (tol.rounding / tol.fine), (form.m, form.n)))
 
 
 def _third_floor(context: Context, row: int, form: Form) -> Array | None:
@@ -211,14 +207,15 @@ def shaken(context: Context, truth: int) -> bool:
     floor = value_floor(context, truth, value.size, tol)
     if floor is None or not np.isfinite(value).all():
         return False
-    moves = floor[:, 0] * (tol.fine / STABLE)  # eps times the condition
+    moves = floor[:, 0] * (tol.fine / tol.form.roundings)  # eps times the condition
     return bool((_SHAKEN * moves >= np.abs(value)).all() and value.any())
 
 
-def moving(facts: Facts) -> Array:
-    """(m, n) below which an error proves nothing: the derivative moves by as much with its point's rounding."""
+def moving(facts: Facts, tol: Tolerances) -> Array:
+    """(m, n) below which an error proves nothing: the derivative moves by as much with its point's rounding, of which a
+    backward stable algorithm may make several."""
     assert facts.stability is not None
-    return np.asarray(_BACKWARD * np.nan_to_num(facts.stability, posinf=np.inf).max(axis=-1))
+    return np.asarray(tol.form.roundings * np.nan_to_num(facts.stability, posinf=np.inf).max(axis=-1))
 
 
 def unsettled(facts: Facts) -> Array:
@@ -251,7 +248,7 @@ def unseen(context: Context, row: int, form: Form, facts: Sequence[Facts], tol: 
     largest = max([1.0, *(float(s.max(initial=0.0)) for s in context.sizes(row) if np.isfinite(s).all())])
     size = np.maximum(np.abs(held).reshape(-1, form.m).max(axis=0), largest)
     far = np.maximum(np.where(np.isfinite(z), z, np.inf), 2.0**-20 * largest)
-    return np.asarray(np.where(shown, 0.0, STABLE * tol.eps * size[:, None] / far[None, :]))
+    return np.asarray(np.where(shown, 0.0, tol.rounding * size[:, None] / far[None, :]))
 
 
 def raw_floor(context: Context, row: int, form: Form, kind: str) -> Array | None:

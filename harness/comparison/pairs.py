@@ -300,11 +300,12 @@ class Joiner:
         names = ("case", "point", "quantity", "input", "output")
         api = np.where(self.raw, seen.codes["api"], np.where(self.value, 0, seen.codes["api"]))
         key = combine([*self._columns(*names), (api, len(seen.words["api"]) + 1), (family[seen.codes["dtype"]] + 1, 9)])
-        single = seen.is_word("dtype", *_DOUBLE)
+        single, kept = seen.is_word("dtype", *_DOUBLE), seen.is_word("dtype", *kinds)  # halves have other points
         for k, target in enumerate(self.targets):
             if target.backend == REFERENCE:
                 continue
             rows = self.rows_of(k)
+            rows = rows[kept[rows]]
             left, right = rows[single[rows]], rows[~single[rows]]
             i, j = _matches(key[left], key[right])
             lone = [np.setdiff1d(left, left[i]), np.setdiff1d(right, right[j])]

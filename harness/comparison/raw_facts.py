@@ -10,7 +10,7 @@ from harness.comparison.facts import FactIndex, Facts
 from harness.comparison.magnitudes import moving, noise, unseen
 from harness.comparison.predict import VECTOR_OF, predicted
 from harness.comparison.rounding import as_matrix
-from harness.comparison.tolerance import Tolerances
+from harness.comparison.tolerance import Tolerances, narrowed
 from harness.comparison.value_kinds import Array, Form
 
 
@@ -53,7 +53,7 @@ def _sum_noise(engine: Engine, index: FactIndex, j: int, form: Form, kind: str, 
     own = noise_of(context, j, j_form, tol, truth)
     if truth is None:
         own = np.maximum(own, unseen(context, j, j_form, facts, tol))
-    own = np.maximum.reduce([own, *(moving(f) for f in facts if f.stability is not None)])
+    own = np.maximum.reduce([own, *(moving(f, tol) for f in facts if f.stability is not None)])
     each = np.repeat(own[..., None], len(j_form.places), axis=-1)
     total, is_complex = predicted(
         kind, as_matrix(each, j_form), j_form.out_complex, j_form.in_complex, vectors, absolute=True
@@ -88,7 +88,7 @@ def _sum_facts(engine: Engine, index: FactIndex, j: int, form: Form, kind: str) 
     shape = engine.seen.shapes[engine.seen.shape[j]]
     side = VECTOR_OF[kind]
     vectors = [engine.vector(j, kind, side, shape)] if side else None
-    parts = j_form.out_complex, j_form.in_complex
+    parts, tol = (j_form.out_complex, j_form.in_complex), context.tolerances[int(context.tolerance_id[j])]
     found = []
     for facts in index.of(j, j_form):
         if facts.truth is None or not facts.regular.all():
@@ -97,6 +97,8 @@ def _sum_facts(engine: Engine, index: FactIndex, j: int, form: Form, kind: str) 
         bound, _ = predicted(kind, as_matrix(facts.bound, j_form), *parts, vectors, absolute=True)
         if truth.shape[1] != form.m * form.n * (1 + is_complex):
             continue
+        if tol.form.half:  # 1.4 times a number below 65504 is beyond it
+            truth = narrowed(truth, tol)
         parts_of = [truth, bound]
         if facts.stability is not None:
             parts_of.append(predicted(kind, as_matrix(facts.stability, j_form), *parts, vectors, absolute=True)[0])

@@ -21,7 +21,8 @@ class Tolerances:
     fine, coarse: relative to the scale of an entry (see `harness.comparison.value_kinds.scale`).
     eps: spacing of 1.  tiny: smallest normal number; a difference below it is never more than `precision`, because
     gradual underflow is a mode of the hardware that compilers switch off (XLA flushes subnormals to zero on the CPU,
-    torch can be told to), so such a digit says nothing about a derivative. form: the format of the numbers.
+    torch can be told to), so such a digit says nothing about a derivative. Where nobody flushes (float16) it is the
+    coarse tolerance of that number: the unit in the last place is the same from there down. form: of the numbers.
     """
 
     fine: float
@@ -31,22 +32,31 @@ class Tolerances:
     form: Format
 
     @property
+    def rounding(self) -> float:
+        """What a backward stable evaluation may be off by, relative to the terms that it is made of."""
+        return self.form.roundings * self.eps
+
+    @property
     def single(self) -> bool:
         """Whether the numbers have less than double precision."""
         return self.form != DOUBLE
 
 
 def tolerances(dtype: str, override: Tolerance | None = None) -> Tolerances:
-    """Tolerances of a case's dtype word; eps**0.75 and eps**0.5 unless the case says otherwise.
+    """Tolerances of a case's dtype word; eps**0.75 and eps**0.5 unless the case says otherwise. What a case says is for
+    single and double precision: half precision has no fewer than its own.
 
     ValueError for a dtype word that the harness does not know.
     """
     if dtype not in DTYPES:
         raise ValueError(f"unknown dtype {dtype!r}; expected one of {', '.join(DTYPES)}")
     form = DTYPES[dtype]
-    eps, tiny = form.eps, form.tiny
+    eps = form.eps
     fine = eps**0.75 if override is None or override.fine is None else float(override.fine)
     coarse = eps**0.5 if override is None or override.coarse is None else float(override.coarse)
+    if form.half:
+        fine, coarse = max(fine, eps**0.75), max(coarse, eps**0.5)
+    tiny = form.tiny if form.flushes else max(coarse, fine) * form.tiny
     # A case that widens only `fine` must not end up with a coarse tolerance inside it.
     return Tolerances(fine, max(coarse, fine), eps, tiny, form)
 

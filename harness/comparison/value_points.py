@@ -10,7 +10,7 @@ from harness.comparison.context import BEYOND, NOT_FINITE
 from harness.comparison.documented import two_functions
 from harness.comparison.engine import Engine
 from harness.comparison.facts import CUT, GAUGE, POLE, UNKNOWN, FactIndex
-from harness.comparison.magnitudes import SHAKEN, STABLE, shaken, unseen
+from harness.comparison.magnitudes import SHAKEN, shaken, unseen
 from harness.comparison.observations import combine
 from harness.comparison.rounding import portable, told, values_of
 from harness.comparison.targets import REFERENCE
@@ -107,7 +107,7 @@ def _of_unseen(engine: Engine, index: FactIndex, k: int) -> bool:
         rows = [(name, context.row_of("differential", row, name)) for name in context.inputs_of(row)]
         forms = [(j, context.j_form(j)) for _, j in rows if j >= 0]
         noises = [unseen(context, j, form, index.of(j, form), tol) for j, form in forms if form is not None]
-        if not noises or not all((n > 0).all() for n in noises) or not size <= STABLE * tol.eps * largest:
+        if not noises or not all((n > 0).all() for n in noises) or not size <= tol.rounding * largest:
             return False
     out.verdict[k], out.relation[k] = VERDICT["agree"], RELATION["equal"]
     out.note[k] = f"rounding around zero, of size {size:.2g}"

@@ -23,10 +23,10 @@ def largest_error(sides: list[Array], truth: Array) -> float:
 
 
 def structural_zeros(left: Array, right: Array, truth: Array, tol: Tolerances) -> Array:
-    """(m, n): 64 eps of what else an input contributes, for outputs that do not depend on anything (R below its
+    """(m, n): some roundings of what else an input contributes, for outputs that do not depend on anything (R below its
     diagonal): what a decomposition leaves there is its rounding."""
     with np.errstate(all="ignore"):
         sizes = np.fmax(np.abs(left), np.abs(right)).max(axis=-1)
     columns = np.where(np.isfinite(sizes), sizes, 0.0).max(axis=0, initial=0.0)
     constant = (truth == 0).all(axis=(1, 2))
-    return np.asarray(np.where(constant[:, None], 64 * tol.eps * columns[None, :], 0.0))
+    return np.asarray(np.where(constant[:, None], tol.rounding * columns[None, :], 0.0))

@@ -9,8 +9,6 @@ import numpy as np
 if TYPE_CHECKING:
     from harness.reference.tape import Operation, Tape, Value
 
-_LOST = 64.0
-
 
 def advise(tape: Tape) -> tuple[str, str]:
     """(the operation to blame, what to write in its place); "" where nothing is lost or no rewriting is known."""
@@ -19,7 +17,7 @@ def advise(tape: Tape) -> tuple[str, str]:
     guilty = guilty or next((o for o in broken if _undefined(o.output)), None)
     if guilty is None:
         worst = max(tape.operations, key=_loss, default=None)
-        guilty = worst if worst is not None and _loss(worst) > _LOST else None
+        guilty = worst if worst is not None and _loss(worst) > tape.form.roundings else None
     if guilty is None:
         return "", ""
     return guilty.name, _rewriting(guilty, tape)

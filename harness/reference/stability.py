@@ -20,8 +20,6 @@ from harness.reference.precision import Undecided, rounded, state
 Floats = np.ndarray[Any, np.dtype[Any]]
 
 _SEEDS = (1, 2)
-#: Changes below so many units in the last place of the row's largest entry are those of any function.
-_ORDINARY = 64.0
 
 
 def stability(
@@ -34,7 +32,8 @@ def stability(
     """(rows, columns): the largest change of the row's entries by the same input; None where it is nowhere notable.
 
     Every number of an input moves by one unit in the last place of the case's precision: of itself, or in a matrix of
-    the largest one, which is what factorisations guarantee. Functions of single elements are left out.
+    the largest one, which is what factorisations guarantee. Functions of single elements are left out. Changes below
+    `Format.roundings` units in the last place of the row's largest entry are those of any function.
     """
     structure = problem.structure
     seen = {r for r in rows if structure.seen[r] & (structure.seen[r] - 1)}  # that see two elements or more
@@ -53,7 +52,7 @@ def stability(
     state.vectors.clear()
     with np.errstate(all="ignore"):
         largest = np.nanmax(np.where(np.isfinite(j), np.abs(j), 0.0), axis=1, initial=0.0)
-        notable = change.max(axis=1, initial=0.0) > _ORDINARY * _unit() * largest
+        notable = change.max(axis=1, initial=0.0) > state.form.roundings * state.form.eps * largest
     if not notable.any():
         return None
     change[~notable] = 0.0
@@ -62,10 +61,6 @@ def stability(
         own = leaves == leaf
         change[:, own] = change[:, own].max(axis=1, keepdims=True, initial=0.0)
     return change
-
-
-def _unit() -> float:
-    return state.form.eps
 
 
 def _moved(function: Compiled, arrays: Mapping[str, Floats], seed: int) -> dict[str, Floats]:
@@ -82,6 +77,6 @@ def _moved(function: Compiled, arrays: Mapping[str, Floats], seed: int) -> dict[
         for part in parts:
             signs = np.array([draw.choice((-1.0, 1.0)) for _ in range(part.size)]).reshape(part.shape)
             with np.errstate(over="ignore"):
-                part += signs * _unit() * (size if a.ndim >= 2 and np.isfinite(size) else np.abs(part))
+                part += signs * state.form.eps * (size if a.ndim >= 2 and np.isfinite(size) else np.abs(part))
         out[i.name] = parts[0] if len(parts) == 1 else parts[0] + 1j * parts[1]
     return out

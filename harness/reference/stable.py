@@ -24,8 +24,6 @@ _CENTRED = ("var", "std", "nanvar", "nanstd", "layer_norm", "cov", "corrcoef")
 #: Roundings of its value that the derivative of a function of several numbers may carry.
 _SATURATED = 8
 _WHOLE = 2.0**-40
-#: A derivative that is so many times smaller than the numbers that it is a difference of has lost digits.
-SATURATED = 64.0
 
 
 def backward_stable(name: str, function: Callable[..., Any]) -> bool:

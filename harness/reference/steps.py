@@ -55,11 +55,6 @@ class Rounding:
     operations: tuple[str, ...]
 
 
-#: Random roundings that are tried, and how far beyond what they show a faithful evaluation may be. Rounding errors of
-#: the chain rule are `Format.roundings` units of eps times the sizes of the terms.
-_SEEDS = (1, 2)
-_BEYOND = 8.0
-
 
 #: Where operations are recorded: on the tape of the evaluation under way.
 _TAPES: list[Tape] = []
@@ -138,7 +133,8 @@ class Taken:
         if not all(_lost(o) for o in self._outputs):  # else there is nothing finite left that could move
             try:
                 with _alone(self._form), bounded(self._room):
-                    others = [self._text.evaluate(self._arrays, self._form, Random(seed))[1] for seed in _SEEDS]
+                    others = [self._text.evaluate(self._arrays, self._form, Random(seed))[1]
+                              for seed in range(1, 1 + self._form.draws)]
             except Exception:
                 return None
         found: dict[str, list[Any]] = {k: [] for k in _PARTS}
@@ -210,7 +206,7 @@ def _judged(out: Value, drawn: Sequence[Value], form: Format, columns: int) -> d
         whole = np.isfinite(held)
         if out.array.kind == "c":  # NaN in one part of a complex number reaches the other, or does not
             whole = np.tile(whole[: whole.size // 2] & whole[whole.size // 2 :], 2)
-        room = np.where(whole, _BEYOND * apart + _BEYOND * form.eps * np.abs(held), np.inf)
+        room = np.where(whole, form.beyond * apart + form.beyond * form.eps * np.abs(held), np.inf)
     nothing = np.zeros((held.size, columns), np.longdouble)
     track = out.track or Track(nothing, nothing, nothing, nothing, nothing > 0, np.zeros(columns, bool), nothing > 0,
                                nothing)
@@ -220,7 +216,7 @@ def _judged(out: Value, drawn: Sequence[Value], form: Format, columns: int) -> d
         size = np.max([track.size, *(t.size for t in tracks)], axis=0)
         loose = 2 * track.rest
         faint = np.max([track.faint, *(t.faint for t in tracks)], axis=0)
-        off = _BEYOND * spread + form.roundings * form.eps * size + 2 * faint
+        off = form.beyond * spread + form.roundings * form.eps * size + 2 * faint
         off = np.where(np.isfinite(off) & np.isfinite(track.slope), off, np.inf)
     wild = np.logical_or.reduce([track.wild, *(t.wild for t in tracks)])
     wild = np.broadcast_to(wild[None, :], track.slope.shape)  # a cotangent of zero meets infinity as well

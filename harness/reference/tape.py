@@ -23,7 +23,7 @@ from harness.reference.arithmetic import ARITHMETIC, Local
 from harness.reference.ball_arrays import Array
 from harness.reference.operations import components, meet, parts
 from harness.reference.precision import state
-from harness.reference.stable import SATURATED, backward_stable, nearby, saturated, saturation
+from harness.reference.stable import backward_stable, nearby, saturated, saturation
 
 Floats = np.ndarray[Any, np.dtype[Any]]
 
@@ -263,7 +263,7 @@ class Tape:
         if noise is not None:
             saturates = saturation(local, noise, self.form)
             cancelled = max(cancelled, saturates)
-            if saturates > SATURATED:
+            if saturates > self.form.roundings:  # so many times smaller than what it is a difference of
                 for v in (v for v in inputs if v.track is not None):
                     assert v.track is not None
                     self.rate = np.maximum(self.rate, v.track.size.max(axis=0, initial=0.0).astype(np.float64))

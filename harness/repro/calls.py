@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.formats import DOUBLE, DTYPES
 from harness.model import Case
 from harness.repro.entry import Entry
 from harness.repro.native_code import Code
@@ -24,11 +25,24 @@ VERSION: Mapping[str, str] = {"torch": "torch.__version__", "jax": "jax.__versio
 
 def constants(family: str, dtype: str) -> list[str]:
     """dtype, complex_dtype and device, which some functions of the spelling table are given."""
-    single = dtype in ("float32", "complex64")
     root = "torch" if family == "torch" else "jnp"
-    real, wide = ("float32", "complex64") if single else ("float64", "complex128")
+    real, wide = DTYPES[dtype].name, "complex128" if DTYPES[dtype] == DOUBLE else "complex64"
     out = [f"dtype, complex_dtype = {root}.{real}, {root}.{wide}"]
     return [*out, 'device = "cpu"'] if family == "torch" else out
+
+
+def in_bfloat16(family: str, lines: Sequence[str]) -> list[str]:
+    """The lines of `call` with arrays in bfloat16, which NumPy lacks: its numbers are held in single precision."""
+    if family == "torch":
+        put = ["    made = torch.from_numpy(np.array(a))",
+               "    return made.to(dtype) if made.is_floating_point() else made"]
+        native = "torch.from_numpy("
+    else:
+        put = ["    made = jnp.asarray(a)",
+               "    return made.astype(dtype) if jnp.issubdtype(made.dtype, jnp.floating) else made"]
+        native = "jnp.asarray("
+    turned = [line.replace(native, "put(").replace(".resolve_conj().numpy()", ".float().numpy()") for line in lines]
+    return ["def put(a):  # the numbers of an array in the framework's bfloat16", *put, "", "", *turned]
 
 
 def call(

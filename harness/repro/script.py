@@ -205,6 +205,8 @@ def _assembled(
     head = textwrap.fill(quoted(f"{backend}: wrong {entry.words} of `{case.id}` {where}."), 100)
     check, uses_mpmath = _check(case, entry, arrays, reference, backend, wanted)
     relative = {DOUBLE: 1e-10, SINGLE: 1e-4}.get(DTYPES[dtype], DTYPES[dtype].eps ** 0.5)
+    called = calls.call(family, backend, api, str(row["quantity"]), entry, names, str(row.get("mode", "")))
+    called = calls.in_bfloat16(family, called) if dtype == "bfloat16" else called
     lines = [
         f'"""{head}\n\nRun it with {"torch" if family == "torch" else "jax"}, numpy'
         f'{" and mpmath" if uses_mpmath else ""} installed; it exits with 0 where the finding is confirmed.\n"""',
@@ -213,7 +215,7 @@ def _assembled(
         *(f"\n\n{h.rstrip()}" for h in body.helpers), "\n",
         f"def f({', '.join(names)}):", textwrap.indent(body.body, "    "), "\n",
         "# The exact inputs.", "inputs = {", *(f'    "{name}": {literal(arrays[name])},' for name in names), "}", "\n",
-        *calls.call(family, backend, api, str(row["quantity"]), entry, names, str(row.get("mode", ""))), "",
+        *called, "",
         f"# What is right (in arbitrary precision, error below {max(entry.bound, 1e-300):.1e}).",
         f'right = float("{entry.digits}")', "",
         "# An independent check: " + _said(check, uses_mpmath),

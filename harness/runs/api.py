@@ -16,7 +16,7 @@ from harness.runs.errors import NotARun, RunError, TargetError
 from harness.runs.execution import Executor, execute
 from harness.runs.forecast import forecast, in_words
 from harness.runs.local import LocalExecutor
-from harness.runs.planning import Target, own_python, plan, plan_digest
+from harness.runs.planning import Target, in_halves, own_python, plan, plan_digest
 from harness.runs.progress import Progress
 from harness.runs.reading import Run
 from harness.runs.reuse import default_store
@@ -55,7 +55,8 @@ def run(
 
     cases: Case objects, or paths of case files and folders. backends: names, or "package.module:Class" (default: every
     one whose framework is installed). devices: in the frameworks' own words (default "cpu"). modes: default each
-    backend's own. dtypes: only these. select: globs on CASE or CASE@POINT. apis: native APIs, None for all, () for the
+    backend's own. dtypes: only these; half precisions, of any
+    case without complex inputs. select: globs on CASE or CASE@POINT. apis: native APIs, None for all, () for the
     differential alone. jobs: workers at a time (default: one a processor). output: the run folder (default
     runs/TIME-DIGEST). resume: continue `output`, or the newest incomplete run in runs/. allow: modules whose functions
     cases may call. python: backend -> interpreter(s) of the environment(s) it is to be observed in ("" is our own).
@@ -83,14 +84,20 @@ def run(
     native = [api.name for cls in classes for api in cls.apis]
     _known("API", apis if native else None, [*native, "all"])
     _known("dtype", dtypes, list(DTYPES))
+    found, complex_ones = in_halves(found, dtypes)
     path = (os.getcwd(),) if allow else ()
     tasks = plan(found, targets, dtypes=dtypes, apis=apis, seconds=seconds, modules=allow, path=path)
     if not tasks:
         asked = f"at {', '.join(dtypes)}" if dtypes else "in these paths"
-        raise CaseError(f"there is nothing to run {asked}", None, "harness list shows the cases and their dtypes")
+        hint = "no framework has complex numbers of half precision" if complex_ones else (
+            "harness list shows the cases and their dtypes")
+        raise CaseError(f"there is nothing to run {asked}", None, hint)
     planned = {task.case for task in tasks}
     shown = progress if isinstance(progress, Progress) else _progress(progress)
     workers = _executor(executor, jobs, memory)
+    if complex_ones:
+        shown.say(f"{len(complex_ones)} cases with complex inputs are not run in half precision: no framework has "
+                  "complex numbers of it")
     if not resume and isinstance(workers, LocalExecutor):
         for sentence in _beforehand(tasks, everything if tour else (), dtypes, len(targets), workers.jobs):
             shown.say(sentence)

@@ -79,8 +79,8 @@ _WORDS = listing(_WORD, 1000)
 _EXPECTATION = record(
     {"verdict": listing(word(*VERDICTS), 50), "because": text(20_000, lines=True), "place": _PLACE},
     {"points": listing(_WORD, 100_000), "backends": _WORDS, "api": _WORDS, "quantity": listing(word(*QUANTITIES), 20),
-     "dtype": listing(_DTYPE, 4), "axis": listing(word(*AXES, "environment"), 20), "culprit": _WORDS, "inputs": _WORDS,
-     "outputs": _WORDS, "versions": mapping(_NAME, text(200)),
+     "dtype": listing(_DTYPE, len(DTYPES)), "axis": listing(word(*AXES, "environment"), 20),
+     "culprit": _WORDS, "inputs": _WORDS, "outputs": _WORDS, "versions": mapping(_NAME, text(200)),
      "link": _LINK, "strict": flag,
      "cause": either(word(""), _NAME), "defect": flag, "kind": word(*EXPECTED)},
     closed=True,
@@ -92,7 +92,7 @@ _CASE = record(
      "points": listing(record({
          "name": _NAME, "arrays": mapping(_LEAF, _ARRAY), "note": text(20_000, lines=True),
          "layout": word("", *LAYOUTS)}), 100_000),
-     "dtypes": listing(_DTYPE, 4, 1, distinct=True), "outputs": listing(_NAME, 1000, distinct=True),
+     "dtypes": listing(_DTYPE, len(DTYPES), 1, distinct=True), "outputs": listing(_NAME, 1000, distinct=True),
      "order": integer(1, 3), "tolerance": record({"fine": _TOLERANCE, "coarse": _TOLERANCE}, closed=True),
      "expect": listing(_EXPECTATION),
      "derivative": listing(record({"input": _LEAF, "dz": text(MAX_CHARACTERS, lines=True)},

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from hashlib import sha256
 
+from harness.formats import HALVES
 from harness.model import Case, Source, Task
 from harness.runs.protocol import task_digest
 from harness.workers.process import WorkerSpec
@@ -87,7 +88,8 @@ def plan(
     does not depend on the function or the precision, and compiling every API again would triple the time of a run.
     seconds: time limit of a task in place of the case's own, which is DEADLY at most where a crash is stated. modules,
     path: modules whose functions cases may call, and where to find them.
-    A case without a text for a target's family is planned all the same: its rows are `unsupported`.
+    A case without a text for a target's family is planned all the same: its rows are `unsupported`. No differences are
+    taken of half-precision values, which have no digits for it.
     """
     from harness.cases import point_arrays
 
@@ -119,7 +121,7 @@ def plan(
                         order=case.order,
                         apis=_apis(apis, dtype == asked[-1]),
                         without=() if apis is not None or first else DEAR.get(target.backend, ()),
-                        differences=target.family != "reference" and _without_truth(case),
+                        differences=target.family != "reference" and _without_truth(case) and dtype not in HALVES,
                         skip=frozenset(
                             (p.name, api) for p in points if p.name != lead for api in ONCE if apis is None),
                         modules=tuple(modules),
@@ -132,6 +134,17 @@ def plan(
                     )
                 )
     return tuple(tasks)
+
+
+def in_halves(cases: Sequence[Case], dtypes: Sequence[str] | None) -> tuple[list[Case], list[Case]]:
+    """(the cases, those that can be with the half precisions among `dtypes` added to their own; the cases that cannot
+    be: an input is complex, and no framework has complex numbers of half precision)."""
+    halves = [d for d in HALVES if d in (dtypes or ())]
+    if not halves:
+        return list(cases), []
+    found = [case if case.is_complex else replace(case, dtypes=tuple(dict.fromkeys([*halves, *case.dtypes])))
+             for case in cases]
+    return found, [case for case in cases if case.is_complex]
 
 
 def _deadly(case: Case, backend: str, dtype: str) -> bool:

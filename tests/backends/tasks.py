@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.backends import load
 from harness.backends.base import Backend, Step
-from harness.model import Input, Observation, Point, Source, Task, concrete_dtype
+from harness.model import Input, Observation, Point, Source, Task, as_held
 
 FRAMEWORKS = ("torch.autograd", "torch.func", "jax")
 
@@ -32,7 +32,7 @@ def make_task(
     words = {"c": "complex", "f": "real", "i": "integer", "b": "boolean"}
     inputs = tuple(Input(k, words[a.dtype.kind], a.shape, k not in fixed) for k, a in first.items())
     sites = tuple(
-        Point(f"p{n}", {i.name: np.asarray(p[i.name]).astype(concrete_dtype(i.kind, dtype)) for i in inputs},
+        Point(f"p{n}", {i.name: as_held(np.asarray(p[i.name]), i.kind, dtype) for i in inputs},
               layout=layout)
         for n, p in enumerate(points)
     )

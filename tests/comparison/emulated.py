@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pandas as pd
 from scipy import special
 
 from harness.comparison import compare_tables
-from harness.formats import DTYPES
+from harness.formats import DTYPES, holder
 from harness.model import Case, Input, Point
 from harness.reference.function import Compiled
 from harness.reference.solution import solve
@@ -174,14 +175,16 @@ def _pulled(program: Program, leaf: Node, out: Node) -> Floats:
 
 
 def compared(
-    texts: Mapping[str, tuple[str, Mapping[str, Any]]], *, single: bool = False,
+    texts: Mapping[str, tuple[str, Mapping[str, Any]]], *, single: bool = False, dtype: str = "",
     wrong: Mapping[str, tuple[str, float]] | None = None,
 ) -> pd.DataFrame:
     """The comparison of both emulated frameworks and the reference: name -> (text, inputs), real arrays.
 
-    wrong: name -> the mistake of the reverse one ("torch.func"); the forward one ("jax") is faithful.
+    wrong: name -> the mistake of the reverse one ("torch.func"); the forward one ("jax") is faithful. dtype: "float64",
+    or "float32" where single, unless it is given.
     """
-    real, dtype = (np.float32, "float32") if single else (np.float64, "float64")
+    dtype = dtype or ("float32" if single else "float64")
+    real = ml_dtypes.bfloat16 if dtype == "bfloat16" else np.dtype(dtype).type
     table, cases = Table(), []
     for name, (text, given) in texts.items():
         arrays = {k: np.asarray(v, np.float64) for k, v in given.items()}
@@ -192,9 +195,10 @@ def compared(
         ):
             held = {k: a.astype(real) for k, a in arrays.items()}
             value, slopes = Program(real, mistake).evaluate(text, held, forward)
-            table.add(backend, "value", value, case=name, dtype=dtype)
+            table.add(backend, "value", value.astype(holder(dtype)), case=name, dtype=dtype)
             for k, j in slopes.items():
-                table.add(backend, "differential", j.astype(real), api="pullback", case=name, dtype=dtype, input=k)
+                table.add(backend, "differential", j.astype(real).astype(holder(dtype)), api="pullback", case=name,
+                          dtype=dtype, input=k)
         exact = {k: a.astype(real).astype(np.float64) for k, a in arrays.items()}
         _referee(table, name, text, inputs, exact, dtype)
     names = ("torch.func", "jax", "reference")

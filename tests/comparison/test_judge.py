@@ -159,8 +159,8 @@ def test_tolerance_of_a_case() -> None:
     assert judge([[1 + 1e-3]], [[1.0]], tolerance=wide).verdict == "precision"
     assert judge([[1 + 1e-3]], [[1.0]], tolerance=Tolerance(fine=1e-2)).verdict == "agree"
     assert tolerances("float64", Tolerance(fine=0.5)).coarse == 0.5
-    with pytest.raises(ValueError, match="float16"):
-        tolerances("float16")
+    with pytest.raises(ValueError, match="float8"):
+        tolerances("float8")
 
 
 # -- values and raw results -------------------------------------------------------------------------------------------

@@ -151,7 +151,7 @@ def test_what_is_remembered_counts_as_work(monkeypatch: pytest.MonkeyPatch) -> N
     left = []
     for _ in range(2):
         with bounded():
-            Text("sum(abs(x) ** 3)", [Input("x", "real", (3,))]).evaluate({"x": np.array([0.0, 1, 2])}, False, None)
+            Text("sum(abs(x) ** 3)", [Input("x", "real", (3,))]).evaluate({"x": np.array([0.0, 1, 2])}, DOUBLE, None)
             left.append(state.room)
     assert left[0] == left[1] and operations._KEPT
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.formats import DTYPES
 from harness.pointwise.pool import Pool
 from harness.sweep.asking import Asker
 from harness.sweep.engine import Sweeper
 from harness.sweep.errors import QUANTITIES
 from harness.sweep.everything import subjects
-from harness.sweep.formats import DTYPES
 
 pytest.importorskip("torch")
 pytest.importorskip("jax")
@@ -42,7 +42,7 @@ def reproduced(function: str, dtype: str, asker: Asker) -> None:
         return
     points = np.array([eval(p) for p in at], dtype if dtype.startswith("complex") else DTYPES[dtype].holder)
     subject = SUBJECTS[function, dtype]
-    with Pool(subject.reference, subject.argument, is_real=subject.real, single=DTYPES[dtype].digits == 24) as pool:
+    with Pool(subject.reference, subject.argument, is_real=subject.real, form=DTYPES[dtype]) as pool:
         made = Sweeper(subject, dtype, asker, pool).of(points, np.zeros(0))
     sides: dict[tuple[str, str], Any] = {(n, s.by): s for s in made.sides for n in s.backend.split(", ")}
     for row in measured:

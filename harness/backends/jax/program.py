@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from harness.backends.jax.program_cache import KeptPart, KeptProgram, Shelf
-from harness.backends.jax.transforms import TracedSite, Transforms, differentiable_outputs
+from harness.backends.jax.transforms import TracedSite, Transforms, differentiable_outputs, plain
 from harness.backends.loop import SECOND_ORDER, Made, pick, pick2, row
 from harness.backends.rows import Recalled, ResultRefused, Rows, attempt, classify
 from harness.backends.site import Site, pair_name, triple_name
@@ -100,7 +100,7 @@ class Program:
         self.backend, self.task = backend, task
         point = task.points[0]
         leaves = backend.inputs(task, point)
-        self.site = Site(task, point, function, leaves, backend.convention, {})
+        self.site = Site(task, point, function, leaves, backend.convention, {}, backend.lift)
         self.specs = [(p.shape, str(p.dtype)) for p in point.arrays.values()]
         site = self.site
         self.failure: BaseException | None = None
@@ -253,7 +253,7 @@ class Program:
     def _stacked(self, key: Hashable, slot: int, count: int, results: list[list[Any]]) -> Array:
         """The results of one slot of a key, stacked along the basis."""
         at = self.lean.start(key) + slot
-        return np.stack([np.asarray(flat[at]) for flat in results[:count]])
+        return np.stack([plain(np.asarray(flat[at])) for flat in results[:count]])
 
     def _differential(self, point: str, rows: Rows, results: list[list[Any]], share: float) -> list[Observation]:
         site, found = self.site, list[Observation]()

@@ -12,13 +12,19 @@ from harness.backends.jax.program_cache import Shelf
 from harness.backends.jax.sweep import JaxSweep
 from harness.backends.loop import Call, PointwiseBackend
 from harness.backends.rows import ResultRefused
-from harness.backends.site import Site, basis_array
+from harness.backends.site import Site, basis_array, input_dtype
 from harness.backends.third import composed, directions
 from harness.expr.calling import Wrong
+from harness.formats import holder
 from harness.model import Point, Task
 from harness.wirtinger import JAX, Api, Array
 
 HOLOMORPHIC = "[holomorphic]"
+
+
+def plain(array: Array) -> Array:
+    """An array of a dtype that NumPy has: bfloat16 as float32, exactly."""
+    return array if array.dtype.kind in "biufc" else array.astype(np.float32)
 
 
 class TracedSite(Site):
@@ -95,9 +101,14 @@ class Transforms(PointwiseBackend):
 
     def inputs(self, task: Task, point: Point) -> list[Any]:
         """Layouts have no counterpart here: jax owns the memory of its arrays."""
-        leaves = [np.array(point.arrays[i.name]) for i in task.inputs]
+        arrays = [np.array(point.arrays[i.name]) for i in task.inputs]
+        leaves = [self.lift(a, input_dtype(task, a)) for a in arrays]
         moved: list[Any] = self.jax.device_put(leaves, self.device(task.device))
         return moved
+
+    def lift(self, array: Array, dtype: str) -> Any:
+        """NumPy's array of the dtype that jax registers with it where it has none of its own."""
+        return array.astype(self.jnp.bfloat16) if dtype == "bfloat16" else array
 
     def put(self, array: Array, device: str) -> Any:
         """A jax array on the named device ("cpu", "gpu", "gpu:1")."""
@@ -116,7 +127,7 @@ class Transforms(PointwiseBackend):
             if dtype is not None and dtype == self.jax.dtypes.float0:
                 raise ResultRefused("float0: what was differentiated is an integer or a boolean")
             raise Wrong(f"the API returned a {type(array).__name__}, expected an array")
-        return np.asarray(array)
+        return plain(np.asarray(array))
 
     def vectors(self, stacked_key: tuple[tuple[int, ...], str, int], device: str) -> list[Any]:
         """A basis (shape, dtype, imaginary sign) as jax arrays; kept, since moving them costs as much as a call."""
@@ -124,7 +135,7 @@ class Transforms(PointwiseBackend):
         return found
 
     def _make_vectors(self, key: tuple[tuple[int, ...], str, int], device: str) -> list[Any]:
-        return [self.put(row, device) for row in basis_array(*key)]
+        return [self.put(self.lift(row, key[1]), device) for row in basis_array(*key)]
 
     # -- the differential, eager or each API jitted by itself --------------------------------------------------------
 
@@ -172,7 +183,7 @@ class Transforms(PointwiseBackend):
     def gather(self, rows: list[Any], shapes: list[tuple[int, ...]], dtypes: list[str]) -> list[Array]:
         """K results per slot as one NumPy array (K, *shape) a slot."""
         if not rows:
-            return [np.zeros((0, *shape), dtype=dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
+            return [np.zeros((0, *shape), dtype=holder(dtype)) for shape, dtype in zip(shapes, dtypes, strict=True)]
         return [np.stack([self.numpy(entry[slot]) for entry in rows]) for slot in range(len(shapes))]
 
     # -- native APIs -----------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from harness.backends.site import Site
 from harness.backends.third import composed, directions
 from harness.backends.torch.shared import TorchBackend
 from harness.backends.torch.sweep import FuncSweep
+from harness.formats import holder
 from harness.wirtinger import Api, Array
 
 
@@ -90,7 +91,7 @@ class TorchFunc(TorchBackend):
             if site.differentiable(o):
                 found += self.gather([(entry[o],) for entry in rows], [like])
             else:
-                found.append(np.zeros((0, *like[0]), dtype=like[1]))
+                found.append(np.zeros((0, *like[0]), dtype=holder(like[1])))
         return found
 
     # -- native APIs -----------------------------------------------------------------------------------------------

@@ -12,9 +12,10 @@ import numpy as np
 from harness.backends.base import Device
 from harness.backends.loop import PointwiseBackend
 from harness.backends.rows import ResultRefused, Rows
-from harness.backends.site import Site
+from harness.backends.site import Site, input_dtype
 from harness.backends.torch.modes import COMPILED, MODES, Compiler, modes_of
 from harness.expr.calling import Function, Wrong
+from harness.formats import holder
 from harness.model import Observation, Point, Task
 from harness.wirtinger import TORCH, Array
 
@@ -139,15 +140,16 @@ class TorchBackend(PointwiseBackend):
         found = []
         for entry, (shape, dtype) in zip(batch, like, strict=True):
             if entry is None:
-                found.append(np.zeros((count, *shape), dtype=dtype))
+                found.append(np.zeros((count, *shape), dtype=holder(dtype)))
             else:
-                found.append(entry.detach().resolve_conj().resolve_neg().cpu().numpy())
+                found.append(self.plain(entry))
         return found
 
     # -- arrays ----------------------------------------------------------------------------------------------------
 
     def inputs(self, task: Task, point: Point) -> list[Any]:
-        return [self.tensor(point.arrays[i.name], task.device, point.layout) for i in task.inputs]
+        arrays = [point.arrays[i.name] for i in task.inputs]
+        return [self.tensor(a, task.device, point.layout, input_dtype(task, a)) for a in arrays]
 
     def evaluate(self, site: Site) -> tuple[Any, ...]:
         before = [leaf._version for leaf in site.leaves]
@@ -157,29 +159,43 @@ class TorchBackend(PointwiseBackend):
                 raise Wrong(f"the function changed its input {spec.name} in place; work on a copy: {spec.name}.clone()")
         return results
 
-    def tensor(self, array: Array, device: str, layout: str = "") -> Any:
+    def lift(self, array: Array, dtype: str) -> Any:
+        """NumPy lacks bfloat16: a tensor."""
+        return self.torch.from_numpy(np.array(array)).to(self.torch.bfloat16) if dtype == "bfloat16" else array
+
+    def plain(self, tensor: Any) -> Array:
+        """A tensor as a NumPy array; bfloat16 as float32, exactly. Raises ResultRefused for complex32."""
+        tensor = tensor.detach().resolve_conj().resolve_neg().cpu()
+        if tensor.dtype == getattr(self.torch, "complex32", None):
+            raise ResultRefused("complex32: complex numbers of half precision are an experiment of torch's")
+        found: Array = (tensor.float() if tensor.dtype == self.torch.bfloat16 else tensor).numpy()
+        return found
+
+    def tensor(self, array: Array, device: str, layout: str = "", dtype: str = "") -> Any:
         """A tensor of its own memory on the device, laid out as the point asks."""
         torch = self.torch
         if layout == "lazy-conj" and np.iscomplexobj(array):
             return torch.from_numpy(np.array(np.conj(array), order="C")).to(device).conj()
-        tensor = torch.from_numpy(np.array(array, order="C")).to(device)
+        held = self.lift(np.array(array, order="C"), dtype)
+        tensor = (held if isinstance(held, torch.Tensor) else torch.from_numpy(held)).to(device)
         return _strided(torch, tensor) if layout == "noncontiguous" and array.ndim else tensor
 
     def stacked(self, array: Array, device: str) -> tuple[Any, ...]:
-        """The rows of a stacked NumPy array as tensors on the device."""
-        tensor = self.torch.from_numpy(array)
+        """The rows of what is stacked as tensors on the device."""
+        tensor = array if isinstance(array, self.torch.Tensor) else self.torch.from_numpy(array)
         return tuple((tensor if device == "cpu" else tensor.to(device)).unbind(0))
 
     def vector(self, array: Array, site: Site) -> Any:
         """One cotangent or tangent as a tensor on the task's device."""
-        return self.torch.from_numpy(np.array(array, order="C")).to(site.task.device)
+        made = array if isinstance(array, self.torch.Tensor) else self.torch.from_numpy(np.array(array, order="C"))
+        return made.to(site.task.device)
 
     def numpy(self, array: Any) -> Array:
         if array is None:
             raise ResultRefused("None: the output does not depend on this input")
         if not isinstance(array, self.torch.Tensor):
             raise Wrong(f"the API returned a {type(array).__name__}, expected a tensor")
-        return np.array(array.detach().resolve_conj().resolve_neg().cpu().numpy())
+        return np.array(self.plain(array))
 
     def gather(self, rows: Sequence[Sequence[Any]], like: Sequence[tuple[tuple[int, ...], str]]) -> list[Array]:
         """K results per slot as one NumPy array (K, *shape) a slot; None is torch's way to say zero.
@@ -193,10 +209,9 @@ class TorchBackend(PointwiseBackend):
                 zero = torch.zeros(shape, dtype=getattr(torch, dtype), device=_device(column))
                 column = [zero if entry is None else entry for entry in column]
             if column:
-                tensor = torch.stack(column).detach()
-                found.append(tensor.resolve_conj().resolve_neg().cpu().numpy())
+                found.append(self.plain(torch.stack(column)))
             else:
-                found.append(np.zeros((0, *shape), dtype=dtype))
+                found.append(np.zeros((0, *shape), dtype=holder(dtype)))
         return found
 
     def input_like(self, site: Site) -> list[tuple[tuple[int, ...], str]]:

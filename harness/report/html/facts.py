@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from harness.comparison.observations import Observations
+from harness.formats import DTYPES
 from harness.report.causes import Defect, defects
 from harness.report.headline import unasked
 from harness.report.verdict_style import STYLES
@@ -69,7 +70,7 @@ def _dtypes(seen: Observations | None, number: int, target: Mapping[str, str]) -
     for column in ("backend", "device", "mode"):
         rows = rows & (seen.codes[column] == seen.code(column, target[column]))
     found = {seen.words["dtype"][k] for k in np.unique(seen.codes["dtype"][rows])}
-    return [w for w in ("complex128", "float64", "complex64", "float32") if w in found]
+    return [w for w in reversed(DTYPES) if w in found]
 
 
 def _started(run: Any, header: Mapping[str, Any]) -> str:

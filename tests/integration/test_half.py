@@ -1,0 +1,91 @@
+"""Half precision from a case's text to the script of a finding; wrong backends are named by what they do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import harness
+from harness.api import repro
+from harness.cases import load
+from harness.formats import HALVES
+from harness.model import CaseError
+from tests import wrong_backends as wrong
+from tests.in_process import InProcess
+
+CASES = """
+cases:
+  - id: mixed
+    function: tanh(x) * w + x @ a
+    inputs: {x: "real[3]", w: "real[3]", a: "real[3,3]"}
+    points:
+      here: {x: [0.5, -1.25, 0.75], w: [2, 0.5, -1.5], a: [[1, 2, 0.5], [0.25, -1, 3], [0.125, 1.5, -2]]}
+  - id: saturated
+    function: tanh(x)
+    inputs: {x: "real[2]"}
+    dtype: bfloat16
+    points: {far: {x: [4, -5]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("half") / "half.yaml"
+    file.write_text(CASES)
+    return file
+
+
+def run(path: Path, folder: Path, backends: list[str], **more: object) -> pd.DataFrame:
+    made = harness.run(path, backends=backends, output=folder, executor=InProcess(), progress=False, **more)
+    return pd.DataFrame(harness.compare(made))
+
+
+def test_frameworks_agree_and_wrong_ones_are_named(path: Path, tmp_path: Path) -> None:
+    right = run(path, tmp_path / "right", ["torch.func", "jax"], dtypes=list(HALVES), select="mixed", apis=())
+    assert set(right["dtype"].astype(str)) == set(HALVES) and not right["surprising"].any()
+    chosen = (wrong.FlipsSign, wrong.Halves, wrong.ReturnsZero, wrong.ReturnsNaN, wrong.ForwardDiffersFromReverse)
+    names = [f"tests.wrong_backends:{cls.__name__}" for cls in chosen]
+    frame = run(path, tmp_path / "wrong", names, dtypes=list(HALVES), select="mixed", apis=())
+    told = frame[(frame["quantity"] == "differential") & (frame["right"] == "reference") & frame["surprising"]]
+    for cls in chosen:
+        own = told[told["left"] == cls.name]
+        assert set(own["dtype"].astype(str)) == set(HALVES) and set(own["culprit"]) == {cls.name}
+        assert cls.expected_verdict in set(own["verdict"].astype(str)), (cls.name, own["verdict"].tolist())
+
+
+@pytest.mark.parametrize("backend", ["torch.func", pytest.param("jax", marks=pytest.mark.whole)])
+def test_a_script_in_bfloat16_confirms_what_it_shows(path: Path, tmp_path: Path, backend: str) -> None:
+    """1 - tanh(4)^2 is 0.00134, of which eight bits of tanh leave nothing."""
+    frame = run(path, tmp_path / "run", [backend], select="saturated")
+    assert set(frame.loc[frame["quantity"] == "differential", "culprit"]) == {backend}
+    text, confirmed, printed = repro(tmp_path / "run", "saturated@far", backend)
+    assert confirmed and "bfloat16" in text and "returned   0.0" in printed, printed
+
+
+def test_what_has_no_half_precision_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "complex.yaml"
+    text = "cases: [{id: f, function: exp(z), inputs: {z: 'complex[2]'}, points: {here: {z: [1, 2j]}}DTYPE}]"
+    file.write_text(text.replace("DTYPE", ", dtype: [float16, complex64]"))
+    with pytest.raises(CaseError, match="float16 is for real numbers, and an input is complex"):
+        load([file])
+    file.write_text(text.replace("DTYPE", ""))
+    with pytest.raises(CaseError, match="no framework has complex numbers of half precision"):
+        harness.run(file, dtypes="bfloat16", backends=["torch.func"], progress=False)
+
+
+def test_an_expectation_of_no_dtype_is_owed_in_single_and_double_alone(tmp_path: Path) -> None:
+    file = tmp_path / "owed.yaml"
+    file.write_text("""
+cases:
+  - id: f
+    function: x * x
+    inputs: {x: "real[2]"}
+    expect: {verdict: sign, because: it was so once, backends: torch.func}
+    points: {here: {x: [1, 2]}}
+""")
+    halves = run(file, tmp_path / "half", ["torch.func", "torch.autograd", "jax"], dtypes=["float16"], apis=())
+    assert len(halves) and not halves["surprising"].any()
+    wide = run(file, tmp_path / "wide", ["torch.func", "torch.autograd", "jax"], dtypes=["float64"], apis=())
+    assert wide["surprising"].sum() == 1
