@@ -139,10 +139,9 @@ def from_hunts(targets: Sequence[Mapping[str, Any]]) -> list[Finding]:
     for name, e in sorted(hunted().items()):
         sides = tuple(b for b in versions if b.partition(".")[0] == e.framework)
         if sides:
-            shown = "complex128" if "j" in e.exhibit.shown else "float64"
             found.append(Finding(
                 id=name, framework=e.framework, functions=tuple(e.exhibit.function.split()), cases=(), points=(),
-                dtypes=(shown,), apis=APIS.get(e.of, ()), quantities=(QUANTITIES[e.of],),
+                dtypes=(e.dtype,), apis=APIS.get(e.of, ()), quantities=(QUANTITIES[e.of],),
                 versions=_versions(pd.Series(sides), versions), verdict=e.verdict, culprit=sides,
                 evidence=("closed-form",), size=float("nan"), sentence=e.sentence, link=e.link))
     return found

@@ -23,7 +23,8 @@ APIS = {"reverse": ("pullback",), "forward": ("pushforward",)}
 
 @dataclass(frozen=True)
 class Hunted:
-    """One defect. name: begins with the framework. of: a key of QUANTITIES. verdict: one word of harness.verdicts."""
+    """One defect. name: begins with the framework. of: a key of QUANTITIES. verdict: one word of harness.verdicts.
+    dtype: in which its exhibit computes."""
 
     name: str
     of: str
@@ -31,6 +32,7 @@ class Hunted:
     sentence: str
     link: str
     exhibit: Exhibit
+    dtype: str
 
     @property
     def framework(self) -> str:
@@ -49,7 +51,8 @@ def _read(entry: Mapping[str, Any]) -> Hunted:
         str(entry["got"]), str(entry["right"]), _literal(entry["shown"]), _three(entry["inside"]),
         _three(entry["outside"]), float(entry.get("room", 1e-6)), str(entry.get("setup", "")), str(entry["function"]))
     return Hunted(entry["id"], entry["of"], entry["verdict"], " ".join(str(entry["sentence"]).split()),
-                  str(entry.get("link", "")), shown)
+                  str(entry.get("link", "")), shown,
+                  entry.get("dtype", "complex128" if "j" in shown.shown else "float64"))
 
 
 def _three(points: Sequence[Any]) -> tuple[str, str, str]:

@@ -1,6 +1,7 @@
 """Jax's derivative of logaddexp is exp(x - out), in which log 2 is lost to rounding for large arguments that
-are nearly equal: 1 in place of 1/2 for 1e17; logaddexp2 likewise, and of complex numbers a large phase.
-Seen with jax 0.10.2; exits with 0 where it is confirmed."""
+are nearly equal: 1 in place of 1/2 for 1e17; logaddexp2 likewise, of complex numbers a large phase, and
+cumlogsumexp, which is differentiated as a scan of logaddexp; that of logsumexp is right. Seen with jax
+0.10.2; exits with 0 where it is confirmed."""
 import sys
 import jax
 jax.config.update('jax_enable_x64', True)
