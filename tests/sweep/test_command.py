@@ -165,3 +165,14 @@ def test_a_framework_that_hangs_leaves_the_others(monkeypatch: pytest.MonkeyPatc
         (only,) = everything._one(subject, "float64", alone, 1, 1, 0, said.append)
     assert only["backend"] == "torch.autograd"
     assert "torch ended" in said[0] and "0 sides" in said[1]
+
+
+def test_another_rounding_alone_is_no_function_of_the_other_points(asker: Asker) -> None:
+    """torch's i0e of one bfloat16 number at 0 is 0.992, in long arrays 1."""
+    points = np.linspace(-2, 2, 4097)
+    texts = ["torch.special.i0e(x)", "torch.cumsum(x, 0)", "x / torch.sum(x * x)"]
+    told = [asker.ask(Subject("native", "x", {"torch": Source("native", text)}, "x", True), "bfloat16", points)
+            ["torch.autograd"] for text in texts]
+    assert told[0].value is not None
+    for answer in told[1:]:
+        assert answer.value is None and "depends on the other points" in answer.messages["value"]
