@@ -19,6 +19,7 @@ from harness.audit.faults import AuditError, SideFault
 from harness.audit.mapping import read_mapping
 from harness.audit.sides import Local, Remote, arrays
 from harness.audit.state import SIDES, Options, State
+from harness.formats import HALVES
 from harness.wirtinger import Array
 from harness.workers.process import Paths
 
@@ -168,7 +169,7 @@ def _check(torch: str, jax: str, options: Options) -> None:
 
 
 def _check_words(options: Options) -> None:
-    for word, allowed, option in ((options.precision, ("", "single", "double"), "precision"),
+    for word, allowed, option in ((options.precision, ("", "single", "double", *HALVES), "precision"),
                                   (options.values_from, ("", *SIDES), "values_from")):
         if word not in allowed:
             raise AuditError(f"{option} is one of {', '.join(a for a in allowed if a)}, not {word!r}")

@@ -64,7 +64,8 @@ def save(path: Path, state: State, channels: Mapping[str, Channel]) -> str:
     write_npz(data, {k: _case_array(a) for k, a in arrays.items()})
     kind = "complex" if any(np.iscomplexobj(a) for a, active in numbers.values() if active) else "float"
     width = {True: {"complex": "complex64", "float": "float32"}, False: {"complex": "complex128", "float": "float64"}}
-    case = {"id": name, "function": targets, "inputs": inputs, "dtype": width[state.single][kind],
+    dtype = state.half if state.half and kind == "float" else width[state.single][kind]
+    case = {"id": name, "function": targets, "inputs": inputs, "dtype": dtype,
             "note": f"saved by harness audit from {state.targets['torch']} and {state.targets['jax']}"}
     _write(path, yaml.safe_dump({"cases": [case]}, sort_keys=False, width=110))
     modules = sorted({t.partition(":")[0] for t in targets.values()})

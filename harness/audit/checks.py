@@ -181,7 +181,11 @@ def checked(state: State, directions: Sequence[Direction]) -> list[Check]:
 
 def known(state: State, side: str) -> dict[str, Any]:
     """What finite differences of a side have to be told about its value."""
-    return {"jumps": state.noise.get(side), "rough": bool(state.narrow.get(side))}
+    jumps = state.noise.get(side)
+    if state.inside_words == "half" and state.narrow.get(side):  # few numbers need not jump where it is looked
+        size = sum(float(np.abs(v).sum()) for v in state.seen[side].outputs.values() if v.dtype.kind in "fc")
+        jumps = max(jumps or 0.0, state.tol.eps * size)
+    return {"jumps": jumps, "rough": bool(state.narrow.get(side))}
 
 
 def curves(state: State, side: str, links: Sequence[Link]) -> dict[str, tuple[str, tuple[int, ...]]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.audit import advice, candidates, evidence, hints, origin, steps
+from harness.audit import advice, candidates, evidence, halves, hints, origin, steps
 from harness.audit.answer import Audit
 from harness.audit.faults import AuditError, SideFault
 from harness.audit.judging import judge_gradient, largest
@@ -91,6 +91,7 @@ def _audited(state: State, sources: Mapping[str, Sequence[Any]], audit: Audit) -
                          "give a mapping file with --map")
     _same_inputs(state)
     silent = _evaluate(state)
+    state.half = halves.of_state(state)
     state.tol = _tolerances(state)
     notes = [note for side in SIDES for note in state.seen[side].notes] + silent
     notes += [f"{side}: the inputs {', '.join(state.loaded[side].unused)} are not used by the function"
@@ -101,6 +102,13 @@ def _audited(state: State, sources: Mapping[str, Sequence[Any]], audit: Audit) -
         return replace(audit, faults=tuple(faults), warnings=tuple(warnings), notes=tuple(notes))
     values, rows = _values(state), _rows(state)
     told = narrowed(state)
+    if state.half:
+        told += halves.said(state, halves.widened(state, lambda: _evaluate(state)))
+        faults = _random(state) + _structure(state)
+        if faults:
+            return replace(audit, faults=tuple(faults), warnings=tuple(warnings), notes=tuple(notes))
+        if not state.stuck:
+            values, rows = halves.judged(state, (values, rows), (_values(state), _rows(state)))
     if inside(state, (*values, *rows)):
         values, rows = softened(values, _values(state)), softened(rows, _rows(state))
         told += said_inside(state)
@@ -189,7 +197,7 @@ def _tolerances(state: State) -> Tolerances:
     dtypes += [state.array("jax", x.jax).dtype for x in state.differentiated]
     dtypes += [v.dtype for side in SIDES for v in state.seen[side].outputs.values()]
     single = any(map(below_double, dtypes))
-    return tolerance(single, state.options.rtol)
+    return tolerance(state.half or ("complex64" if single else "complex128"), state.options.rtol)
 
 
 def _mutations(state: State) -> list[str]:
@@ -286,7 +294,8 @@ def _rows(state: State) -> tuple[ParameterRow, ...]:
         if np.iscomplexobj(a) != np.iscomplexobj(b):
             real = "jax" if np.iscomplexobj(a) else "torch"
             note = f"the {real} side holds it as real numbers; " + note
-        dtype = str(a.dtype) if a.dtype == b.dtype else f"{a.dtype}/{b.dtype}"
+        words = state.dtype("torch", x.torch), state.dtype("jax", x.jax)
+        dtype = "/".join(dict.fromkeys(words))
         rows.append(ParameterRow(
             x.torch, x.jax, a.shape, dtype, x.turned, found.verdict, found.relation, found.factor, found.max_abs,
             found.max_rel, found.blind, note.rstrip("; "), max(largest(left), largest(right)), word=found.word,

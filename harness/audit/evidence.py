@@ -17,7 +17,7 @@ from harness.audit.state import State
 
 def with_evidence(state: State, audit: Audit) -> Audit:
     """The audit with its checks, the culprit of each parameter that differs, and a sentence on who is right."""
-    if not state.options.differences:
+    if not state.options.differences or state.stuck:
         return audit
     audit = replace(audit, rows=padding.settle(state, audit.rows))
     along = directions(state, audit.rows, audit.values_agree)
@@ -106,7 +106,7 @@ def _undecided(checks: Sequence[Check], state: State) -> str:
                 "other (single precision inside? a loop that stops?)")
     less = "Finite differences are inconclusive here: their error is as large as what they should show"
     if inside:
-        return f"{less} (single precision inside)"
+        return f"{less} ({state.inside_words} precision inside)"
     return less + (". Audit in double precision (--precision double)" if state.single else "")
 
 

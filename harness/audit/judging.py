@@ -21,7 +21,7 @@ from harness.wirtinger import Array, components, signed
 #: Entries that the hypotheses (conjugate, factor, ...) are tried on; the sizes are measured on all of them.
 SAMPLE = 200_000
 _CHUNK = 1 << 20
-#: Differences below this many eps of the largest gradient of all are rounding.
+#: Differences below this many eps of the largest gradient of all are rounding; in half precision below one.
 _NOISE = 8.0
 
 
@@ -79,7 +79,7 @@ def judge_gradient(
     note = "torch gives None: its output does not depend on it" if left is None else ""
     is_complex = np.iscomplexobj(a) or np.iscomplexobj(b)
     top = max(largest(a), largest(b))
-    noise = _NOISE * tol.eps * whole
+    noise = (1.0 if tol.form.half else _NOISE) * tol.eps * whole
     if top <= noise and all(np.isfinite(part).all() for g in (a, b) for part in _chunks(g)):
         # not a derivative but what rounding left of one that is zero
         raw = "equal" if raw_sign == 1 or not is_complex else "none"

@@ -157,7 +157,8 @@ def cut(loaded: Loaded, views: Iterable[View]) -> Loaded:
     for view in views:
         first = whole[view.parts[0].leaf]
         active = all(whole[p.leaf].differentiate for p in view.parts)
-        by_leaf.setdefault(first.name, []).append(SideLeaf(view.name, first.argument, active, view.of(arrays)))
+        new = SideLeaf(view.name, first.argument, active, view.of(arrays), first.half)
+        by_leaf.setdefault(first.name, []).append(new)
     leaves = [new for leaf in loaded.leaves
               for new in (by_leaf.get(leaf.name, []) if leaf.name in gone else [leaf])]
     return replace(loaded, leaves=tuple(leaves))

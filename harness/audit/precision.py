@@ -14,6 +14,7 @@ from typing import TypeVar
 from harness.audit.result import HARMLESS, ParameterRow, ValueRow
 from harness.audit.state import SIDES, Faults, State
 from harness.comparison.tolerance import Tolerances, tolerances
+from harness.formats import DTYPES
 from harness.model import Tolerance
 from harness.report.text import some
 from harness.wirtinger import below_double
@@ -23,15 +24,16 @@ Row = TypeVar("Row", ValueRow, ParameterRow)
 _NAMES = {"torch": "torch", "jax": "JAX"}
 
 
-def tolerance(single: bool, rtol: float | None) -> Tolerances:
+def tolerance(dtype: str, rtol: float | None) -> Tolerances:
     """Of a precision, unless the user says otherwise."""
-    return tolerances("complex64" if single else "complex128", None if rtol is None else Tolerance(rtol))
+    found = tolerances(dtype, None if rtol is None else Tolerance(rtol))
+    return found if rtol is None else replace(found, fine=rtol)
 
 
 def inside(state: State, rows: Iterable[ValueRow | ParameterRow | bool]) -> bool:
-    """Whether a side in double precision computes in single precision inside; asked once, and only where something
-    differs (a row, or True). From then on tolerances are those of single precision. Raises Faults."""
-    if state.narrow or state.tol.single or all(r is False or getattr(r, "verdict", "") == "agree" for r in rows):
+    """Whether a side computes in a narrower precision inside than that of its inputs; asked once, and only where
+    something differs (a row, or True). From then on tolerances are those of that precision. Raises Faults."""
+    if state.narrow or state.stuck or all(r is False or getattr(r, "verdict", "") == "agree" for r in rows):
         return False
     try:
         found = state.ask("narrow")
@@ -43,7 +45,8 @@ def inside(state: State, rows: Iterable[ValueRow | ParameterRow | bool]) -> bool
                     for side in SIDES}
     if not any(state.narrow.values()):
         return False
-    state.tol = tolerance(True, state.options.rtol)
+    state.outer = state.tol
+    state.tol = tolerance(state.inside, state.options.rtol)
     state.noise.clear()
     return True
 
@@ -64,15 +67,16 @@ def softened(fine: Sequence[Row], coarse: Sequence[Row]) -> tuple[Row, ...]:
 
 
 def said_inside(state: State) -> list[str]:
-    """The lines on which single precision is inside."""
+    """The lines on which a narrower precision is inside."""
     out = []
     for side, found in state.narrow.items():
         if found:
             file, line, dtype, text = found[0]
             where = f": {os.path.basename(file)}:{line}  {text}" if file else ""
             more = f" (and on {len(found) - 1} more line{'s' * (len(found) > 2)})" if found[1:] else ""
-            out.append(f"Precision: {_NAMES[side]} computes in {dtype} inside although its inputs are in double "
-                       f"precision{where}{more}. What comes of that is compared to single precision.")
+            given = "single" if state.single else "double"
+            out.append(f"Precision: {_NAMES[side]} computes in {dtype} inside although its inputs are in {given} "
+                       f"precision{where}{more}. What comes of that is compared to {state.inside_words} precision.")
     return out
 
 
@@ -94,9 +98,9 @@ def narrowed(state: State) -> list[str]:
         if turned:
             out.append(f"Precision: {_NAMES[side]} returns the gradient of {some(turned)} in single precision, "
                        "which is given in double precision.")
-    mixed = [x for x in state.differentiated
-             if below_double(state.array("torch", x.torch).dtype) != below_double(state.array("jax", x.jax).dtype)]
+    words = [(x, state.dtype("torch", x.torch), state.dtype("jax", x.jax)) for x in state.differentiated]
+    mixed = [(x, a, b) for x, a, b in words if DTYPES[a] != DTYPES[b]]
     if mixed:
-        in_torch, in_jax = state.array("torch", mixed[0].torch).dtype, state.array("jax", mixed[0].jax).dtype
-        out.append(f"Precision: {some([x.torch for x in mixed])}: {in_torch} in torch, {in_jax} in JAX.")
+        _, in_torch, in_jax = mixed[0]
+        out.append(f"Precision: {some([x.torch for x, _, _ in mixed])}: {in_torch} in torch, {in_jax} in JAX.")
     return out

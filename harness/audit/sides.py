@@ -30,6 +30,7 @@ class SideLeaf:
     argument: str
     differentiate: bool
     array: Array | None
+    half: str = ""  # the half precision in which the function gets it
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Evaluated:
     tapped: bool = False
     notes: tuple[str, ...] = ()
     silent: tuple[int, ...] = ()
+    half: str = ""  # the coarsest half precision among the outputs
 
 
 class Channel(Protocol):
@@ -76,7 +78,7 @@ class Channel(Protocol):
 
 
 def loaded(reply: Mapping[str, Any]) -> Loaded:
-    leaves = tuple(SideLeaf(n, a, d, _got(x)) for n, a, d, x in reply["leaves"])
+    leaves = tuple(SideLeaf(n, a, d, _got(x), half) for n, a, d, x, half in reply["leaves"])
     return Loaded(reply["versions"], reply["raw_sign"], tuple(reply["unused"]), leaves, tuple(reply["keywords"]))
 
 
@@ -84,7 +86,7 @@ def evaluated(reply: Mapping[str, Any]) -> Evaluated:
     return Evaluated(
         arrays(reply["outputs"]), {k: _got(v) for k, v in reply["gradients"].items()}, reply["unsteady"],
         reply["unsteady_where"], tuple(reply["mutated"]), reply["tapped"], tuple(reply["notes"]),
-        tuple(reply.get("silent", ())),
+        tuple(reply.get("silent", ())), reply.get("half", ""),
     )
 
 
@@ -257,11 +259,16 @@ class Local:
         return {
             "versions": self._side.versions(), "raw_sign": self._side.raw_sign, "unused": self._side.unused,
             "keywords": self._side.keywords,
-            "leaves": [[x.name, x.argument, x.differentiate, x.array] for x in leaves],
+            "leaves": [[x.name, x.argument, x.differentiate, x.array, x.half] for x in leaves],
         }
 
     def _replace(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
         self._side.replace(arrays)
+        return {}
+
+    def _widen(self, wide: bool) -> dict[str, Any]:
+        self._side.widen(wide)
+        self._recorder.kept.clear()
         return {}
 
     def _gradient(self, repeat: bool, silent: Sequence[int] = ()) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from harness.audit.faults import SideFault
 from harness.audit.mapping import Link, Matching
 from harness.audit.parts import Parted
 from harness.audit.sides import Channel, Evaluated, Loaded, SideLeaf, arrays
+from harness.backends.side.narrow import digits
 from harness.backends.side.sets import Set
 from harness.comparison.tolerance import Tolerances, tolerances
+from harness.formats import SINGLE
 from harness.model import HarnessError
 from harness.wirtinger import Array
 
@@ -24,11 +26,12 @@ class Options:
     """What an audit is asked, beyond the two functions and their inputs.
 
     rtol: relative to the largest entry of a parameter's gradient (default eps**0.75); atol: absolute. precision:
-    "single" or "double" casts the inputs. constant: globs of inputs that are not differentiated. seed: of cotangents
-    and directions. values_from: "torch" or "jax" gives that side's numbers to the other. mapping: torch leaf name to
-    JAX leaf name, or the file that holds it. torch_step, jax_step: an optimiser step of each side. path: folders that
-    are searched for modules (default: the current one). differences, taps, trace: whether finite differences are taken,
-    taps compared, and steps recorded to find where the programs part; lines: whether matched lines are kept for a page.
+    "single", "double", "float16" or "bfloat16" casts the inputs. constant: globs of inputs that are not differentiated.
+    seed: of cotangents and directions. values_from: "torch" or "jax" gives that side's numbers to the other. mapping:
+    torch leaf name to JAX leaf name, or the file that holds it. torch_step, jax_step: an optimiser step of each side.
+    path: folders that are searched for modules (default: the current one). differences, taps, trace: whether finite
+    differences are taken, taps compared, and steps recorded to find where the programs part; lines: whether matched
+    lines are kept for a page.
     """
 
     rtol: float | None = None
@@ -62,6 +65,9 @@ class State:
     sets: dict[str, Set] = field(default_factory=dict)  # torch's name -> the set in which a constrained input is moved
     noise: dict[str, float] = field(default_factory=dict)  # side -> how far its value jumps next to the point
     narrow: dict[str, list[tuple[str, int, str, str]]] = field(default_factory=dict)  # side -> lines in float32
+    outer: Tolerances | None = None  # those of inputs and outputs, where a narrower precision is inside
+    half: str = ""  # the half precision in which a side computes
+    stuck: bool = False  # whether it can be evaluated in that alone, which tells nothing beyond the rows
     padded: dict[str, int] = field(default_factory=dict)  # torch's name -> the row that gets no gradient by intention
     unchecked: dict[str, str] = field(default_factory=dict)  # torch's name -> why it cannot be moved at all
 
@@ -88,13 +94,30 @@ class State:
 
     @property
     def single(self) -> bool:
-        """Whether inputs or outputs are in single precision, and not only what is inside."""
-        return self.tol.single and not any(self.narrow.values())
+        """Whether inputs or outputs are in single precision (or half), and not only what is inside."""
+        return (self.outer or self.tol).single
+
+    @property
+    def inside(self) -> str:
+        """The coarsest dtype inside of a side that is narrower than that of its inputs; "" where there is none."""
+        found = [dtype for lines in self.narrow.values() for _, _, dtype, _ in lines]
+        return min(found, key=digits, default="")
+
+    @property
+    def inside_words(self) -> str:
+        """What the precision inside is called: "single", "half", or "" where there is none."""
+        return {0: "", SINGLE.digits: "single"}.get(digits(self.inside), "half")
 
     def array(self, side: str, name: str) -> Array:
         leaf = next(x for x in self.loaded[side].leaves if x.name == name)
         assert leaf.array is not None
         return leaf.array
+
+    def dtype(self, side: str, name: str) -> str:
+        """The dtype of a leaf as the function gets it."""
+        leaf = next(x for x in self.loaded[side].leaves if x.name == name)
+        assert leaf.array is not None
+        return leaf.half or str(leaf.array.dtype)
 
     @property
     def differentiated(self) -> list[Link]:

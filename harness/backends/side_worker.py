@@ -124,7 +124,8 @@ class Server:
             "versions": self.side.versions(), "raw_sign": self.side.raw_sign, "unused": self.side.unused,
             "keywords": self.side.keywords,
             "leaves": [
-                [leaf.name, leaf.argument, leaf.differentiate, None if leaf.array is None else self._put(leaf.array)]
+                [leaf.name, leaf.argument, leaf.differentiate, None if leaf.array is None else self._put(leaf.array),
+                 leaf.half]
                 for leaf in leaves
             ],
         }
@@ -136,13 +137,18 @@ class Server:
         self.side.replace(self._get_all(request["arrays"]))
         return {}
 
+    def do_widen(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        self.side.widen(request["wide"])
+        self._recorder = None
+        return {}
+
     def do_gradient(self, request: Mapping[str, Any]) -> dict[str, Any]:
         found: Evaluation = self.side.gradient(repeat=request["repeat"], silent=request.get("silent", ()))
         return {
             "outputs": self._put_all(found.outputs), "gradients": self._put_all(found.gradients),
             "unsteady": found.unsteady, "unsteady_where": found.unsteady_where, "mutated": list(found.mutated),
             "tapped": found.tapped, "notes": list(found.notes),
-            "silent": list(found.silent),
+            "silent": list(found.silent), "half": found.half,
         }
 
     def do_taps(self, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -134,21 +134,24 @@ class Site:
         return self._basis(self.input_shapes[number], self.input_dtypes[number], self.convention.cotangent)
 
     def _basis(self, shape: tuple[int, ...], dtype: str, sign: int) -> Array:
-        return self._lift(basis_array(shape, dtype, sign), dtype)
+        found: Array = self._lift(basis_array(shape, dtype, sign), dtype)
+        return found
 
     def generic_cotangent(self, output: int) -> Array:
         """The generic cotangent of an output as this backend takes it: torch c, jax conj(c)."""
         salt = f"{self.task.case}:pullback:{self.outputs[output]}"
         vector = generic_vector(self.output_shapes[output], self.output_complex(output), self.task.dtype, salt)
         dtype = self.output_dtypes[output]
-        return self._lift(signed(vector, self.convention.cotangent).astype(holder(dtype)), dtype)
+        found: Array = self._lift(signed(vector, self.convention.cotangent).astype(holder(dtype)), dtype)
+        return found
 
     def generic_tangent(self, number: int) -> Array:
         """The generic tangent of a differentiated input as this backend takes it."""
         salt = f"{self.task.case}:pushforward:{self.names[number]}"
         vector = generic_vector(self.input_shapes[number], self.input_complex(number), self.task.dtype, salt)
         dtype = self.input_dtypes[number]
-        return self._lift(signed(vector, self.convention.tangent).astype(holder(dtype)), dtype)
+        found: Array = self._lift(signed(vector, self.convention.tangent).astype(holder(dtype)), dtype)
+        return found
 
     # -- blocks of J -----------------------------------------------------------------------------------------------
 

@@ -45,7 +45,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--constant", action="append", default=[], metavar="GLOB", help="inputs that are not differentiated; repeatable"
     )
-    parser.add_argument("--precision", choices=("single", "double"), help="cast the inputs (default: as they are)")
+    parser.add_argument("--precision", choices=("single", "double", "float16", "bfloat16"),
+                        help="cast the inputs (default: as they are)")
     parser.add_argument("--rtol", type=float, help="relative to the largest entry of a gradient (default: eps**0.75)")
     parser.add_argument("--atol", type=float, default=0.0, help="absolute (default: 0)")
     parser.add_argument("--torch-step", default="", metavar="MODULE:FUNCTION", help="an optimiser step to compare too")

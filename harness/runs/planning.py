@@ -136,15 +136,15 @@ def plan(
     return tuple(tasks)
 
 
-def in_halves(cases: Sequence[Case], dtypes: Sequence[str] | None) -> tuple[list[Case], list[Case]]:
+def in_halves(cases: Sequence[Case], dtypes: Sequence[str] | None) -> tuple[tuple[Case, ...], tuple[Case, ...]]:
     """(the cases, those that can be with the half precisions among `dtypes` added to their own; the cases that cannot
     be: an input is complex, and no framework has complex numbers of half precision)."""
     halves = [d for d in HALVES if d in (dtypes or ())]
     if not halves:
-        return list(cases), []
-    found = [case if case.is_complex else replace(case, dtypes=tuple(dict.fromkeys([*halves, *case.dtypes])))
-             for case in cases]
-    return found, [case for case in cases if case.is_complex]
+        return tuple(cases), ()
+    found = tuple(case if case.is_complex else replace(case, dtypes=tuple(dict.fromkeys([*halves, *case.dtypes])))
+                  for case in cases)
+    return found, tuple(case for case in cases if case.is_complex)
 
 
 def _deadly(case: Case, backend: str, dtype: str) -> bool:

@@ -15,7 +15,8 @@ from harness.audit.origins.forward import Search
 from harness.audit.origins.functions import functions
 from harness.audit.origins.layout import close, find
 from harness.audit.origins.program import code
-from harness.backends.side.narrow import NARROW, WIDE
+from harness.backends.side.narrow import digits
+from harness.formats import SINGLE
 from harness.wirtinger import Array
 
 #: Operations that JAX's side evaluates with other options (backends/jax/options.py), and steps that are looked at so.
@@ -195,18 +196,21 @@ def rounded(cut: Cut) -> bool:
 
 
 def _rounded(a: Array, b: Array, cut: Cut) -> Iterator[tuple[str, str]]:
-    """Single precision in a double-precision program: the difference is a rounding to it, and such a step is near."""
+    """A narrower precision in a program: the difference is a rounding to it, and such a step is near."""
     for side, step in (("jax", cut.jax), ("torch", cut.torch)):
         g = cut.at.graph(side)
         near = [g.steps[i] for i in g.ancestors([step.id]) if i in cut.at.regions[side] or i == step.id]
-        if not any(str(s.dtype) in NARROW for s in near):
-            continue
         other = cut.torch if side == "jax" else cut.jax
-        wide = str(other.dtype) in WIDE
+        wide, least = digits(str(other.dtype)), min((d for s in near if (d := digits(str(s.dtype)))), default=0)
+        if not 0 < least < wide:
+            continue
+        word = "single" if least == SINGLE.digits else "half"
+        room = 64 * 1.2e-7 if word == "single" else 4 * 2.0 ** (1 - least)
         with np.errstate(all="ignore"):
-            small = bool((np.abs(a - b) <= 64 * 1.2e-7 * np.abs(a).max(initial=0)).all())
-        if wide and small:
-            yield (f"single precision inside a double-precision program on the {side} side: the values differ by its "
+            small = bool((np.abs(a - b) <= room * np.abs(a).max(initial=0)).all())
+        if small:
+            outer = "double" if wide > SINGLE.digits else "single"
+            yield (f"{word} precision inside a {outer}-precision program on the {side} side: the values differ by its "
                    "rounding", f"keep the inputs' dtype: {code(step)}")
 
 

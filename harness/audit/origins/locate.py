@@ -28,7 +28,7 @@ def with_origins(state: State, audit: Audit) -> Audit:
     """The audit with its origins, in the order of the program. What cannot be recorded is a note."""
     coarse = any(v.verdict == "precision" for v in audit.values)
     odd = not audit.values_agree or not audit.gradients_agree or coarse
-    if not state.options.trace or not (odd or state.options.lines):
+    if not state.options.trace or state.stuck or not (odd or state.options.lines):
         return audit
     try:
         # Cotangents are dear: where values differ they are had once the values have been put right.
@@ -49,7 +49,10 @@ def _search(state: State, programs: Mapping[str, Program]) -> Search:
     numbers = {side: {leaf.name: -k - 1 for k, leaf in enumerate(state.whole(side))} for side in SIDES}
     links = [(numbers["torch"][x.torch], numbers["jax"][x.jax]) for x in state.matching.links
              if x.torch in numbers["torch"] and x.jax in numbers["jax"]]  # parts are found by their values
-    return Search(programs["torch"], programs["jax"], links, SINGLE if state.single else 1e-9)
+    rtol = SINGLE if state.single else 1e-9
+    if state.inside_words == "half":  # a value that is rounded to eight bits cannot be put right beyond them
+        rtol = 4 * state.tol.eps
+    return Search(programs["torch"], programs["jax"], links, rtol)
 
 
 def _origins(state: State, audit: Audit, programs: Mapping[str, Program], search: Search) -> list[Origin]:

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness import formats
 from harness.audit.origins.program import same
-from harness.backends.side.narrow import NARROW, WIDE
+from harness.backends.side.narrow import digits
 
 Steps = Mapping[int, Any]
 #: Of matching, in single precision; and for what comes of single precision inside a program in double.
@@ -25,7 +26,7 @@ class Graph:
     side: str
     steps: dict[int, Any]
     children: dict[int, list[int]] = field(default_factory=dict)
-    narrow: frozenset[int] = frozenset()  # steps in single precision that are made of inputs in double
+    narrow: frozenset[int] = frozenset()  # steps in a narrower precision than the inputs that they are made of
 
     @classmethod
     def of(cls, side: str, steps: Sequence[Any], inputs: Mapping[int, Any]) -> Graph:
@@ -35,10 +36,11 @@ class Graph:
             for p in s.parents:
                 if p in children:
                     children[p].append(s.id)
-        made = {i for i, x in inputs.items() if x.dtype in WIDE}
+        base = max((digits(str(x.dtype)) for x in inputs.values()), default=0)
+        made = {i for i, x in inputs.items() if digits(str(x.dtype)) == base}
         for s in steps:
             made |= {s.id} if made.intersection(s.parents) else set()
-        return cls(side, held, children, frozenset(i for i in made if held[i].dtype in NARROW))
+        return cls(side, held, children, frozenset(i for i in made if 0 < digits(str(held[i].dtype)) < base))
 
     def parents(self, i: int) -> list[int]:
         return [p for p in self.steps[i].parents if p in self.steps]
@@ -55,8 +57,14 @@ class Graph:
             todo += [p for p in self.parents(i) if p not in stop]
         return found
 
+    @property
+    def blur(self) -> float:
+        """What two faithful programs may differ by, relatively, in what comes of the narrower precision."""
+        least = min((digits(str(self.steps[i].dtype)) for i in self.narrow), default=0)
+        return 0.0 if not least else SINGLE if least >= formats.SINGLE.digits else 4 * 2.0 ** (1 - least)
+
     def rough(self) -> set[int]:
-        """Steps that come of single precision inside."""
+        """Steps that come of a narrower precision inside."""
         found = set(self.narrow)
         for i, s in self.steps.items():
             if i >= 0 and not found.isdisjoint(s.parents):
@@ -95,10 +103,10 @@ class Matching:
 def match(left: Graph, right: Graph, links: Sequence[tuple[int, int]], rtol: float, coarse: bool = False) -> Matching:
     """Classes over both programs. links: inputs that are the same by name (ids), whatever their numbers.
 
-    coarse: whether what comes of single precision inside is matched to that.
+    coarse: whether what comes of a narrower precision inside is matched to that.
     """
     loose = {g.side: g.rough() if coarse else set() for g in (left, right)}
-    widest = SINGLE if any(loose.values()) else rtol
+    widest = max(left.blur, right.blur) if any(loose.values()) else rtol
     rows = [(g.side, s) for g in (left, right) for s in g.steps.values()]
     parent = list(range(len(rows)))
     at = {(side, s.id): k for k, (side, s) in enumerate(rows)}

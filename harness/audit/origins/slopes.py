@@ -12,17 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from harness.audit.origins.layout import find
-from harness.audit.origins.match import Graph
+from harness.audit.origins.match import SINGLE, Graph
 from harness.audit.origins.program import Program
 from harness.audit.origins.region import Scene
 from harness.audit.state import SIDES
 from harness.wirtinger import Array
 
-#: Of a difference, as a part of the value: in double precision, in single, and in double with single inside.
-_STEP = (2e-4, 3e-2, 1e-2)
+#: Of a difference, as a part of the value: in double precision, in single, with single inside, and with half inside.
+_STEP = (2e-4, 3e-2, 1e-2, 6e-2)
 #: What a slope may be off by, likewise; and cotangents of equal values.
-_TOLERANCE = (1e-5, 3e-2, 1e-3)
-_LOOSE = (1e-9, 1e-4, 1e-5)
+_TOLERANCE = (1e-5, 3e-2, 1e-3, 6e-2)
+_LOOSE = (1e-9, 1e-4, 1e-5, 5e-4)
 #: Half the distances, as parts of the value, at which the jumps of a loss are measured.
 _NEXT = (1.3e-6, 2.9e-6)
 
@@ -42,14 +42,15 @@ class Slopes:
         self._before = {(side, k): scene.graph(side).rough() for k, scene in enumerate(scenes) for side in SIDES}
 
     def rough(self, side: str, k: int, roots: Sequence[int]) -> bool:
-        """Whether single precision stands between a value and the loss."""
-        return not self.single and not self._after[side, k].isdisjoint(roots)
+        """Whether a narrower precision stands between a value and the loss."""
+        return not self._after[side, k].isdisjoint(roots)
 
     def kind(self, k: int, roots: Mapping[str, Sequence[int]]) -> int:
         """Of a value on both sides: 0 in double precision, 1 in single, 2 where single precision comes before or after
-        on a side."""
+        on a side though the inputs are in double, 3 where half precision does."""
         near = any(self.rough(s, k, roots[s]) or not self._before[s, k].isdisjoint(roots[s]) for s in roots)
-        return 1 if self.single else 2 if near else 0
+        half = near and any(self.scenes[k].graph(s).blur > SINGLE for s in SIDES)
+        return 3 if half else 1 if self.single else 2 if near else 0
 
     def tolerance(self, k: int, roots: Mapping[str, Sequence[int]]) -> float:
         return _TOLERANCE[self.kind(k, roots)]

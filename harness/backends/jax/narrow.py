@@ -30,12 +30,13 @@ def narrow(side: Any) -> list[Narrow]:
 
     program = jax.make_jaxpr(gradient)(*[natives[k] for k in wanted]).jaxpr
     folders = not_the_users(jax)
-    return list(dict.fromkeys(_narrowing(jnp, program, list(program.invars), folders, ("", 0))))
+    base = max((_bits(jnp, x) for x in program.invars), default=0)
+    return list(dict.fromkeys(_narrowing(jnp, program, list(program.invars), folders, ("", 0), base)))
 
 
 def _narrowing(jnp: Any, jaxpr: Any, moving: Sequence[Any], folders: tuple[str, str],
-               outer: tuple[str, int]) -> Iterator[Narrow]:
-    """moving: the variables of the jaxpr's own that are made of what is differentiated."""
+               outer: tuple[str, int], base: int) -> Iterator[Narrow]:
+    """moving: the variables of the jaxpr's own that are made of what is differentiated. base: bits of its numbers."""
     held = set(moving)
     for eqn in jaxpr.eqns:
         above = [x for x in eqn.invars if not hasattr(x, "val") and x in held]
@@ -47,13 +48,14 @@ def _narrowing(jnp: Any, jaxpr: Any, moving: Sequence[Any], folders: tuple[str, 
             pairs = zip(reversed(inner.invars), reversed(eqn.invars), strict=False)  # an index or a test comes first
             again = eqn.primitive.name in ("scan", "while")  # what goes round may become of anything
             fed = [x for x, given in pairs if again or any(given is a for a in above)]
-            yield from _narrowing(jnp, inner, fed, folders, here)
-        if inside or not any(_wide(jnp, x) for x in above):
+            yield from _narrowing(jnp, inner, fed, folders, here, base)
+        if inside:
             continue
         for x in eqn.outvars:
-            if jnp.issubdtype(x.aval.dtype, jnp.inexact) and not _wide(jnp, x):
+            if 0 < _bits(jnp, x) < min(base, max(_bits(jnp, y) for y in above)):
                 yield Narrow(*here, str(x.aval.dtype))
 
 
-def _wide(jnp: Any, x: Any) -> bool:
-    return bool(jnp.issubdtype(x.aval.dtype, jnp.inexact) and jnp.finfo(x.aval.dtype).bits >= 64)
+def _bits(jnp: Any, x: Any) -> int:
+    """Of a real or complex number's parts; 0 of any other dtype."""
+    return int(jnp.finfo(x.aval.dtype).bits) if jnp.issubdtype(x.aval.dtype, jnp.inexact) else 0

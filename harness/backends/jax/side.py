@@ -89,6 +89,8 @@ class JaxSide(AuditSide):
 
     def as_native(self, array: Array, leaf: Leaf) -> Any:
         made = self.jax.numpy.array(array)
+        if leaf.half:
+            return made if self.wide else made.astype(leaf.half)
         if not leaf.cast and isinstance(leaf.original, self.jax.Array) and leaf.original.dtype != made.dtype:
             made = made.astype(leaf.original.dtype)
         return made
@@ -213,6 +215,11 @@ class JaxSide(AuditSide):
         self._natives = held
         return [leaf.original if leaf.array is None else held[leaf.name][1] if leaf.name in held else
                 self.as_native(changes[leaf.name].astype(leaf.array.dtype, copy=False), leaf) for leaf in self.leaves]
+
+    def widen(self, wide: bool) -> None:
+        super().widen(wide)
+        self._natives, self._program, self._compiles = {}, None, True
+        self._compiler = Compiler(self.jax)
 
     def play(self, tape: Any) -> dict[str, Array]:
         """See harness.backends.jax.recording.play."""

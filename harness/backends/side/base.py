@@ -21,9 +21,10 @@ from harness.backends.side.faults import AuditFault, guarded, kind
 from harness.backends.side.narrow import Narrow
 from harness.backends.side.numeric import along, differences
 from harness.backends.side.tree import Node, by_name, flatten
-from harness.backends.side.values import Evaluation, Leaf, cast, unsteadiness
+from harness.backends.side.values import Evaluation, Leaf, cast, coarsest, half_of, unsteadiness
 from harness.backends.side.warned import heard
 from harness.differences import Difference
+from harness.formats import FORMATS, HALVES
 from harness.tapping import Tapped, listening
 from harness.wirtinger import Array
 
@@ -49,6 +50,7 @@ class AuditSide(ABC):
         self._rebuild: Callable[[Iterator[Any]], dict[str, Any]] = lambda new: {}
         self._state: dict[str, Any] = {}
         self.unused: list[str] = []
+        self.wide = False  # whether what is in half precision is put in in single precision instead
 
     # -- what a framework adds -----------------------------------------------------------------------------------------
 
@@ -146,12 +148,16 @@ class AuditSide(ABC):
         self._rebuild = lambda new: {n: build(new) for n, (_, build) in zip(names, parts, strict=True)}
         self.leaves = []
         for leaf_name, value in flat:
-            array = self.as_numpy(value)
+            array, half = self.as_numpy(value), precision if precision in HALVES else half_of(value)
             if array is not None and precision:
                 array = cast(array, precision)
+                half = precision if precision in HALVES and array.dtype.kind == "f" else ""
+            elif array is not None and half:
+                array = array.astype(np.float32)
             active = array is not None and array.dtype.kind in "fc" and self._active(value)
             active = active and not any(fnmatchcase(leaf_name, glob) for glob in constant)
-            self.leaves.append(Leaf(leaf_name, leaf_name.partition(".")[0], value, array, active, bool(precision)))
+            argument = leaf_name.partition(".")[0]
+            self.leaves.append(Leaf(leaf_name, argument, value, array, active, bool(precision), half))
         self._give_state()
         self.prepare(any(x.array is not None and x.array.dtype in (np.float64, np.complex128) for x in self.leaves))
         if not any(leaf.differentiate for leaf in self.leaves):
@@ -176,7 +182,7 @@ class AuditSide(ABC):
                     found = getattr(array, "shape", "no array")
                     raise AuditFault("inputs", f"the state's {name.partition('.')[2]} is {found}, the module's is "
                                      f"{getattr(leaf.array, 'shape', 'no array')}")
-                leaf.array = array.astype(leaf.array.dtype)
+                leaf.array = _rounded(array, leaf)
 
     def _expand_module(self, node: Any) -> Node:
         """As `expand`, once, when the inputs are loaded."""
@@ -212,11 +218,15 @@ class AuditSide(ABC):
                 out.append(self.as_native(new.astype(leaf.array.dtype, copy=False), leaf))
         return out
 
+    def widen(self, wide: bool) -> None:
+        """Put what is in half precision in in single precision from now on, or no longer."""
+        self.wide = wide
+
     def replace(self, values: Mapping[str, Array]) -> None:
         """New values for some leaves, for good."""
         for leaf in self.leaves:
             if leaf.name in values and leaf.array is not None:
-                leaf.array = np.array(values[leaf.name], dtype=leaf.array.dtype).reshape(leaf.array.shape)
+                leaf.array = _rounded(np.asarray(values[leaf.name]), leaf).reshape(leaf.array.shape)
 
     def outputs(self, result: Any) -> list[tuple[str, Any]]:
         """The array leaves of what the function returned, by name. Raises AuditFault for what is not an array."""
@@ -313,7 +323,7 @@ class AuditSide(ABC):
         mutated = self._mutated(leaves)
         pairs = {self.leaves[k].name: g for k, g in zip(wanted, gradients, strict=True)}
         return Evaluation(outputs, pairs, mutated=mutated, tapped=bool(called), notes=tuple(self.notes),
-                          silent=self.states)
+                          silent=self.states, half=coarsest(half_of(value) for _, value in named))
 
     def _mutated(self, leaves: Sequence[Any]) -> tuple[str, ...]:
         changed = []
@@ -412,6 +422,12 @@ class AuditSide(ABC):
                 return {n: a for n, a in arrays.items() if a is not None}
         now = {leaf.name: self.as_numpy(native) for leaf, native in zip(self.leaves, leaves, strict=True)}
         return {n: a for n, a in now.items() if a is not None}
+
+
+def _rounded(array: Array, leaf: Leaf) -> Array:
+    """An array in the precision in which a leaf holds its numbers; a copy."""
+    assert leaf.array is not None
+    return np.array(FORMATS[leaf.half].rounded(array) if leaf.half else array, dtype=leaf.array.dtype)
 
 
 def _known(array: Array | None) -> Array:

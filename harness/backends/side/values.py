@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.backends.side.faults import AuditFault
+from harness.formats import FORMATS, HALVES
 from harness.wirtinger import Array
 
 
@@ -21,6 +23,7 @@ class Leaf:
     array: Array | None
     differentiate: bool
     cast: bool = False  # to another precision than that of the original
+    half: str = ""  # the half precision in which the function gets it; array holds its numbers in single precision
 
 
 @dataclass
@@ -38,10 +41,27 @@ class Evaluation:
     tapped: bool = False  # whether the function called harness.tap
     notes: tuple[str, ...] = ()
     silent: tuple[int, ...] = ()  # which of the outputs that could be differentiated are the state of a module
+    half: str = ""  # the coarsest half precision among the outputs
+
+
+def half_of(value: Any) -> str:
+    """The word of an array in half precision, of NumPy or a framework; "" of any other."""
+    word = str(getattr(value, "dtype", "")).rpartition(".")[2]
+    return word if word in HALVES else ""
+
+
+def coarsest(words: Iterable[str]) -> str:
+    """Of words of half precision the one with the fewest digits; "" where there is none."""
+    return min((w for w in words if w), key=lambda w: FORMATS[w].digits, default="")
 
 
 def cast(array: Array, precision: str) -> Array:
-    """Real and complex arrays in "single" or "double" precision, others as they are."""
+    """Real and complex arrays in "single" or "double" precision, others as they are; real ones of a half precision in
+    single precision, rounded to it. Raises AuditFault for complex ones."""
+    if precision in HALVES and array.dtype.kind in "fc":
+        if array.dtype.kind == "c":
+            raise AuditFault("inputs", f"an input is complex, and no framework has complex numbers of {precision}")
+        return FORMATS[precision].rounded(array).astype(np.float32)
     if array.dtype.kind == "f":
         return array.astype(np.float64 if precision == "double" else np.float32)
     if array.dtype.kind == "c":

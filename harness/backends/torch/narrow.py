@@ -27,19 +27,21 @@ def _backward(side: Any) -> list[Narrow]:
     torch = side.torch
     folders = not_the_users(torch)
     found: list[Narrow] = []
+    leaves = side.natives()
+    moving = [leaves[k].requires_grad_(True) for k in side._wanted()]
+    base = max((_bits(torch, x) for x in moving), default=0)
 
     class Looking(TorchDispatchMode):  # type: ignore[misc]
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             result = func(*args, **(kwargs or {}))
-            wide = any(_bits(torch, x) >= 64 for x in tensors(torch, args))
+            given = max((_bits(torch, x) for x in tensors(torch, args)), default=0)
             for x in tensors(torch, result):
-                here = own_place(frames(sys._getframe(1)), folders) if wide and 0 < _bits(torch, x) < 64 else None
+                narrows = 0 < _bits(torch, x) < min(given, base)
+                here = own_place(frames(sys._getframe(1)), folders) if narrows else None
                 if here is not None:
                     found.append(Narrow(*here, str(x.dtype).removeprefix("torch.")))
             return result
 
-    leaves = side.natives()
-    moving = [leaves[k].requires_grad_(True) for k in side._wanted()]
     named = side.outputs(side.call(leaves))
     flowing = [v for _, v in named if side.differentiable(v)]
     pairs = [(v, c) for v, c in zip(flowing, side._cotangents, strict=True) if v.requires_grad]

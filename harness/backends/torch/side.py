@@ -72,9 +72,11 @@ class TorchSide(AuditSide):
 
     def as_native(self, array: Array, leaf: Leaf) -> Any:
         tensor = self.torch.from_numpy(np.array(array, order="C"))
-        if isinstance(leaf.original, self.torch.Tensor):
-            tensor = tensor.to(dtype=None if leaf.cast else leaf.original.dtype, device=leaf.original.device)
-        return tensor
+        dtype = None if leaf.cast or not isinstance(leaf.original, self.torch.Tensor) else leaf.original.dtype
+        if leaf.half:
+            dtype = None if self.wide else getattr(self.torch, leaf.half)
+        device = leaf.original.device if isinstance(leaf.original, self.torch.Tensor) else "cpu"
+        return tensor.to(dtype=dtype, device=device)
 
     def _active(self, value: Any) -> bool:
         return not (isinstance(value, self.torch.Tensor) and id(value) in self._constant)

@@ -70,7 +70,7 @@ def _dtypes(seen: Observations | None, number: int, target: Mapping[str, str]) -
     for column in ("backend", "device", "mode"):
         rows = rows & (seen.codes[column] == seen.code(column, target[column]))
     found = {seen.words["dtype"][k] for k in np.unique(seen.codes["dtype"][rows])}
-    return [w for w in reversed(DTYPES) if w in found]
+    return [w for w in list(DTYPES)[::-1] if w in found]
 
 
 def _started(run: Any, header: Mapping[str, Any]) -> str:
