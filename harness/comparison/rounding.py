@@ -35,7 +35,8 @@ class Steps:
 
     blame, advice: the operation that loses the digits, what to write.
     choices: (K, m, n, c) for each kink on the way, how its K limits move the derivative; whole: a side is one vector
-    rather than rows of a matrix."""
+    rather than rows of a matrix. half: whether it is of half precision, of which an ordinary square is infinite: what
+    is made of an infinity then is the formula's, a finite number too, since others keep the square in more bits."""
 
     centre: Array
     room: Array
@@ -45,11 +46,12 @@ class Steps:
     advice: str
     choices: tuple[Array, ...] = ()
     whole: bool = False
+    half: bool = False
 
     def explains(self, side: Array) -> Array:
         """(m, n, c): entries that operations give which are all right to their own rounding."""
         near = np.isfinite(side) & (differences(side, self.centre) <= self.room + self.loose)
-        lost = ~np.isfinite(side) & (self.wild | ~np.isfinite(self.room))
+        lost = (self.half | ~np.isfinite(side)) & (self.wild | ~np.isfinite(self.room))
         if self.choices and not (near | lost).all():
             chosen, moved = self._chosen(side, lost), np.any([k.any(axis=0) for k in self.choices], axis=0)
             near = np.where(moved, chosen, near | chosen)
@@ -225,7 +227,8 @@ def _steps(context: Context, row: int, form: Form, found: Rounding, forward: boo
             mine = np.concatenate([mine, np.zeros_like(mine)], axis=1)
         if mine.any():
             choices.append(np.asarray(form.blocks(np.ascontiguousarray(mine).reshape(len(mine), -1))))
-    return Steps(parts[0], parts[1], parts[2], parts[3] > 0, found.blame, found.advice, tuple(choices))
+    half = bool(DTYPES[context.seen.text("dtype", row)].half)
+    return Steps(parts[0], parts[1], parts[2], parts[3] > 0, found.blame, found.advice, tuple(choices), half=half)
 
 
 def second_steps(context: Context, row: int, form: Form, truth: Array) -> Steps | None:
@@ -305,7 +308,7 @@ def raw_steps(engine: Engine, row: int, form: Form, kind: str) -> Steps | None:
         moved = [predicted(kind, as_matrix(x, j_form), j_form.out_complex, j_form.in_complex, vectors) for x in kink]
         total = np.concatenate([x for x, _ in moved])
         choices.append(np.asarray(form.blocks(form.widen(total, moved[0][1], False))))
-    return Steps(parts[0], room, parts[2], parts[3] > 0, own.blame, own.advice, tuple(choices), True)
+    return Steps(parts[0], room, parts[2], parts[3] > 0, own.blame, own.advice, tuple(choices), True, own.half)
 
 
 def as_matrix(blocks: Array, form: Form) -> Array:

@@ -176,12 +176,13 @@ def _pulled(program: Program, leaf: Node, out: Node) -> Floats:
 
 def compared(
     texts: Mapping[str, tuple[str, Mapping[str, Any]]], *, single: bool = False, dtype: str = "",
-    wrong: Mapping[str, tuple[str, float]] | None = None,
+    wrong: Mapping[str, tuple[str, float]] | None = None, fused: bool = False,
 ) -> pd.DataFrame:
     """The comparison of both emulated frameworks and the reference: name -> (text, inputs), real arrays.
 
     wrong: name -> the mistake of the reverse one ("torch.func"); the forward one ("jax") is faithful. dtype: "float64",
-    or "float32" where single, unless it is given.
+    or "float32" where single, unless it is given. fused: whether the forward one computes in single precision inside,
+    literals too, and rounds its results alone, as a compiler may.
     """
     dtype = dtype or ("float32" if single else "float64")
     real = ml_dtypes.bfloat16 if dtype == "bfloat16" else np.dtype(dtype).type
@@ -194,8 +195,10 @@ def compared(
             ("torch.func", False, (wrong or {}).get(name, ("", 1.0))), ("jax", True, ("", 1.0)),
         ):
             held = {k: a.astype(real) for k, a in arrays.items()}
-            value, slopes = Program(real, mistake).evaluate(text, held, forward)
-            table.add(backend, "value", value.astype(holder(dtype)), case=name, dtype=dtype)
+            inner = np.float32 if fused and forward else real
+            held = {k: a.astype(inner) for k, a in held.items()}
+            value, slopes = Program(inner, mistake).evaluate(text, held, forward)
+            table.add(backend, "value", value.astype(real).astype(holder(dtype)), case=name, dtype=dtype)
             for k, j in slopes.items():
                 table.add(backend, "differential", j.astype(real).astype(holder(dtype)), api="pullback", case=name,
                           dtype=dtype, input=k)

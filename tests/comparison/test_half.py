@@ -9,21 +9,26 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.comparison import compare_tables
 from harness.comparison.judge import judge
 from harness.comparison.tolerance import narrowed, tolerances
 from harness.formats import FORMATS, HALVES
-from harness.model import Tolerance
+from harness.model import Expectation, Tolerance
+from tests.comparison.build import Table, case, header
 from tests.comparison.emulated import compared
 from tests.comparison.test_formulas import EVERY, SHORT, named, told
 
 INF, NAN = np.inf, np.nan
 #: Texts with numbers beyond the range of float16: their infinities are the formula's, and are said.
-_LARGE = re.compile(r"e1?\d|x\*\*4")
+_LARGE = re.compile(r"e1?\d|x\*\*4|sqrt\(x \* x|arcsinh")
+#: What `emulated` has lost all digits of at the point, as frameworks have: rightly accused.
+_LOST = re.compile(r"1 - tanh\(x\)\*\*2")
 
 
-def nobody(chosen: Any, dtype: str) -> None:
-    texts = named([c for c in chosen if dtype == "bfloat16" or not _LARGE.search(c[0])], single=True)
-    frame = compared(texts, dtype=dtype)
+def nobody(chosen: Any, dtype: str, fused: bool = False) -> None:
+    left_out = [_LOST] if dtype == "bfloat16" else [_LARGE]
+    texts = named([c for c in chosen if not any(p.search(c[0]) for p in left_out)], single=True)
+    frame = compared(texts, dtype=dtype, fused=fused)
     wrong = frame[~frame["culprit"].isin(["", "formula"]) | frame["surprising"]]
     assert wrong.empty, told(wrong, texts)
     assert len(frame) >= 6 * len(texts)
@@ -38,6 +43,16 @@ def test_nobody_is_accused_of_a_formula_in_half(dtype: str) -> None:
 @pytest.mark.parametrize("dtype", HALVES)
 def test_nobody_is_accused_of_any_formula_in_half(dtype: str) -> None:
     nobody(EVERY, dtype)
+
+
+def test_a_side_that_rounds_once_and_one_that_rounds_every_step_differ_by_rounding() -> None:
+    nobody(SHORT, "bfloat16", fused=True)
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("dtype", HALVES)
+def test_so_do_all_formulas(dtype: str) -> None:
+    nobody(EVERY, dtype, fused=True)
 
 
 #: (text, inputs, operation whose local derivative is wrong)
@@ -91,6 +106,29 @@ def test_a_pair_of_numbers(dtype: str, left: float, right: float, verdict: str) 
 def test_ulps_are_counted_in_the_format() -> None:
     for dtype, unit in (("bfloat16", 2.0**-7), ("float16", 2.0**-10)):
         assert judge(np.array([[1.0]]), np.array([[1 + 3 * unit]]), dtype=dtype).ulp == 3.0
+
+
+def test_an_expectation_of_no_dtype_is_owed_in_single_and_double_alone() -> None:
+    """It covers what it speaks of in half precision too, but nothing is wrong where that does not happen there."""
+    names, stated = ("torch.func", "jax"), Expectation(("sign",), "it was so once", backends=("torch.func", "jax"))
+    for dtype, by, surprising in (("float64", 1, True), ("float16", 1, False), ("float16", -1, False)):
+        table = Table()
+        for name in names:
+            table.add(name, "value", np.ones(()), dtype=dtype)
+            j = np.array([[2.0 * (by if name == "jax" else 1)]])
+            table.add(name, "differential", j, api="pullback", dtype=dtype)
+        one = case(kind="real", expect=(stated,), dtypes=(dtype,))
+        frame = compare_tables([table.frame()], [header(*names)], [[one]], "backend")
+        assert bool(frame["surprising"].any()) == surprising, (dtype, by)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_square_beyond_the_range_is_the_formulas(fused: bool) -> None:
+    """300^2 is no number of float16: -1 in place of -5.6e-6 is nobody's, be the square kept in more bits or not."""
+    frame = compared({"f": ("sqrt(x * x + 1) - x", {"x": 300.0})}, dtype="float16", fused=fused)
+    assert set(frame["culprit"]) <= {"", "formula"} and "formula" in set(frame["culprit"])
+    frame = compared({"f": ("sqrt(x * x + 1) - x", {"x": 30.0})}, dtype="float16", wrong={"f": ("sqrt", -1.0)})
+    assert "torch.func" in set(frame["culprit"])
 
 
 def test_what_the_range_does_not_hold_is_an_infinity() -> None:
