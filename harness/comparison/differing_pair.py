@@ -110,8 +110,9 @@ class DifferingPair:
                 if not (accused[0] or accused[1]):
                     return self._formula(truth, steps, left, right, word)
                 left, right, word = accused
-            if self.agrees:
-                out.verdict[k], out.note[k] = VERDICT["nonfinite"], "not finite on both sides, where the derivative is"
+            if self.agrees and facts is not None:
+                there = "one-sided derivatives are" if (facts.kind == KINK).any() else "the derivative is"
+                out.verdict[k], out.note[k] = VERDICT["nonfinite"], f"not finite on both sides, where {there}"
             elif not hessian and facts is not None and (facts.kind == KINK).any() and np.isfinite(self.left).all():
                 self._outside(facts)
         elif self.agrees or (truth is None and self._noise_alone(allowed)):
