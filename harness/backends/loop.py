@@ -197,6 +197,7 @@ class PointwiseBackend(Backend):
         site.output_shapes = [value.shape for value in values]
         site.output_dtypes = [_dtype(result, value) for result, value in zip(results, values, strict=True)]
         steady.check(point.name, site.output_dtypes)
+        site.need_small()
         return site, values
 
     def _differential(self, site: Site, rows: Rows) -> Iterator[Observation | Step]:

@@ -29,6 +29,9 @@ from harness.wirtinger import (
 
 #: A whole Jacobian or Hessian is asked of a native API up to this many entries.
 JACOBIAN_LIMIT = 4096
+#: A differential is observed up to this many real numbers, a hundred megabytes, and this many of an output: each is a
+#: pass of its own.
+DIFFERENTIAL_LIMIT, OUTPUT_LIMIT = 1 << 24, 1 << 16
 
 
 @lru_cache(maxsize=512)
@@ -110,6 +113,16 @@ class Site:
         self.need_differentiable(output)
         if self.output_complex(output):
             raise ResultRefused(f"output {self.outputs[output]} is complex: a Hessian is observed for real losses")
+
+    def need_small(self) -> None:
+        """Raises ResultRefused where an output has more derivatives than are observed; its shape and dtype are known."""
+        inputs = sum(self.input_size(k) for k in range(len(self.names)))
+        for o, name in enumerate(self.outputs):
+            outputs = real_size(self.output_shapes[o], self.output_complex(o))
+            if outputs > OUTPUT_LIMIT or outputs * inputs > DIFFERENTIAL_LIMIT:
+                raise ResultRefused(
+                    f"output {name} has {outputs:,} real numbers and {outputs * inputs:,} derivatives: a case is a small "
+                    f"example (at most {OUTPUT_LIMIT:,} and {DIFFERENTIAL_LIMIT:,})")
 
     def too_large(self, kind: str, output: int) -> bool:
         """Whether a whole Jacobian or Hessian of this output has more entries than are asked for."""

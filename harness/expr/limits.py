@@ -15,6 +15,7 @@ from harness.expr.kinds import ExpressionRefused, Kind
 MAX_ELEMENTS = 1_000_000
 MAX_COMPUTED = 1 << 26  # elements of sizes that come out of shapes: half a gigabyte of doubles
 MAX_SIDE = 1_000
+MAX_LENGTH = 1 << 14  # of a transform, along each axis, whatever the others are
 MAX_CHOSEN = 4  # elements of a combination: there are as many combinations as the size to that power
 
 #: Functions that make a square from one integer, or work for each unit of it.
@@ -23,6 +24,9 @@ _SQUARE = words(
     "vander bessel_jn expn multigammaln dft hadamard helmert invhilbert invpascal pascal factorial comb circulant "
     "fiedler fiedler_companion leslie companion hankel convolution_matrix interpolate upsample unfold bernoulli polyfit"
 )
+
+#: Functions that lengthen one axis of what they are given, which has others.
+_LENGTHS = words("fft ifft rfft irfft hfft ihfft fft2 ifft2 rfft2 irfft2 hfft2 ihfft2 fftn ifftn rfftn irfftn hfftn ihfftn")
 
 #: Functions whose separate integers multiply to a number of elements.
 _SIZES = words(
@@ -52,6 +56,8 @@ def check_call(name: str, arguments: Sequence[Kind]) -> None:
                 )
             if short in _SQUARE and integer > MAX_SIDE:
                 raise ExpressionRefused(f"{short} of {integer:,} is too big", f"at most {MAX_SIDE:,}")
+            if short in _LENGTHS and integer > MAX_LENGTH:
+                raise ExpressionRefused(f"{short} of length {integer:,} is too long", f"at most {MAX_LENGTH:,}")
         if kind.sort == "sequence" and short != "array":
             _product(short, found)
         loose.extend(found)
@@ -94,7 +100,12 @@ def comes_out_of_shapes(kind: Kind) -> bool:
 def bounding(name: str) -> Callable[[Any], Any]:
     """What an argument of the function of this name that holds such integers goes through before the call: it returns
     the argument, or raises TooBig. An integer out of range is a failed assertion in XLA, which ends the process."""
-    return _bounded_side if name.rpartition(".")[2] in _SQUARE else _bounded
+    short = name.rpartition(".")[2]
+    return _bounded_side if short in _SQUARE else _bounded_length if short in _LENGTHS else _bounded
+
+
+def _bounded_length(value: Any) -> Any:
+    return _bounded(value, MAX_LENGTH)
 
 
 def _bounded_side(value: Any) -> Any:

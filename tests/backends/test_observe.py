@@ -212,6 +212,14 @@ def test_large_jacobians_are_not_asked_for(name: str) -> None:
 
 
 @EVERY
+@pytest.mark.parametrize(("text", "size"), [("broadcast_to(sum(x), (70000,))", 4), ("broadcast_to(sum(x), (60000,))", 300)])
+def test_a_function_of_too_many_derivatives_says_so(name: str, text: str, size: int) -> None:
+    found = observe(make_task(text, name, [{"x": np.linspace(1, 2, size)}]))
+    assert {row.status for row in found.values()} == {"refused"}
+    assert all("a case is a small example" in row.message for row in found.values() if row.quantity == "value")
+
+
+@EVERY
 def test_only_what_was_asked_for(name: str) -> None:
     assert {key[2] for key in observe(make_task("z * z", name, [{"z": Z}], apis=()))} == {"value", "differential"}
     some = observe(make_task("sum(abs(z))", name, [{"z": Z}], apis=("grad",)))

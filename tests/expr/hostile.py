@@ -118,6 +118,9 @@ PORTABLE: list[tuple[str, str]] = [
     ("z\x0c", "U\\+000C"),
     ("sum(z, axis='\u0000')", "ASCII"),
     # power towers and big numbers
+    ("fft.fft(z, 10**6, 0)", "too long"),
+    ("fft.ifft(z, n=20000)", "too long"),
+    ("fft.fft2(z, (10**5, 2))", "too long"),
     ("9**9**9**9", "too big"),
     ("9**9**9**9 * z", "too big"),
     ("10**400", "too big"),

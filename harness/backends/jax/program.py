@@ -117,6 +117,9 @@ class Program:
             site.output_shapes = [tuple(s.shape) for s in shapes]
             site.output_dtypes = [str(np.dtype(s.dtype)) for s in shapes]
         site.outputs = output_names(task, len(site.output_shapes))
+        _, self.failure, _ = attempt(site.need_small)
+        if self.failure is not None:
+            return
         self.chosen = differentiable_outputs(site)
         convention, second = backend.convention, task.order >= 2
         bases = [
