@@ -115,14 +115,14 @@ class Site:
             raise ResultRefused(f"output {self.outputs[output]} is complex: a Hessian is observed for real losses")
 
     def need_small(self) -> None:
-        """Raises ResultRefused where an output has more derivatives than are observed; its shape and dtype are known."""
+        """Raises ResultRefused where an output, whose shape is known, has more derivatives than are observed."""
         inputs = sum(self.input_size(k) for k in range(len(self.names)))
         for o, name in enumerate(self.outputs):
             outputs = real_size(self.output_shapes[o], self.output_complex(o))
             if outputs > OUTPUT_LIMIT or outputs * inputs > DIFFERENTIAL_LIMIT:
                 raise ResultRefused(
-                    f"output {name} has {outputs:,} real numbers and {outputs * inputs:,} derivatives: a case is a small "
-                    f"example (at most {OUTPUT_LIMIT:,} and {DIFFERENTIAL_LIMIT:,})")
+                    f"output {name} has {outputs:,} real numbers and {outputs * inputs:,} derivatives: a case is a "
+                    f"small example (at most {OUTPUT_LIMIT:,} and {DIFFERENTIAL_LIMIT:,})")
 
     def too_large(self, kind: str, output: int) -> bool:
         """Whether a whole Jacobian or Hessian of this output has more entries than are asked for."""

@@ -26,7 +26,9 @@ _SQUARE = words(
 )
 
 #: Functions that lengthen one axis of what they are given, which has others.
-_LENGTHS = words("fft ifft rfft irfft hfft ihfft fft2 ifft2 rfft2 irfft2 hfft2 ihfft2 fftn ifftn rfftn irfftn hfftn ihfftn")
+_LENGTHS = words(
+    "fft ifft rfft irfft hfft ihfft fft2 ifft2 rfft2 irfft2 hfft2 ihfft2 fftn ifftn rfftn irfftn hfftn ihfftn"
+)
 
 #: Functions whose separate integers multiply to a number of elements.
 _SIZES = words(
