@@ -55,7 +55,8 @@ def test_frameworks_agree_and_wrong_ones_are_named(path: Path, tmp_path: Path) -
         assert cls.expected_verdict in set(own["verdict"].astype(str)), (cls.name, own["verdict"].tolist())
 
 
-@pytest.mark.parametrize("backend", ["torch.func", pytest.param("jax", marks=pytest.mark.whole)])
+@pytest.mark.whole
+@pytest.mark.parametrize("backend", ["torch.func", "jax"])
 def test_a_script_in_bfloat16_confirms_what_it_shows(path: Path, tmp_path: Path, backend: str) -> None:
     """1 - tanh(4)^2 is 0.00134, of which eight bits of tanh leave nothing."""
     frame = run(path, tmp_path / "run", [backend], select="saturated")
