@@ -94,7 +94,7 @@ class Sweeper:
         self.parts: list[tuple[Array, Exact, Limits, dict[str, Answer], bool]] = []
         self.asked = 0
         self.names: list[str] = []
-        self.alike: dict[str, list[str]] = {}
+        self.different: list[str] = []  # of those, the ones that the filter asks
         self.versions: dict[str, str] = {}
         self.messages: dict[str, str] = {}
         self.backed: list[str] = []  # backends that evaluate the reference's text, for the filter
@@ -145,8 +145,8 @@ class Sweeper:
         self.asked += points.size
 
     def _answering(self) -> list[str]:
-        """Backends that evaluate the function; of those that return the same digits only the first is asked again.
-        Those that do not are named with their own words."""
+        """Backends that evaluate the function; of those that return the same digits here the first is enough for the
+        filter. Those that do not are named with their own words."""
         _, _, _, answers, _ = self.parts[0]
         out: list[str] = []
         for name, answer in answers.items():
@@ -154,18 +154,16 @@ class Sweeper:
             for part, words in answer.messages.items():
                 self.messages[name if part == "value" else f"{name} {part}"] = words
             if answer.value is not None:
-                twin = next((n for n in out if same_digits(answers[n], answer)), None)
-                if twin is None:
-                    out.append(name)
-                else:
-                    self.alike.setdefault(twin, []).append(name)
+                out.append(name)
+                if not any(same_digits(answers[n], answer) for n in self.different):
+                    self.different.append(name)
         self.backed = [n for n in ("torch.autograd", "jax") if n in self.asker.families]
         return out
 
     def _filtered(self, points: Array, keep: int) -> None:
         """Ask the frameworks about many points and the reference about those where they are furthest apart."""
         points = distinct(points)
-        told = list(self.asker.ask(self.subject, self.dtype, points, self.names).values())
+        told = list(self.asker.ask(self.subject, self.dtype, points, self.different).values())
         wide = "complex128" if np.iscomplexobj(points) else "float64"
         alone = {n for n in self.backed if self._own_text(n)}
         if alone or wide != self.dtype:
@@ -229,25 +227,41 @@ class Sweeper:
         starts = np.cumsum([0, *(p[0].size for p in self.parts)])
         limits = _joined([p[2] for p in self.parts], starts.tolist(), exact.value.shape[1])
         even = np.concatenate([np.full(p[0].size, p[4]) for p in self.parts])
-        sides: list[Side] = []
+        whole: list[tuple[list[str], Answer]] = []  # those that return the same digits everywhere are one
         for name in self.names:
-            values = [p[3][name].value for p in self.parts]
-            value = _laid([v for v in values if v is not None])
-            if len(value) != points.size:
+            answer = _whole([p[3][name] for p in self.parts])
+            if answer.value is None or len(answer.value) != points.size:
                 self.messages[name] = "it answered at some points and not at others"
                 continue
-            value_error = errors.value_errors(self.form, value, exact, limits)
+            twin = next((names for names, other in whole if same_digits(other, answer)), None)
+            if twin is None:
+                whole.append(([name], answer))
+            else:
+                twin.append(name)
+        sides: list[Side] = []
+        for names, answer in whole:
+            assert answer.value is not None
+            value_error = errors.value_errors(self.form, answer.value, exact, limits)
             for by in ("reverse", "forward"):
-                slopes = [getattr(p[3][name], by) for p in self.parts]
+                slope = getattr(answer, by)
                 found: dict[str, Array] = {"value": value_error}
-                slope = None
-                if all(s is not None for s in slopes):
-                    slope = _laid(slopes)
+                if slope is not None:
                     pair = errors.slope_errors(self.form, slope, exact, limits, value_error)
                     found |= {"dz": pair[0]} if self.subject.real else {"dz": pair[0], "dzbar": pair[1]}
-                sides.append(Side(", ".join([name, *self.alike.get(name, ())]), by, value, slope, found))
+                sides.append(Side(", ".join(names), by, answer.value, slope, found))
         return Swept(self.subject, self.dtype, points, even, exact, limits, sides, self.asked, dict(self.versions),
                      dict(self.messages))
+
+
+def _whole(parts: Sequence[Answer]) -> Answer:
+    """The answers at all points; None where one is missing."""
+    out = Answer()
+    for key in ("value", "reverse", "forward"):
+        arrays = [getattr(p, key) for p in parts]
+        kept = [a for a in arrays if a is not None]
+        if kept and (key == "value" or len(kept) == len(arrays)):
+            setattr(out, key, _laid(kept))
+    return out
 
 
 def same_digits(a: Answer, b: Answer) -> bool:

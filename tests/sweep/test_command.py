@@ -16,9 +16,11 @@ import pytest
 from harness.cli import main
 from harness.model import CaseError, Source
 from harness.pointwise.everywhere import Exact
+from harness.pointwise.pool import Pool
 from harness.pointwise.subject import Subject
 from harness.sweep import everything, exhaustive
 from harness.sweep.asking import Asker, Gone
+from harness.sweep.engine import Sweeper
 from harness.sweep.everything import page, subjects, sweep_all
 from harness.sweep.tables import COLUMNS, frame, without
 from tests.recorded import catalogue_once
@@ -165,6 +167,15 @@ def test_a_framework_that_hangs_leaves_the_others(monkeypatch: pytest.MonkeyPatc
         (only,) = everything._one(subject, "float64", alone, 1, 1, 0, said.append)
     assert only["backend"] == "torch.autograd"
     assert "torch ended" in said[0] and "0 sides" in said[1]
+
+
+def test_sides_are_one_only_where_they_agree_at_every_point() -> None:
+    """torch's and jax's sigmoid are the same at most numbers and differ by a unit at others."""
+    subject = next(s for s, dtypes in subjects() if s.text == "sigmoid(x)" and "float64" in dtypes)
+    families = {"torch.autograd": "torch", "torch.func": "torch", "jax": "jax"}
+    with Asker(families) as every, Pool(subject.reference, "x", is_real=True, jobs=1) as pool:
+        made = Sweeper(subject, "float64", every, pool).of(np.linspace(-1, 1, 3), np.array([-2.0000000000000004]))
+    assert [s.backend for s in made.sides if s.by == "reverse"] == ["torch.autograd, torch.func", "jax"]
 
 
 def test_another_rounding_alone_is_no_function_of_the_other_points(asker: Asker) -> None:
