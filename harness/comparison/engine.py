@@ -314,7 +314,7 @@ class Engine:
                 elif form.matrix:
                     found = matrix_floor(self.context, row, form, tol)
                 else:
-                    found = raw_floor(self.context, row, form, group.kind)
+                    found = raw_floor(self.context, row, form, group.kind, tol)
                 if found is not None:
                     np.maximum(out[k], found, out=out[k])
         return out

@@ -251,8 +251,9 @@ def unseen(context: Context, row: int, form: Form, facts: Sequence[Facts], tol: 
     return np.asarray(np.where(shown, 0.0, tol.rounding * size[:, None] / far[None, :]))
 
 
-def raw_floor(context: Context, row: int, form: Form, kind: str) -> Array | None:
-    """(form.m, form.n): the sizes of the terms that a raw result of an API of this kind is a sum of."""
+def raw_floor(context: Context, row: int, form: Form, kind: str, tol: Tolerances) -> Array | None:
+    """(form.m, form.n): the sizes of the terms that a raw result of an API of this kind is a sum of, entries of a
+    derivative: each on the scale on which it is measured itself."""
     seen = context.seen
     second = kind.startswith("hessian")
     j = context.row_of("hessian", row, seen.text("input", row)) if second else int(context.j_row[row])
@@ -260,6 +261,10 @@ def raw_floor(context: Context, row: int, form: Form, kind: str) -> Array | None
     if found is None:
         return None
     size = _extent(found)
+    j_form = None if second else context.j_form(j)
+    own = None if j_form is None else matrix_floor(context, j, j_form, tol)
+    if own is not None and own.shape == size.shape:
+        size = np.maximum(size, np.where(found > 0, own, 0.0))  # not where nothing was found: f_m may not know z_n
     m, n = size.shape
     if kind in ("gradient", "batched-gradient"):
         out = size.sum(axis=0)

@@ -138,13 +138,23 @@ def taken_of(context: Context, row: int) -> Taken | None:
 
 
 @lru_cache(maxsize=4096)
+def _meets_again(text: str) -> bool:
+    """Whether a text meets one of its names more than once."""
+    names = [n.id for n in ast.walk(ast.parse(text.strip())) if isinstance(n, ast.Name)]
+    return len(set(names)) < len(names)
+
+
+@lru_cache(maxsize=4096)
 def single_call(text: str) -> bool:
-    """Whether a text is one operation on its inputs: then that operation is what is judged."""
+    """Whether a text is one operation on inputs that are each met once: then that operation is what is judged. A number
+    that it is given twice has a derivative of two terms, which may cancel (solve(a, a), x / x)."""
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except SyntaxError:  # several lines
         return False
     plain = (ast.Name, ast.Constant)
+    if _meets_again(text):
+        return False
     if isinstance(tree, ast.Attribute):
         return isinstance(tree.value, ast.Name)
     if isinstance(tree, ast.BinOp):
@@ -173,7 +183,7 @@ def _evaluated(context: Context, row: int, text: str) -> Taken | None:
     if point is None:
         return None
     found = taken(text, case.inputs, point.arrays, form=DTYPES[context.seen.text("dtype", row)])
-    return None if found is None or len(found.operations) < 2 else found
+    return None if found is None or len(found.operations) < 2 - _meets_again(text) else found
 
 
 def point_of(context: Context, row: int) -> Point | None:

@@ -64,6 +64,16 @@ def saturated(local: Local, exact: Floats, held: Sequence[Floats], form: Format)
     return np.asarray(np.where(local.reach & ~homogeneous[:, None], _SATURATED * form.eps * noise, 0.0))
 
 
+def factorised(local: Local, noise: Floats | None, form: Format) -> Floats:
+    """(rows, columns): with `noise`, what a factorisation leaves of a derivative: 8 eps of its largest number, since its
+    errors are small beside the norm of a matrix, and not beside each entry."""
+    with np.errstate(all="ignore"):
+        size = np.abs(local.slope.astype(np.float64))
+        largest = float(np.max(size[np.isfinite(size)], initial=0.0))
+    found = np.where(local.reach, _SATURATED * form.eps * largest, 0.0)
+    return found if noise is None else np.asarray(np.maximum(found, noise))
+
+
 def saturation(local: Local, noise: Floats, form: Format) -> float:
     """How far the derivative of a row is below the numbers that it is a difference of, at worst."""
     largest = np.abs(local.slope.astype(np.float64)).max(axis=1, initial=0.0)

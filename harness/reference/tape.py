@@ -23,7 +23,7 @@ from harness.reference.arithmetic import ARITHMETIC, Local
 from harness.reference.ball_arrays import Array
 from harness.reference.operations import components, meet, parts
 from harness.reference.precision import state
-from harness.reference.stable import backward_stable, nearby, saturated, saturation
+from harness.reference.stable import backward_stable, factorised, nearby, saturated, saturation
 
 Floats = np.ndarray[Any, np.dtype[Any]]
 
@@ -244,7 +244,7 @@ class Tape:
         at = 0
         for out, exact in zip(met.outputs, met.exact, strict=True):
             rows = exact.size
-            made.append(self._made(name, inputs, out, exact, local.rows(at, rows)))
+            made.append(self._made(name, inputs, out, exact, local.rows(at, rows), backward_stable(name, function)))
             at += rows
         return _like(met.raw, made)
 
@@ -255,7 +255,9 @@ class Tape:
             out[own] |= columns[own].any()
         return out
 
-    def _made(self, name: str, inputs: Sequence[Value], out: Array, exact: Floats, local: Local) -> Value:
+    def _made(
+        self, name: str, inputs: Sequence[Value], out: Array, exact: Floats, local: Local, stable: bool,
+    ) -> Value:
         if out.kind not in "rc":
             return Value(self, out)
         held, cancelled = _rounded(out, exact, local, inputs, self, name)
@@ -267,6 +269,8 @@ class Tape:
                 for v in (v for v in inputs if v.track is not None):
                     assert v.track is not None
                     self.rate = np.maximum(self.rate, v.track.size.max(axis=0, initial=0.0).astype(np.float64))
+        if stable and self.draw is None:
+            noise = factorised(local, noise, self.form)
         value = Value(self, _array(held, out.shape, out.kind), held=held)
         operation = Operation(name, tuple(inputs), value, cancelled, bool(local.infinite.any()))
         value.source = operation

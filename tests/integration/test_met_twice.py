@@ -1,0 +1,67 @@
+"""Operations that are given a number twice, and entries that vanish inside of a factorisation: noise accuses nobody.
+
+Expected, from mathematics: solve(a, a), a pinv(a) = I, u x u = 0, u / u = 1 and arctan2(u, u) are constant, u**u has a
+zero of its derivative at 1/e; x = (1, 0, 0) solves a x = a[:, 0]; the (2, 2) cofactor of [[1, 2, 3], [2, 4, 1], [5, 7, 2]]
+and of others here is 0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import harness
+from harness.comparison import compare_tables
+from harness.runs import Run
+from tests.in_process import InProcess
+
+pytest.importorskip("torch")
+pytest.importorskip("jax")
+
+CASES = """
+cases:
+  - {id: solved, function: "solve(a, a)", inputs: {a: "complex[2, 2]"}, dtype: complex128,
+     points: {p: {a: [[1+1j, 1+1j], [1+2j, 1+1j]]}}}
+  - {id: inverted, function: "a @ pinv(a)", inputs: {a: "real[3, 3]"}, dtype: float64,
+     points: {p: {a: {sample: normal, seed: 7}}, q: {a: {sample: normal, seed: 0}}}}
+  - {id: crossed, function: "cross(u, u)", inputs: {u: "real[3]"}, dtype: float64, points: {p: {u: [0.1, 0.2, 0.3]}}}
+  - {id: divided, function: u / u, inputs: {u: "real[3]"}, dtype: float64, points: {p: {u: [0.1, 0.2, -0.3]}}}
+  - {id: turned, function: "arctan2(u, u)", inputs: {u: "real[3]"}, dtype: float64, points: {p: {u: [0.1, 0.2, 0.3]}}}
+  - {id: raised, function: "power(u, u)", inputs: {u: real}, dtype: float64, points: {p: {u: 0.36787944117144233}}}
+  - {id: column, function: "solve(a, b)", inputs: {a: "real[3, 3]", b: "real[3]"}, dtype: float64,
+     points: {p: {a: [[1.1, 2.3, 0.7], [3.1, 4.9, 1.7], [0.3, 1.9, 2.3]], b: [1.1, 3.1, 0.3]},
+              q: {a: [[3, 1, 2], [1, 7, 5], [2, 9, 4]], b: [5, 6, 6]}}}
+  - {id: cofactor, function: det(a), inputs: {a: "real[3, 3]"}, dtype: float64,
+     points: {p: {a: [[1, 2, 3], [2, 4, 1], [5, 7, 2]]}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("twice")
+    (folder / "cases.yaml").write_text(CASES)
+    return harness.run([folder / "cases.yaml"], output=folder / "run", progress=False, executor=InProcess())
+
+
+def test_nobody_is_accused(run: Run) -> None:
+    for axis in ("backend", "api"):
+        frame = pd.DataFrame(harness.compare(run, axis=axis)).astype(str)
+        wrong = frame[~frame["culprit"].isin(["", "formula"]) | frame["surprising"].eq("True")]
+        assert wrong.empty, wrong[["case", "point", "api", "left", "right", "verdict", "culprit", "note"]].to_string()
+        assert len(frame) > 100
+
+
+@pytest.mark.parametrize(("case", "by"), [("solved", 1e-9), ("inverted", 1e-7), ("divided", 1e-9), ("column", 1e-9)])
+def test_a_mistake_is_named(run: Run, case: str, by: float) -> None:
+    """An entry of the derivative that should be 0 and is a number, in both directions of torch.func."""
+    seen = run.observations()
+    mine = seen["case"].eq(case) & seen["point"].eq("p")
+    rows = mine & seen["backend"].eq("torch.func") & seen["quantity"].eq("differential")
+    for k in seen.index[rows]:
+        data = np.frombuffer(seen.at[k, "data"], float).copy()
+        data[-1] += by
+        seen.at[k, "data"] = data.tobytes()
+    frame = pd.DataFrame(compare_tables([seen[mine]], [run.header], [run.cases])).astype(str)
+    judged = frame[frame["quantity"].eq("differential") & frame["left"].eq("torch.func") & frame["right"].eq("reference")]
+    assert len(judged) >= 2 and set(judged["culprit"]) == {"torch.func"} and set(judged["surprising"]) == {"True"}
