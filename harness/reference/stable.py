@@ -65,8 +65,8 @@ def saturated(local: Local, exact: Floats, held: Sequence[Floats], form: Format)
 
 
 def factorised(local: Local, noise: Floats | None, form: Format) -> Floats:
-    """(rows, columns): with `noise`, what a factorisation leaves of a derivative: 8 eps of its largest number, since its
-    errors are small beside the norm of a matrix, and not beside each entry."""
+    """(rows, columns): with `noise`, what a factorisation leaves of a derivative: 8 eps of its largest number, since
+    its errors are small beside the norm of a matrix, and not beside each entry."""
     with np.errstate(all="ignore"):
         size = np.abs(local.slope.astype(np.float64))
         largest = float(np.max(size[np.isfinite(size)], initial=0.0))

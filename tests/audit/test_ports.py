@@ -56,7 +56,8 @@ def test_a_right_port_accuses_nobody() -> None:
     # softmax does not see a shift: the derivative by this bias is zero, and what is there is rounding
     (zero,) = [r for r in found.rows if r.torch == "model.attention.key.bias"]
     assert zero.blind == "conjugation+sign+factor"
-    assert len(found.steps) == 18 and all(not s.odd for s in found.steps)
+    # a step by noise may leave that parameter where it was: the others are 18
+    assert len({s.name for s in found.steps} - {zero.torch}) == 18 and all(not s.odd for s in found.steps)
     assert "the same derivative" in found.text()
     assert starts(found) == ("", "")
     assert len(found.text(size=100).splitlines()) <= 60

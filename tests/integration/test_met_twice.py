@@ -1,8 +1,8 @@
 """Operations that are given a number twice, and entries that vanish inside of a factorisation: noise accuses nobody.
 
 Expected, from mathematics: solve(a, a), a pinv(a) = I, u x u = 0, u / u = 1 and arctan2(u, u) are constant, u**u has a
-zero of its derivative at 1/e; x = (1, 0, 0) solves a x = a[:, 0]; the (2, 2) cofactor of [[1, 2, 3], [2, 4, 1], [5, 7, 2]]
-and of others here is 0.
+zero of its derivative at 1/e; x = (1, 0, 0) solves a x = a[:, 0]; the (2, 2) cofactor of [[1, 2, 3], [2, 4, 1],
+[5, 7, 2]] is 0. And 0 / 0 is no framework's fault.
 """
 
 from __future__ import annotations
@@ -63,5 +63,6 @@ def test_a_mistake_is_named(run: Run, case: str, by: float) -> None:
         data[-1] += by
         seen.at[k, "data"] = data.tobytes()
     frame = pd.DataFrame(compare_tables([seen[mine]], [run.header], [run.cases])).astype(str)
-    judged = frame[frame["quantity"].eq("differential") & frame["left"].eq("torch.func") & frame["right"].eq("reference")]
+    judged = frame[frame["quantity"].eq("differential") & frame["left"].eq("torch.func")]
+    judged = judged[judged["right"].eq("reference")]
     assert len(judged) >= 2 and set(judged["culprit"]) == {"torch.func"} and set(judged["surprising"]) == {"True"}

@@ -1,0 +1,3 @@
+"""Cases that recorded runs are made of are no tests of their own."""
+
+collect_ignore = ["data"]
