@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from harness.audit.precision import tolerance
 from harness.audit.result import ParameterRow, ValueRow
@@ -78,9 +78,8 @@ def _one(state: State, half: Row, wide: Row, unit: float) -> Row:
     told = f"the sides agree in single precision: {state.half} rounds"
     if half.verdict == "nonfinite":
         told = f"the sides agree in single precision: beyond the range of {state.half}"
-    if isinstance(half, ParameterRow):
-        return replace(half, verdict=half.verdict if half.verdict == "nonfinite" else "precision", note=told)
-    return replace(half, verdict=half.verdict if half.verdict == "nonfinite" else "precision", pattern=told)
+    changes: dict[str, Any] = {"note" if isinstance(half, ParameterRow) else "pattern": told}
+    return replace(half, verdict=half.verdict if half.verdict == "nonfinite" else "precision", **changes)
 
 
 def said(state: State, wide: bool) -> list[str]:

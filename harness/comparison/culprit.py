@@ -162,11 +162,26 @@ def in_hull(side: Array, facts: Facts, tol: Tolerances) -> Array:
     for i in range(side.shape[0]):
         for parts in ([0, 1], [2, 3]) if side.shape[2] == 4 else [[k] for k in range(side.shape[2])]:
             points = facts.samples[:, i][..., parts].reshape(len(facts.samples), -1)
+            box = (None if x is None else x[i][:, parts].reshape(-1) for x in (facts.low, facts.high))
+            points = _with_ends(points, *box)
             row = side[i][:, parts].reshape(-1)
             known = plain[i][:, parts].all() and np.isfinite(points).all() and np.isfinite(row).all()
             if known and not _spanned(points, row, tol):
                 out[i][:, parts] = False
     return out
+
+
+def _with_ends(points: Array, low: Array | None, high: Array | None) -> Array:
+    """With both ends of the box where one entry of a row alone is loose: a slope from one side is a limit, or between
+    limits, whether or not a direction at random came upon it."""
+    if low is None or high is None or not len(points):
+        return points
+    (loose,) = np.nonzero(low != high)
+    if loose.size != 1 or not (np.isfinite(low[loose]) & np.isfinite(high[loose])).all():
+        return points
+    ends = np.repeat(points[:1], 2, axis=0)
+    ends[:, loose[0]] = low[loose[0]], high[loose[0]]
+    return np.concatenate([points, ends])
 
 
 def _spanned(points: Array, row: Array, tol: Tolerances) -> bool:

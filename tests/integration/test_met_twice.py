@@ -2,7 +2,7 @@
 
 Expected, from mathematics: solve(a, a), a pinv(a) = I, u x u = 0, u / u = 1 and arctan2(u, u) are constant, u**u has a
 zero of its derivative at 1/e; x = (1, 0, 0) solves a x = a[:, 0]; the (2, 2) cofactor of [[1, 2, 3], [2, 4, 1],
-[5, 7, 2]] is 0. And 0 / 0 is no framework's fault.
+[5, 7, 2]] is 0. 0 / 0 is no framework's fault, and at 0 any slope between -1 and 1 is one of |b| sign(c).
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ cases:
   - {id: column, function: "solve(a, b)", inputs: {a: "real[3, 3]", b: "real[3]"}, dtype: float64,
      points: {p: {a: [[1.1, 2.3, 0.7], [3.1, 4.9, 1.7], [0.3, 1.9, 2.3]], b: [1.1, 3.1, 0.3]},
               q: {a: [[3, 1, 2], [1, 7, 5], [2, 9, 4]], b: [5, 6, 6]}}}
+  - {id: signed, function: "copysign(b, c)", inputs: {b: "real[2, 2]", c: "real[2, 2]"}, dtype: float64,
+     points: {p: {b: [[1, 0], [0, 1]], c: [[0, 0], [0, 0]]}, q: {b: [[0, 0], [0, 0]], c: [[0, 1], [0, 0]]}}}
+  - {id: nothing, function: z / z, inputs: {z: "complex[2]"}, dtype: complex128, points: {p: {z: [0, 1+1j]}}}
   - {id: cofactor, function: det(a), inputs: {a: "real[3, 3]"}, dtype: float64,
      points: {p: {a: [[1, 2, 3], [2, 4, 1], [5, 7, 2]]}}}
 """
@@ -48,6 +51,9 @@ def test_nobody_is_accused(run: Run) -> None:
     for axis in ("backend", "api"):
         frame = pd.DataFrame(harness.compare(run, axis=axis)).astype(str)
         wrong = frame[~frame["culprit"].isin(["", "formula"]) | frame["surprising"].eq("True")]
+        # a kink's choice, and 0 / 0, are for the person to look at; they accuse nobody
+        told = wrong["culprit"].isin(["", "formula"]) & wrong["case"].isin(["signed", "nothing"])
+        wrong = wrong[~told]
         assert wrong.empty, wrong[["case", "point", "api", "left", "right", "verdict", "culprit", "note"]].to_string()
         assert len(frame) > 100
 
