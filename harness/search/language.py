@@ -7,6 +7,7 @@ broken before are drawn more often. The first alternative of every choice is the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,11 @@ SHAPES: Mapping[str, tuple[int, ...]] = {"s": (), "v": (3,), "m": (2, 2)}
 REGIMES = ("ordinary", "structured", "extreme")
 
 
+_CALL = re.compile(r"(\w+)\(")
+_HELPERS = frozenset({"sum", "adjoint", "matrix_transpose", "eye"})
+_OPERATORS = {"**": "power", "@": "matmul", "/": "divide"}
+
+
 @dataclass(frozen=True)
 class Rule:
     """text: with {0}, {1} for its arguments. result, arguments: two letters each, kind and shape; "*" is any shape, the
@@ -36,7 +42,10 @@ class Rule:
 
     @property
     def name(self) -> str:
-        return self.text.partition("(")[0]
+        """The function that the rule is about; "" for sums and products, which are in everything."""
+        calls = _CALL.findall(self.text)
+        about = [name for name in calls if name not in _HELPERS] or calls
+        return about[0] if about else next((word for sign, word in _OPERATORS.items() if sign in self.text), "")
 
 
 def _unary(kind: str, names: str, result: str = "", weight: int = 1) -> list[Rule]:
@@ -185,7 +194,7 @@ def programs(
         dtype = draw(st.sampled_from(("double", "double", "single")))
         points = {regime: {n: draw(_numbers(t, regime, dtype)) for n, t in growing.inputs.items()}
                   for regime in REGIMES}
-        functions = frozenset(r.name for r in growing.used if r.name.isidentifier())
+        functions = frozenset(r.name for r in growing.used if r.name)
         return Program(text, dict(growing.inputs), points, functions, len(growing.used), order, dtype,
                        draw(st.sampled_from(modes)))
 

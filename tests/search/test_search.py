@@ -41,6 +41,14 @@ def test_every_rule_can_be_read() -> None:
         expr.check(Source("portable", rule.text.format(*used)), used, "portable")
 
 
+def test_a_rule_is_about_what_may_be_wrong_in_it() -> None:
+    """Two causes are one where they share a function: a wrapper is in everything, and an operator has a name too."""
+    names = {rule.text: rule.name for rule in RULES}
+    assert names["sum(svdvals({0}))"] == "svdvals" and names["sum({0})"] == "sum" and names["({0} + {1})"] == ""
+    assert names["{0} ** 3"] == "power" and names["({0} / {1})"] == "divide" and names["({0} @ {1})"] == "matmul"
+    assert names["cholesky({0} @ adjoint({0}) + eye(2))"] == "cholesky"
+
+
 def test_a_case_is_written_to_the_bit(tmp_path: Path) -> None:
     arrays = {"z": np.array([complex(-0.0, 0.0), complex(1e-300, -0.0), complex(0.1, -2.0)]), "x": np.array(-0.0)}
     program = Program("z * x", {"z": "cv", "x": "rs"}, {"ordinary": arrays, "extreme": arrays}, frozenset(), 1)
