@@ -172,10 +172,21 @@ def one_operation(context: Context, row: int) -> bool:
     return not text or single_call(text)
 
 
-def _evaluated(context: Context, row: int, text: str) -> Taken | None:
-    if single_call(text):
-        return None
+@lru_cache(maxsize=4096)
+def _factorises(text: str) -> bool:
+    """Whether a single call is of a factorisation: its result is exact for numbers near the given ones, and no more."""
+    from harness.reference.namespace import namespace
+    from harness.reference.stable import factorising
+
+    tree = ast.parse(text.strip(), mode="eval").body
+    name = tree.func.id if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) else ""
+    return name in namespace() and factorising(namespace()[name])
+
+
+def _evaluated(context: Context, row: int, text: str, alone: bool = False) -> Taken | None:
     if find_spec("flint") is None:  # the reference is not installed
+        return None
+    if single_call(text) and not alone:
         return None
     from harness.reference.steps import taken
 
@@ -183,7 +194,7 @@ def _evaluated(context: Context, row: int, text: str) -> Taken | None:
     if point is None:
         return None
     found = taken(text, case.inputs, point.arrays, form=DTYPES[context.seen.text("dtype", row)])
-    return None if found is None or len(found.operations) < 2 - _meets_again(text) else found
+    return None if found is None or len(found.operations) < 2 - (alone or _meets_again(text)) else found
 
 
 def point_of(context: Context, row: int) -> Point | None:
@@ -196,9 +207,23 @@ def point_of(context: Context, row: int) -> Point | None:
 FORWARD = ("pushforward", "jacobian-forward")
 
 
-def values_of(context: Context, row: int) -> tuple[Array, Array, Rounding] | None:
-    """Components of a value of correctly rounded operations, and how far they may be off."""
+def factorised(context: Context, row: int) -> bool:
+    """Whether the value of a row is that of a single factorisation, whose errors are small beside the norm of a matrix
+    and not beside each entry."""
+    text = portable(context, row)
+    return bool(text) and single_call(text) and find_spec("flint") is not None and _factorises(text)
+
+
+def values_of(context: Context, row: int, alone: bool = False) -> tuple[Array, Array, Rounding] | None:
+    """Components of a value of correctly rounded operations, and how far they may be off. alone: also of a single
+    factorisation."""
     found = rounding_of(context, row)
+    if found is None and alone and factorised(context, row):
+        key = ("factorised", *(int(context.seen.codes[n][row]) for n in ("case", "point", "dtype")))
+        if key not in context.memo:
+            context.memo[key] = _evaluated(context, row, portable(context, row), alone=True)
+        apart: Taken | None = context.memo[key]
+        found = None if apart is None else apart.rounding
     k = -1 if found is None else output_position(context, row)
     if found is None or not 0 <= k < len(found.kinds) or found.kinds[k] not in "rc":
         return None

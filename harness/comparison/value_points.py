@@ -66,7 +66,7 @@ def _of_rounding(engine: Engine, k: int) -> bool:
                                                                          engine.pairs.right_target)):
         if context.targets[int(where[k])].backend == REFERENCE:
             continue
-        found = values_of(context, int(row))
+        found = values_of(context, int(row), _is_number(engine, k))
         held = engine.seen.components(np.array([row]))[0]
         if found is None or held.size != found[0].size:
             return False
@@ -83,6 +83,13 @@ def _of_rounding(engine: Engine, k: int) -> bool:
     elif sentence:
         out.note[k] = f"{out.note[k]}; {sentence}"
     return finite and bool(sentence)
+
+
+def _is_number(engine: Engine, k: int) -> bool:
+    """Whether every number of both sides, and of what is right, is one."""
+    rows = [int(engine.pairs.left[k]), int(engine.pairs.right[k])]
+    rows.append(int(engine.context.truth_row[rows[0]]))
+    return min(rows) >= 0 and all(bool(np.isfinite(engine.seen.components(np.array([r]))[0]).all()) for r in rows)
 
 
 def _of_shaking(engine: Engine, k: int) -> bool:

@@ -74,7 +74,7 @@ def _over_ceiling(engine: Engine, found: Evidence) -> None:
         floor = value_floor(context, truth, right.size, tol)
         wrong = []
         for row in (int(pairs.left[k]), int(pairs.right[k])):
-            held, steps = engine.seen.components(np.array([row]))[0], values_of(context, row)
+            held, steps = engine.seen.components(np.array([row]))[0], values_of(context, row, True)
             if held.size != right.size or not np.isfinite(held).all():
                 break
             off = np.abs(held - right)

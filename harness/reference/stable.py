@@ -28,7 +28,12 @@ _WHOLE = 2.0**-40
 
 def backward_stable(name: str, function: Callable[..., Any]) -> bool:
     """Whether no more can be asked of an operation than what is exact for numbers near the given ones."""
-    return name in _CENTRED or getattr(function, "__module__", "") in _FACTORISING
+    return name in _CENTRED or factorising(function)
+
+
+def factorising(function: Callable[..., Any]) -> bool:
+    """Whether it is, or is computed by, the factorisation of a matrix."""
+    return getattr(function, "__module__", "") in _FACTORISING
 
 
 def nearby(held: Floats, shape: tuple[int, ...], draw: Random, form: Format) -> Floats:

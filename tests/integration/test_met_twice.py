@@ -35,6 +35,8 @@ cases:
   - {id: signed, function: "copysign(b, c)", inputs: {b: "real[2, 2]", c: "real[2, 2]"}, dtype: float64,
      points: {p: {b: [[1, 0], [0, 1]], c: [[0, 0], [0, 0]]}, q: {b: [[0, 0], [0, 0]], c: [[0, 1], [0, 0]]}}}
   - {id: nothing, function: z / z, inputs: {z: "complex[2]"}, dtype: complex128, points: {p: {z: [0, 1+1j]}}}
+  - {id: beside, function: inv(a), inputs: {a: "real[2, 2]"}, dtype: float64,
+     points: {p: {a: [[20, 20], [20, 1.0e-160]]}, q: {a: [[20, 20], [20, 1.0e-8]]}}}
   - {id: cofactor, function: det(a), inputs: {a: "real[3, 3]"}, dtype: float64,
      points: {p: {a: [[1, 2, 3], [2, 4, 1], [5, 7, 2]]}}}
 """
@@ -72,3 +74,17 @@ def test_a_mistake_is_named(run: Run, case: str, by: float) -> None:
     judged = frame[frame["quantity"].eq("differential") & frame["left"].eq("torch.func")]
     judged = judged[judged["right"].eq("reference")]
     assert len(judged) >= 2 and set(judged["culprit"]) == {"torch.func"} and set(judged["surprising"]) == {"True"}
+
+
+def test_a_wrong_entry_of_a_factorisation_is_named(run: Run) -> None:
+    """The inverse of [[20, 20], [20, e]] has the small entry -e / 400: 1e-9 is no rounding beside 1/20."""
+    seen = run.observations()
+    mine = seen["case"].eq("beside")
+    for k in seen.index[mine & seen["backend"].eq("torch.func") & seen["quantity"].eq("value")]:
+        data = np.frombuffer(seen.at[k, "data"], float).copy()
+        data[0] += 1e-9
+        seen.at[k, "data"] = data.tobytes()
+    frame = pd.DataFrame(compare_tables([seen[mine]], [run.header], [run.cases])).astype(str)
+    value = frame[frame["quantity"].eq("value") & frame["right"].eq("reference")]
+    assert set(value[value["left"].eq("torch.func")]["culprit"]) == {"torch.func"}
+    assert not set(value["culprit"]) & {"jax", "torch.autograd"}
