@@ -39,6 +39,8 @@ CHEAPER = {
     "optimisation level 0": "--xla_backend_optimization_level=0",
     "optimisation level 1": "--xla_backend_optimization_level=1",
     "no expensive LLVM passes": "--xla_llvm_disable_expensive_passes=true",
+    "no fusion emitters": "--xla_cpu_use_fusion_emitters=false",
+    "no scheduler for concurrency": "--xla_cpu_enable_concurrency_optimized_scheduler=false",
 }
 
 
