@@ -11,10 +11,10 @@ and what a second difference along a direction that moves every coordinate, with
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from flint import arb
 
@@ -41,6 +41,36 @@ class Second:
     kind: int = UNKNOWN
 
 
+def refined(
+    differences: Any, attempts: Sequence[tuple[int, int]], order: int
+) -> dict[int, dict[Any, Second]]:
+    """Output -> entries, by attempts of (bits of the step, spare bits), each finer than the one before, until all are
+    settled or no finer one would help. differences: `Hessians` or `Thirds`, of derivatives of this order."""
+    found: dict[int, dict[Any, Second]] = {o: {} for o in differences.outputs}
+    before: dict[int, dict[Any, Second]] = {}
+    for number, (step_bits, spare) in enumerate(attempts):
+        bits = (order + 2) * step_bits + spare + order * differences.near.span
+        with working(bits, ties=number == len(attempts) - 1):
+            try:
+                now = differences._attempt(step_bits)
+                for o, own in now.items():
+                    for key, e in own.items():
+                        if key not in found[o] or not found[o][key].settled:
+                            found[o][key] = e
+                differences._along(found, step_bits)
+            except Undecided:
+                continue
+            differences._settle(found, step_bits)
+        if all(e.settled for own in found.values() for e in own.values()):
+            break
+        if number >= 1:
+            classify(found, before)
+        if number >= 2 and not any(too_wide(e) for own in found.values() for e in own.values()):
+            break
+        before = now
+    return found
+
+
 class Hessians:
     """The Hessians of the losses of all real outputs of a problem: output -> (k, l) with k <= l -> Second."""
 
@@ -55,34 +85,7 @@ class Hessians:
                     self.by_row[r][g] = k
 
     def entries(self) -> dict[int, dict[tuple[int, int], Second]]:
-        found: dict[int, dict[tuple[int, int], Second]] = {o: {} for o in self.outputs}
-        before: dict[int, dict[tuple[int, int], Second]] = {}
-        for number, (step_bits, spare) in enumerate(_ATTEMPTS):
-            last = number == len(_ATTEMPTS) - 1
-            bits = 4 * step_bits + spare + 2 * self.near.span
-            with working(bits, ties=last):
-                try:
-                    now = self._attempt(step_bits)
-                except Undecided:
-                    continue
-                for o, own in now.items():
-                    for key, e in own.items():
-                        old = found[o].get(key)
-                        if old is None or not old.settled:
-                            found[o][key] = e
-                try:
-                    self._along(found, step_bits)
-                except Undecided:
-                    continue
-                self._settle(found, step_bits)
-            if all(e.settled for own in found.values() for e in own.values()):
-                break
-            if number >= 1:
-                classify(found, before)
-            if number >= 2 and not any(too_wide(e) for own in found.values() for e in own.values()):
-                break
-            before = now
-        return found
+        return refined(self, _ATTEMPTS, 2)
 
     def _attempt(self, step_bits: int) -> dict[int, dict[tuple[int, int], Second]]:
         columns, groups = self.problem.columns, self.structure.groups

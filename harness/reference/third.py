@@ -20,8 +20,8 @@ from flint import arb
 
 from harness.reference.derivative import Differences
 from harness.reference.function import Problem
-from harness.reference.hessian import Second, classify, one_sided, too_wide
-from harness.reference.precision import Ball, Undecided, power_of_two, working
+from harness.reference.hessian import Second, one_sided, refined
+from harness.reference.precision import Ball, power_of_two
 from harness.reference.singular import SMOOTH, UNKNOWN
 
 _ATTEMPTS = ((100, 300), (100, 1100), (400, 1200), (900, 3000))
@@ -40,29 +40,7 @@ class Thirds:
         self.keys = list(combinations_with_replacement(range(len(problem.columns)), 3))
 
     def entries(self) -> Entries:
-        found: Entries = {o: {} for o in self.outputs}
-        before: Entries = {}
-        for number, (step_bits, spare) in enumerate(_ATTEMPTS):
-            last = number == len(_ATTEMPTS) - 1
-            with working(5 * step_bits + spare + 3 * self.near.span, ties=last):
-                try:
-                    now = self._attempt(step_bits)
-                    for o, own in now.items():
-                        for key, e in own.items():
-                            if key not in found[o] or not found[o][key].settled:
-                                found[o][key] = e
-                    self._along(found, step_bits)
-                except Undecided:
-                    continue
-                self._settle(found, step_bits)
-            if all(e.settled for own in found.values() for e in own.values()):
-                break
-            if number >= 1:
-                classify(found, before)
-            if number >= 2 and not any(too_wide(e) for own in found.values() for e in own.values()):
-                break
-            before = now
-        return found
+        return refined(self, _ATTEMPTS, 3)
 
     def _losses(self, shifts: Mapping[int, Ball]) -> dict[int, Ball]:
         """The loss of every output at a displaced point."""
