@@ -125,14 +125,14 @@ def rounding_of(context: Context, row: int) -> Rounding | None:
     return None if found is None else found.rounding
 
 
-def taken_of(context: Context, row: int) -> Taken | None:
-    """A row's text taken apart at its point, remembered; None where it cannot be."""
+def taken_of(context: Context, row: int, alone: bool = False) -> Taken | None:
+    """A row's text taken apart at its point, remembered; None where it cannot be. alone: also one of a single call."""
     text, seen = portable(context, row), context.seen
     if not text:
         return None
-    key = ("rounding", *(int(seen.codes[n][row]) for n in ("case", "point", "dtype")))
+    key = ("rounding", alone, *(int(seen.codes[n][row]) for n in ("case", "point", "dtype")))
     if key not in context.memo:
-        context.memo[key] = _evaluated(context, row, text)
+        context.memo[key] = _evaluated(context, row, text, alone)
     found: Taken | None = context.memo[key]
     return found
 
@@ -183,7 +183,7 @@ def _factorises(text: str) -> bool:
     return name in namespace() and factorising(namespace()[name])
 
 
-def _evaluated(context: Context, row: int, text: str, alone: bool = False) -> Taken | None:
+def _evaluated(context: Context, row: int, text: str, alone: bool) -> Taken | None:
     if find_spec("flint") is None:  # the reference is not installed
         return None
     if single_call(text) and not alone:
@@ -219,10 +219,7 @@ def values_of(context: Context, row: int, alone: bool = False) -> tuple[Array, A
     factorisation."""
     found = rounding_of(context, row)
     if found is None and alone and factorised(context, row):
-        key = ("factorised", *(int(context.seen.codes[n][row]) for n in ("case", "point", "dtype")))
-        if key not in context.memo:
-            context.memo[key] = _evaluated(context, row, portable(context, row), alone=True)
-        apart: Taken | None = context.memo[key]
+        apart = taken_of(context, row, alone)
         found = None if apart is None else apart.rounding
     k = -1 if found is None else output_position(context, row)
     if found is None or not 0 <= k < len(found.kinds) or found.kinds[k] not in "rc":
