@@ -202,21 +202,21 @@ class Reuse:
             some = ledgers[start : start + 500]
             wanted = {x.number: keys.of(x.task) for x in some}
             content = self._store.load([k for points in wanted.values() for k in points.values()])
-            frames = b""
+            frames: list[bytes] = []
             for ledger in some:
                 before = ledger.number, len(ledger.complete)
                 for point, key in wanted[ledger.number].items():
                     if key in content and point not in ledger.complete and not ledger.deaths:
-                        frames += self._known(ledger, point, content[key])
+                        frames.append(self._known(ledger, point, content[key]))
                 if len(ledger.complete) > before[1] and ledger.remaining() is None:
                     self.count.tasks += 1
-                    frames += ledger.finish()
+                    frames.append(ledger.finish())
                     continue
                 rest.append(ledger)
                 if not ledger.deaths:  # what a death left out is not what the point gives
                     self._keys[ledger.number] = wanted[ledger.number]
-            if frames:
-                write(frames)
+            if any(frames):
+                write(b"".join(frames))
         return rest
 
     def _known(self, ledger: Ledger, point: str, content: bytes) -> bytes:
