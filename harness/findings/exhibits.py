@@ -158,6 +158,14 @@ TORCH: Mapping[str, Exhibit] = {
         ("[1+2j, 1+0j]", "[-3+1j, 1+0j]", "[0.5j+2, 1+0j]"),
         setup="f = lambda z: torch.conj(z) * z\ng = lambda z: torch.conj_physical(z) * z",
         function="torch.conj"),
+    "torch-nested-forward-assertion": Exhibit(
+        "push(push(lambda z: torch.real(2 * z) ** 2))(x)[0]", "mp.mpf(8)", "[1+2j]",
+        ("[1+2j]", "[-3+1j]", "[0.5j]"), ("[1+2j, 3j]", "[-3+1j, 1+0j]", "[0.5j, 0j, 1+0j]"),
+        setup="push = lambda f: lambda z: torch.func.jvp(f, (z,), (torch.ones_like(z),))[1]", function="torch.real"),
+    "torch-prod-nested-forward": Exhibit(
+        "torch.func.jacfwd(torch.func.jacfwd(lambda t: torch.cumprod(t, 0)[2]))(x)[1, 0]", "x[2]", "[0, 2, 3]",
+        ("[0, 2, 3]", "[0, -1, 0.5]", "[0, 5, -7]"), ("[1, 2, 3]", "[4, -1, 0.5]", "[2, 0, 3]"),
+        function="torch.cumprod"),
     "torch-pow-mixed-forward": Exhibit(
         "torch.func.jvp(lambda t: t ** w, (x[0],), (torch.ones_like(x[0]),))[1]",
         "(1 + 1j * x[1]) * x[0] ** (1j * x[1])", "[0.6, 1]", ("[0.6, 1]", "[1.5, -2]", "[3, 0.5]"),
