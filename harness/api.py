@@ -172,8 +172,8 @@ def show(run: str | Path | Run, what: str, dtype: str | None = None, *, everythi
         raise CaseError(f"case {case.id!r} was not run at {wanted}", None, ", ".join(seen))
     observations = observations[observations["dtype"].astype(str) == wanted]
     axes: tuple[Axis, ...] = ("backend", "api")
-    frame = pd.concat([compare(opened, axis, [case.id]) for axis in axes], ignore_index=True)
-    frame = frame[frame["dtype"].astype(str) == wanted]
+    every = pd.concat([compare(opened, axis, [case.id]) for axis in axes], ignore_index=True)
+    frame = every[every["dtype"].astype(str) == wanted]
     points = case.points
     if everything:
         from harness.report.show import show as whole
@@ -186,9 +186,18 @@ def show(run: str | Path | Run, what: str, dtype: str | None = None, *, everythi
         name = _telling(frame, [p.name for p in points])
         points = tuple(p for p in points if p.name == name)
         told = f"\n   the most telling of {len(case.points)} points; another one: CASE@POINT"
+    if dtype is None:
+        told = _elsewhere(every, [p.name for p in points], wanted) + told
     return Page("\n\n".join(
         point_page(str(opened.path), case, p, wanted, _at(observations, p.name), _at(frame, p.name), opened.array)
         for p in points) + told)
+
+
+def _elsewhere(frame: pd.DataFrame, points: Sequence[str], shown: str) -> str:
+    """That a side is wrong at a dtype that is not shown, where none is at the one that is."""
+    wrong = frame[(frame["kind"] == "defect") & frame["point"].astype(str).isin(points)]
+    told = list(dict.fromkeys(wrong["dtype"].astype(str)))
+    return "" if shown in told else "".join(f"\n   a side is wrong at {d}: --dtype {d}" for d in told)
 
 
 class Page(str):

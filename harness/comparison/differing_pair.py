@@ -31,6 +31,7 @@ from harness.comparison.value_kinds import Array, Form, close, differences, scal
 from harness.comparison.zeros import largest_error, noise_of_zero, structural_zeros
 from harness.verdicts import HIGHER, RELATION, VERDICT
 
+NEAR = "within rounding of the reference"
 #: Verdicts that leave open who is wrong.
 OPEN = tuple(VERDICT[v] for v in ("nonfinite", "conjugate", "sign", "factor", "part", "zero", "mismatch"))
 class DifferingPair:
@@ -104,7 +105,7 @@ class DifferingPair:
         if (left or right) and self._documented_apart():
             return "", ""
         if left or right:
-            excused = self._excused(own, steps)
+            excused = self._excused(own, steps, truth)
             if excused[0] is not None or excused[1] is not None:
                 accused = self._accused(own, allowed, excused)
                 if not (accused[0] or accused[1]):
@@ -138,7 +139,7 @@ class DifferingPair:
         allowed = self._allowed(own, steps, facts.truth)
         narrow = replace(self.tol, coarse=min(self.tol.coarse, CEILING * self.tol.eps))
         left, right, word = accuse(
-            self.left, self.right, (own[0], own[1]), narrow, self.floor, allowed, self._excused(own, steps))
+            self.left, self.right, (own[0], own[1]), narrow, self.floor, allowed, self._excused(own, steps, facts.truth))
         right &= not self.against_reference
         if not left and not right:
             return "", ""
@@ -247,12 +248,16 @@ class DifferingPair:
             noises.append(self.unseen)
         return np.asarray(np.maximum.reduce(noises))
 
-    def _excused(self, own: list[list[Facts]], steps: list[Steps | None]) -> Excused:
+    def _excused(self, own: list[list[Facts]], steps: list[Steps | None], truth: Array | None) -> Excused:
         """Entries of either side that are nobody's fault: operations give them, or the rounding of the point does."""
         shaken = [unsettled(f) for f in own[0] + own[1] if f.stability is not None and f.truth is not None]
         found: list[Array | None] = []
-        for s, x in zip(steps, (self.left, self.right), strict=True):
+        alone = truth is not None and self.group.quantity == "differential" and any(s is not None for s in steps)
+        for s, x, end in zip(steps, (self.left, self.right), self.ends, strict=True):
             mask = None if s is None else s.explains(x)
+            if mask is None and alone and truth is not None:  # a text of its own beside one that is taken apart
+                room = noise_of(self.engine.context, end, self.group.form, self.tol, truth)
+                mask = np.isfinite(x) & (differences(x, truth) <= room[..., None])
             if shaken and shaken[0].any():
                 free = shaken[0] & ~np.isfinite(x)
                 mask = free if mask is None else mask | free
@@ -263,10 +268,10 @@ class DifferingPair:
         self, truth: Array | None, steps: list[Steps | None], left: bool, right: bool, word: str
     ) -> tuple[str, str]:
         """Every operation is right to its own rounding: nobody's framework is at fault."""
-        told = next((s.told for s in steps if s is not None), "")
+        told = next((s.told for s, wrong in zip(steps, (left, right), strict=True) if s is not None and wrong), "")
         if not told:
             if not self.agrees:
-                self._say("precision", SHAKEN)
+                self._say("precision", NEAR if any(s is not None for s in steps) else SHAKEN)
             return "", ""
         accused = [side for side, wrong in ((self.left, left), (self.right, right)) if wrong]
         if any(not np.isfinite(side).all() for side in accused):
@@ -347,7 +352,7 @@ class DifferingPair:
             for side in (self.left, self.right)]
         same = close(self.left[None], self.right[None], tol.coarse, tol.tiny, floor)[0]
         if (same | (near[0] & near[1])).all():
-            self._say("precision", "within rounding of the reference")
+            self._say("precision", NEAR)
 
     def _raw_is_free(self) -> bool:
         """A raw result whose differential is free to differ: in a gauge, or off the domain of the function."""

@@ -39,11 +39,22 @@ _VERDICTS: Mapping[str, str] = {
     "zero": "One side returns zero for a derivative that is not zero; an optimiser would silently stand still.",
     "mismatch": "The derivatives differ in no simple way.",
 }
+_ZERO_IS_RIGHT = "One side returns a number for a derivative that is zero."
 
 
 def call(side: str, api: str) -> str:
     """How users of a backend write this API: call("jax", "grad") is "jax.grad(f)(z)"."""
     return _CALLS.get((side, api), f"{side} {api}")
+
+
+def zero_is_right(row: Mapping[str, Any]) -> bool:
+    """Whether a row of verdict "zero" blames the side that is not zero."""
+    gone, culprit = str(row["note"]).partition(" ")[0], str(row["culprit"])
+    if gone not in ("left", "right") or culprit in ("", "both"):
+        return False
+    side = str(row[gone])
+    whole = ":" in side and ":" in culprit
+    return side != culprit if whole else side.partition(":")[0] != culprit.partition(":")[0]
 
 
 def _apis(row: Mapping[str, Any]) -> tuple[str, str]:
@@ -59,6 +70,8 @@ def advice(row: Mapping[str, Any]) -> str:
         return _agreement(row, left, right, relation)
     refuser = left if row.get("left_status") in ("refused", "unsupported") else right
     text = _VERDICTS[verdict].format(refuser=refuser)
+    if verdict == "zero" and zero_is_right(row):
+        text = _ZERO_IS_RIGHT
     if row.get("culprit"):
         who = "both sides are" if row["culprit"] == "both" else f"{row['culprit']} is"
         text += f" By {row['evidence'].replace('-', ' ')}, {who} wrong."

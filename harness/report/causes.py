@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from harness.report.advice import zero_is_right
 from harness.verdicts import HIGHER, severity, worst
 
 #: What is wrong, in two or three words.
@@ -109,6 +110,8 @@ def _what(verdict: str, rows: pd.DataFrame) -> tuple[int, str]:
     """(Defect.reach, what is wrong in words)."""
     word = WORDS.get(verdict, verdict)
     worst_rows = rows[rows["verdict"].astype(str) == verdict]
+    if verdict == "zero" and all(zero_is_right(row) for row in worst_rows.to_dict("records")):
+        word = "should be 0"
     quantities, apis = set(worst_rows["quantity"].astype(str)), set(worst_rows["api"].astype(str))
     if quantities <= set(HIGHER):
         return 2, f"{word} ({'Hessian' if 'hessian' in quantities else 'third derivative'})"
