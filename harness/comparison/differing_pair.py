@@ -139,7 +139,8 @@ class DifferingPair:
         allowed = self._allowed(own, steps, facts.truth)
         narrow = replace(self.tol, coarse=min(self.tol.coarse, CEILING * self.tol.eps))
         left, right, word = accuse(
-            self.left, self.right, (own[0], own[1]), narrow, self.floor, allowed, self._excused(own, steps, facts.truth))
+            self.left, self.right, (own[0], own[1]), narrow, self.floor, allowed,
+            self._excused(own, steps, facts.truth))
         right &= not self.against_reference
         if not left and not right:
             return "", ""

@@ -210,7 +210,7 @@ class Differences:
             e, h = out.entries[row, k], steps[k]
             total = total + e.value * h
             size = size + (abs(e.value) + e.bound) * abs(h)
-            scale = power_of_two(self.scales[self.problem.columns[k].element])
+            scale = power_of_two(self._around[self.problem.columns[k].element])
             natural = natural + abs(h) * max(unit / scale, arb(1))
         odd, even = (forth - back) / 2 - total, (forth + back) / 2 - out.values[row]
         room = size.upper() * power_of_two(-40) + natural.upper() * power_of_two(-step_bits // 2)

@@ -22,32 +22,33 @@ from flint import arb
 
 from harness.reference.derivative import Differences, Differential
 from harness.reference.function import Problem
+from harness.reference.limits import (
+    STEP,
+    Key,
+    Limit,
+    agree,
+    best,
+    common_infinity,
+    common_value,
+    limit,
+    meets,
+    quotient,
+    settling,
+    steep,
+)
 from harness.reference.precision import Ball, Undecided, power_of_two, working
+from harness.reference.unseen import Gradient, further
 
 SMOOTH, KINK, CUT, POLE, REMOVABLE, UNKNOWN, GAUGE, DOMAIN = range(8)
 
-#: delta is 2**-(STEP * level) of the local scale.
-STEP = 60
 #: Bits of precision for values near the point, tried in order.
 _BITS = (800, 1600, 3600)
 #: Steps and precision for differentials near the point (see derivative.ATTEMPTS).
 _NEAR = ((100, 300), (100, 1500))
 _RANDOM_DIRECTIONS, _MANY_GROUPS = 6, 8
 
-#: Distances shrink by 2**-STEP; a sequence whose moves shrink by this has a limit (distance**0.2 still has).
-_CONVERGED = power_of_two(-12)
-
 _NAN = arb("nan")
 Direction = dict[int, Ball]
-
-
-@dataclass
-class Limit:
-    """The limit of a sequence at shrinking distances: "finite", "infinite", or "none"; and how sure the value is."""
-
-    kind: str
-    value: Ball = _NAN
-    error: Ball = _NAN
 
 
 @dataclass
@@ -63,25 +64,6 @@ class Found:
     value_minus: Ball | None = None
     samples: list[dict[int, Ball] | None] = field(default_factory=list)  # limiting derivatives, one a direction
     sides: tuple[int, int, int] | None = None  # random direction, its sign for "plus", the side of the point (or 0)
-
-
-def _common_value(limits: Sequence[Limit]) -> Ball:
-    """The value that limits have in common: zero where it is smaller than what is known of it."""
-    best = min(limits, key=lambda m: m.error)
-    return arb(0) if abs(best.value).mid() <= best.error else best.value
-
-
-def limit(sequence: Sequence[Ball]) -> Limit:
-    """The limit of values at three distances that shrink by 2**-STEP each."""
-    if not all(v.is_finite() for v in sequence):
-        return Limit("none")
-    first, second, third = sequence
-    early, late = abs(first - second).upper(), abs(second - third).upper()
-    if late <= early * _CONVERGED or late <= abs(third).upper() * power_of_two(-STEP - 30):
-        return Limit("finite", third, late)
-    if abs(third).lower() > abs(second).upper() and early <= late * 4:
-        return Limit("infinite", third)
-    return Limit("none")
 
 
 class Neighbourhood:
@@ -129,24 +111,28 @@ class Neighbourhood:
 
     # --- differentials -----------------------------------------------------------------------------------------------
 
-    def derivative(self, direction: Direction, sign: int, level: int) -> Differential | None:
+    def derivative(self, direction: Direction, sign: int, level: int, tests: int) -> Differential | None:
         base = self._moved(direction, sign, level)
         try:
-            return Differences(self.problem, base, -STEP * level, self.rows).differential(_NEAR, 0)
+            return Differences(self.problem, base, -STEP * level, self.rows).differential(_NEAR, tests)
         except Undecided:
             return None
 
     def limits_along(self, direction: Direction, sign: int) -> dict[tuple[int, int], Limit]:
         """For every entry the limit of the derivative along a direction, from two distances."""
-        far, close = self.derivative(direction, sign, 1), self.derivative(direction, sign, 2)
+        # a direction that leaves arguments where they are leaves their ties: partial derivatives, but none as a whole
+        tests = int(len(direction) < len({k for ks in self._by_row.values() for k in ks}))
+        far, close = self.derivative(direction, sign, 1, 0), self.derivative(direction, sign, 2, tests)
         out: dict[tuple[int, int], Limit] = {}
         for r in self.rows:
+            tied = tests and close is not None and r in close.suspects and all(
+                close.entries[r, k].settled for k in self._by_row[r] if (r, k) in close.entries)
             for k in self._by_row[r]:
                 sizes = self._block(far, r, k), self._block(close, r, k)
-                if sizes[0] is None or sizes[1] is None or far is None or close is None:
+                if sizes[0] is None or sizes[1] is None or far is None or close is None or tied:
                     out[r, k] = Limit("none")
                 else:
-                    out[r, k] = _settling(far.entries[r, k].value, close.entries[r, k].value, sizes[0], sizes[1])
+                    out[r, k] = settling(far.entries[r, k].value, close.entries[r, k].value, sizes[0], sizes[1])
         return out
 
     def _block(self, found: Differential | None, r: int, k: int) -> Ball | None:
@@ -169,12 +155,35 @@ class Neighbourhood:
         seen = {("axis", n, s): self.values(d, s) for n, d in enumerate(self.axes) for s in (1, -1)}
         seen |= {("random", n, s): self.values(d, s) for n, d in enumerate(self.random) for s in (1, -1)}
         limits = {key: {r: limit(v[r]) for r in self.rows} for key, v in seen.items()}
-        slopes = {("random", n, s): self.limits_along(d, s) for n, d in enumerate(self.random) for s in (1, -1)}
+        slopes: Slopes = {("random", n, s): self.limits_along(d, s) for n, d in enumerate(self.random) for s in (1, -1)}
         if len(self.groups) <= _MANY_GROUPS:
             slopes |= {("axis", n, s): self.limits_along(d, s) for n, d in enumerate(self.axes) for s in (1, -1)}
         out = {r: self._row(r, seen, limits, slopes) for r in self.rows}
+        if self._unseen(out, slopes):
+            out = {r: self._row(r, seen, limits, slopes) for r in self.rows}
         self._join(out, limits, slopes)
         return out
+
+    def _unseen(self, out: Mapping[int, Found], slopes: Slopes) -> bool:
+        """Adds directions that show other derivatives of rows with a kink in several arguments; whether it did."""
+        rows = [r for r, f in out.items() if len(self._by_row[r]) > 1 and set(f.kind.values()) <= {KINK, SMOOTH}
+                and KINK in f.kind.values() and self.centre.values[r].is_finite()]
+        known: dict[int, list[Gradient]] = {r: [s for s in out[r].samples if s is not None] for r in rows}
+        if not rows or not all(known.values()):
+            return False
+        columns, first = sorted({k for ks in self._by_row.values() for k in ks}), len(self.random)
+
+        def met(number: int) -> dict[int, list[Gradient]]:
+            for sign in (1, -1):
+                slopes["random", first + number, sign] = self.limits_along(self._random(first + number, columns), sign)
+            drawn = [slopes["random", first + number, sign] for sign in (1, -1)]
+            found = {r: [_sample(s, r, self._by_row[r]) for s in drawn] for r in rows}
+            return {r: [s for s in own if s is not None] for r, own in found.items()}
+
+        with working(_BITS[0] + self.span):
+            return bool(further(
+                {r: self.centre.values[r] for r in rows}, known,
+                lambda number: self._moved(self._random(first + number, columns), 1, 1), self.problem.rows_at, met))
 
     def _join(
         self, out: Mapping[int, Found], limits: Mapping[Key, Mapping[int, Limit]],
@@ -208,31 +217,31 @@ class Neighbourhood:
         if any(m.kind == "infinite" for m in met.values()):
             out.kind = dict.fromkeys(columns, POLE)
             if not at_point.is_finite():
-                out.value = _common_infinity(met)
+                out.value = common_infinity(met)
             return out
         if any(m.kind == "none" for m in met.values()):
             if self._open_side(out, r, met, slopes, at_point):
                 return out
             # Undefined on one side (the edge of a real domain), or values that oscillate.
-            steep = any(_steep(seen[key][r], at_point) for key in met)
-            out.kind = dict.fromkeys(columns, POLE if steep else UNKNOWN)
+            grows = any(steep(seen[key][r], at_point) for key in met)
+            out.kind = dict.fromkeys(columns, POLE if grows else UNKNOWN)
             self._partial(out, r, met)
             return out
-        continuous = _agree(list(met.values()))
-        same = at_point.is_finite() and _near(at_point, list(met.values()))
+        continuous = agree(list(met.values()))
+        same = at_point.is_finite() and meets(at_point, list(met.values()))
         for k in columns:
             along = [s[r, k] for key, s in slopes.items() if not (key[0] == "axis" and s[r, k].kind == "none")]
             if any(s.kind != "finite" for s in along):
                 out.kind[k] = POLE
             elif not continuous:
                 out.kind[k] = CUT
-            elif not _agree(along):
+            elif not agree(along):
                 out.kind[k] = KINK
             else:
                 out.kind[k] = SMOOTH if same else POLE if at_point.is_finite() else REMOVABLE
-                out.entries[k] = _best(along)
+                out.entries[k] = best(along)
         if continuous and not at_point.is_finite():
-            out.value = _common_value(list(met.values()))
+            out.value = common_value(list(met.values()))
         if not continuous:
             self._sides(out, r, met, slopes, at_point)
         if KINK in out.kind.values():
@@ -247,24 +256,24 @@ class Neighbourhood:
         agree."""
         inward = [key for key, m in met.items() if m.kind == "finite"]
         along = [key for key in inward if key[0] == "random"]
-        if not along or not _agree([met[key] for key in inward]):
+        if not along or not agree([met[key] for key in inward]):
             return False
-        if at_point.is_finite() and not _near(at_point, [met[key] for key in inward]):
+        if at_point.is_finite() and not meets(at_point, [met[key] for key in inward]):
             return False
         columns = self._by_row[r]
         if len(columns) > 1 and len({key[1] for key in along}) < 2:  # one shows no common limit
             return False
         if not at_point.is_finite() and len(columns) == 1:
-            out.value = _common_value([met[key] for key in inward])
+            out.value = common_value([met[key] for key in inward])
         limits = {k: [slopes[key][r, k] for key in along] for k in columns}
         if any(s.kind != "finite" for own in limits.values() for s in own):
             return False
-        if not all(_agree(own) for own in limits.values()):
+        if not all(agree(own) for own in limits.values()):
             return False
         for k in columns:
-            out.kind[k], out.entries[k] = REMOVABLE, _best(limits[k])
+            out.kind[k], out.entries[k] = REMOVABLE, best(limits[k])
         if not at_point.is_finite():
-            out.value = _common_value([met[key] for key in inward])
+            out.value = common_value([met[key] for key in inward])
         return True
 
     def _partial(self, out: Found, r: int, met: Mapping[Key, Limit]) -> None:
@@ -288,7 +297,7 @@ class Neighbourhood:
                     continue
                 for sign, into in ((1, out.plus), (-1, out.minus)):
                     values = seen["axis", n, sign][r]
-                    into[k] = _quotient(values, at_point, [
+                    into[k] = quotient(values, at_point, [
                         self._moved({k: arb(1)}, sign, level)[k] for level in (1, 2, 3)])
 
     def _sides(
@@ -297,15 +306,15 @@ class Neighbourhood:
     ) -> None:
         """The limits of value and derivative on both sides of the jump, and the side on which the point lies."""
         columns = self._by_row[r]
-        crossing = next((k for n, g in enumerate(self.groups) for k in g if k in columns and not _agree(
+        crossing = next((k for n, g in enumerate(self.groups) for k in g if k in columns and not agree(
             [met["axis", n, 1], met["axis", n, -1]])), None)
-        number = next((n for n in range(len(self.random)) if not _agree([met["random", n, 1], met["random", n, -1]])),
+        number = next((n for n in range(len(self.random)) if not agree([met["random", n, 1], met["random", n, -1]])),
                       None)
         if number is None:
             return
         up = 1 if crossing is None or self.random[number][crossing] > 0 else -1
         ends = met["random", number, up], met["random", number, -up]
-        own = [at_point.is_finite() and _near(at_point, [end]) for end in ends]
+        own = [at_point.is_finite() and meets(at_point, [end]) for end in ends]
         side = 1 if own[0] else -1 if own[1] else 0
         if crossing is not None and self._has_side(crossing) and (side or not at_point.is_finite()):
             side = -1 if self.problem.negative_zero(self.problem.columns[crossing]) else 1
@@ -323,12 +332,12 @@ class Neighbourhood:
             out.minus[k] = slopes["random", number, -up][r, k].value
         ends = [("random", number, up * s) for s in ((side,) if side else (1, -1))]
         at_point = self.centre.values[r]
-        if side and not (at_point.is_finite() and _near(at_point, [met[ends[0]]])):
+        if side and not (at_point.is_finite() and meets(at_point, [met[ends[0]]])):
             out.value = met[ends[0]].value
         for k in self._by_row[r]:
             found = [slopes[end][r, k] for end in ends]
-            if all(f.kind == "finite" for f in found) and _agree(found):  # one side, or both with the same derivative
-                out.entries[k] = _best(found)
+            if all(f.kind == "finite" for f in found) and agree(found):  # one side, or both with the same derivative
+                out.entries[k] = best(found)
 
     def _has_side(self, k: int) -> bool:
         """Whether the sign of a zero tells the side: parts of complex numbers, and real ones where `signed`."""
@@ -337,81 +346,7 @@ class Neighbourhood:
         return bool(self.problem.coordinate(column) == 0) and (complex_leaf or self.signed)
 
 
-Key = tuple[str, int, int]
-
-
-def _settling(far: Ball, close: Ball, far_size: Ball, close_size: Ball) -> Limit:
-    """The limit of a derivative from two distances, for an approach like distance**p.
-
-    What remains is the last move times the factor by which the next one is smaller: that of a square root at most
-    where p >= 1/2, and for smaller p the ratio of the move to the derivative itself.
-    """
-    move = abs(far - close).upper()
-    size = max(far_size, close_size)
-    if close_size > far_size * 1024:
-        return Limit("infinite", close)
-    if close_size <= far_size * _CONVERGED:
-        return Limit("finite", close, 2 * close_size)
-    if move <= size * _CONVERGED:
-        ratio = max(power_of_two(4 - STEP // 2), (16 * move / size).upper()) if size > 0 else arb(0)
-        return Limit("finite", close, (move * ratio).upper())
-    return Limit("none")
-
-
-def _agree(found: Sequence[Limit]) -> bool:
-    """Whether finite limits are one and the same."""
-    kept = [f for f in found if f.kind == "finite"]
-    if not kept:
-        return True
-    largest = max(abs(f.value).upper() for f in kept)
-    room = largest * power_of_two(-20) + 4 * max(f.error for f in kept)
-    first = kept[0].value
-    return all(abs(f.value - first).mid() <= room for f in kept[1:])
-
-
-def _near(value: Ball, found: Sequence[Limit]) -> bool:
-    return _agree([Limit("finite", value, value.rad()), *found])
-
-
-def _best(found: Sequence[Limit]) -> tuple[Ball, Ball]:
-    """The limit with the smallest error; its bound also covers how far the directions are apart."""
-    kept = [f for f in found if f.kind == "finite"]
-    best = min(kept, key=lambda f: f.error)
-    bound = best.error + max(abs(f.value - best.value).upper() for f in kept)
-    if abs(best.value).mid() <= bound:  # zero as far as anybody can tell
-        return arb(0), bound + abs(best.value).mid()
-    return best.value, bound
-
-
-def _quotient(values: Sequence[Ball], at_point: Ball, steps: Sequence[Ball]) -> Ball:
-    """The one-sided derivative, or NaN where the quotients do not converge."""
-    if not at_point.is_finite():
-        return _NAN
-    q = [(v - at_point) / h for v, h in zip(values, steps, strict=True)]
-    if not all(x.is_finite() for x in q):
-        return _NAN
-    if abs(q[2]).mid() <= q[2].rad() <= _CONVERGED:  # a constant, evaluated with its rounding
-        return arb(0)
-    late, size = abs(q[1] - q[2]).mid(), max(abs(q[1]).mid(), abs(q[2]).mid())
-    settled = late <= size * _CONVERGED or abs(q[2]).mid() <= abs(q[1]).mid() * _CONVERGED
-    return q[2] if settled else _NAN
-
-
-def _steep(values: Sequence[Ball], at_point: Ball) -> bool:
-    """Whether the quotients grow without bound towards the point."""
-    if not (at_point.is_finite() and all(v.is_finite() for v in values)):
-        return False
-    moves = [abs(v - at_point).mid() for v in values]
-    return moves[2] > 0 and bool(moves[2] > moves[1] * power_of_two(10 - STEP))
-
-
-def _common_infinity(met: Mapping[Key, Limit]) -> Ball:
-    """An infinity that every direction along which the function is defined leads to; else NaN."""
-    kept = [m for m in met.values() if m.kind != "none"]
-    signs = {bool(m.value > 0) for m in kept}
-    if len(signs) == 1 and all(m.kind == "infinite" for m in kept):
-        return arb.pos_inf() if signs.pop() else arb.neg_inf()
-    return _NAN
+Slopes = dict[Key, dict[tuple[int, int], Limit]]
 
 
 def _sample(slopes: Mapping[tuple[int, int], Limit], r: int, columns: Sequence[int]) -> dict[int, Ball] | None:

@@ -110,7 +110,8 @@ def _what(verdict: str, rows: pd.DataFrame) -> tuple[int, str]:
     """(Defect.reach, what is wrong in words)."""
     word = WORDS.get(verdict, verdict)
     worst_rows = rows[rows["verdict"].astype(str) == verdict]
-    if verdict == "zero" and all(zero_is_right(row) for row in worst_rows.to_dict("records")):
+    told = ({str(k): v for k, v in row.items()} for _, row in worst_rows.iterrows())
+    if verdict == "zero" and all(map(zero_is_right, told)):
         word = "should be 0"
     quantities, apis = set(worst_rows["quantity"].astype(str)), set(worst_rows["api"].astype(str))
     if quantities <= set(HIGHER):
