@@ -88,9 +88,10 @@ def _reached(target: Array, moves: list[Array], room: Array) -> bool:
     """Whether a sum of one move of each kink, or of mixtures of a kink's moves, comes to a target (d,) but for room."""
     if not target.size:
         return True
-    with np.errstate(all="ignore"):
-        size = max(float(np.abs(target).max()), *(float(np.abs(k).max(initial=0.0)) for k in moves), 1e-300)
     held = [k for k in moves if np.isfinite(k).all()]
+    size = max(float(np.abs(target).max()), *(float(np.abs(k).max(initial=0.0)) for k in held), 1e-300)
+    if not np.isfinite(size):  # operations that leave no number are explained by their own mask
+        return False
     rows = np.concatenate(held) / size if held else np.zeros((0, target.size))
     if not rows.any():
         return bool((np.abs(target) <= room).all())

@@ -29,6 +29,8 @@ def inside(points: Array, candidate: Array, tolerance: float) -> bool:
     if not len(points) or not np.isfinite(candidate).all() or not np.isfinite(points).all():
         return False
     size = max(float(np.abs(points).max(initial=0.0)), 1e-300)
+    if np.abs(candidate).max(initial=0.0) > 1e100 * size:  # squares of the quotients would overflow
+        return False
     return bool(distance(points / size, candidate / size) <= tolerance * np.sqrt(candidate.size))
 
 

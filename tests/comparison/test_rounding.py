@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from harness.comparison.rounding import _reached
 from harness.formats import DOUBLE, SINGLE, Format
 from harness.model import Input
 from harness.reference.steps import Rounding, rounding
@@ -162,3 +163,10 @@ def test_equal_singular_values_are_no_derivative_for_svd_whichever_way_they_are_
     turn[:, 1] = -turn[1, 0], turn[0, 0]
     found = rounding("sum(svd(a)[0] @ svd(a)[2])", [Input("a", "real", (2, 2))], {"a": turn}, form=DOUBLE)
     assert found is not None and found.wild[0].all() and found.blame == "svd"
+
+
+@pytest.mark.parametrize(("target", "reached"), [
+    ([1.0, 0.0], True), ([0.25, 0.75], True), ([0.0, 0.0], False), ([np.inf, 0.0], False), ([np.nan, 0.0], False)])
+def test_choices_at_a_kink_reach_no_number_that_is_none(target: list[float], reached: bool) -> None:
+    """Two slopes of one kink move a derivative by (1, 0) or (0, 1), or by a mixture of these."""
+    assert _reached(np.array(target), [np.eye(2)], np.zeros(2)) == reached

@@ -387,6 +387,8 @@ def hulls() -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
     yield np.zeros((0, 2)), np.array([0.0, 0.0]), False
     yield 1e-200 * square, 1e-200 * np.array([0.2, 0.7]), True
     yield 1e-200 * square, 1e-200 * np.array([0.2, 1.7]), False
+    yield square, np.array([1e300, 0.3]), False
+    yield 1e-200 * square, np.array([1e200, 0.3]), False
 
 
 @pytest.mark.parametrize(("points", "candidate", "expected"), list(hulls()))
