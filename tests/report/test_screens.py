@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness.api import _elsewhere
 from harness.findings import collect, text
 from harness.model import Case, Expectation, Input, Point
 from harness.recorded.functions import Defect, Known, Singular, Worst
+from harness.report.advice import advice
 from harness.report.by_cause import counted
 from harness.report.causes import defects, fixed_in, release, upstream
 from harness.report.first_screen import first_screen, outcomes
@@ -232,3 +234,27 @@ def test_the_report_counts_nobody_wrong_where_the_screen_does_not() -> None:
     assert function_outcomes(told).to_dict() == {"f": "choice", "g": "wrong", "h": "agree"}
     assert headline(normalised(told)).outcomes["wrong"] == 1
     assert dict(headline(normalised(told)).culprits) == {"jax": 1}
+
+
+@pytest.mark.parametrize(("left", "right", "culprit", "note", "what"), [
+    ("torch.func", "reference", "torch.func", "right is zero, in 1 of 4 columns", "should be 0"),
+    ("torch.func", "reference", "torch.func", "left is zero", "returns 0"),
+    ("torch.func", "jax", "jax", "left is zero", "should be 0"),
+    ("torch.func", "jax", "torch.func", "left is zero", "returns 0"),
+    ("torch.func:forward", "torch.func:reverse", "torch.func:reverse", "left is zero", "should be 0"),
+    ("torch.func:forward", "torch.func:reverse", "torch.func:forward", "left is zero", "returns 0"),
+])
+def test_who_is_blamed_for_a_zero_is_told_what_is_wrong(
+    left: str, right: str, culprit: str, note: str, what: str,
+) -> None:
+    made = row("f", "generic", "defect", "zero", left=left, right=right, culprit=culprit, note=note)
+    (defect,) = defects(frame(made))
+    assert defect.what == what
+    assert ("for a derivative that is zero" in advice(made)) == (what == "should be 0")
+
+
+def test_a_page_tells_of_a_wrong_side_at_another_dtype() -> None:
+    made = frame(row("f", "p"), row("f", "p", "defect", "sign", dtype="complex64"),
+                 row("f", "q", "defect", "sign", dtype="float32"))
+    assert _elsewhere(made, ["p"], "complex128") == "\n   a side is wrong at complex64: --dtype complex64"
+    assert _elsewhere(made, ["p"], "complex64") == ""
