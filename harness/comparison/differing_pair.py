@@ -142,7 +142,7 @@ class DifferingPair:
             self.left, self.right, (own[0], own[1]), narrow, self.floor, allowed,
             self._excused(own, steps, facts.truth))
         right &= not self.against_reference
-        if not left and not right:
+        if not (left or right) or self._documented_apart():
             return "", ""
         out = self.engine.out
         out.note[self.k] = f"{out.ulp[self.k]:.2g} units in the last place apart"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
@@ -12,8 +13,9 @@ from harness.comparison.engine import Engine
 from harness.comparison.facts import CUT, GAUGE, POLE, UNKNOWN, FactIndex
 from harness.comparison.magnitudes import SHAKEN, shaken, unseen
 from harness.comparison.observations import combine
-from harness.comparison.rounding import portable, told, values_of
+from harness.comparison.rounding import portable, single_call, told, values_of
 from harness.comparison.targets import REFERENCE
+from harness.comparison.tolerance import Tolerances
 from harness.comparison.value_kinds import Array, Form, close
 from harness.verdicts import RELATION, VERDICT
 
@@ -168,7 +170,9 @@ def _left_open(engine: Engine, k: int) -> str:
 def _of_kind(engine: Engine, index: FactIndex, k: int, kind: int) -> bool:
     """Whether every number in which the values differ has an entry of its differential of this kind.
 
-    On a branch cut each side also has to be one of the two values of the function, where those are known.
+    On a branch cut each side also has to be one of the two values of the function, where those are known: unless a text
+    that is more than one operation on numbers met once has neither there (arctan2(x, x) at 0, which the signs of zeros
+    decide).
     """
     context, seen, left = engine.context, engine.seen, int(engine.pairs.left[k])
     right = int(engine.pairs.right[k])
@@ -193,10 +197,18 @@ def _of_kind(engine: Engine, index: FactIndex, k: int, kind: int) -> bool:
     cut = index.sides_of_cut(left)
     if kind == CUT and cut is not None and cut[0].size == sides[0].size == cut[1].size:
         limits = [form.blocks(c) for c in cut]
+        truth, free = int(context.truth_row[left]), np.zeros(form.m, bool)
+        if truth >= 0 and not single_call(portable(context, left)) and _same_numbers(engine, left, truth):
+            free = ~_is_limit(_as_values(engine, left, truth)[1][1], limits, tol)
         for side in sides:
-            near = [close(side, limit, tol.coarse, tol.tiny)[0, :, 0].all(axis=-1) for limit in limits]
-            there &= near[0] | near[1]
+            there &= free | _is_limit(side, limits, tol)
     return bool((there | ~differs).all() and differs.any())
+
+
+def _is_limit(side: Array, limits: Sequence[Array], tol: Tolerances) -> Array:
+    """(m,): values that are one of two limits."""
+    near = [close(side, limit, tol.coarse, tol.tiny)[0, :, 0].all(axis=-1) for limit in limits]
+    return np.asarray(near[0] | near[1])
 
 
 def _same_numbers(engine: Engine, left: int, right: int) -> bool:

@@ -72,16 +72,20 @@ def _over_ceiling(engine: Engine, found: Evidence) -> None:
             continue
         tol = context.tolerances[int(context.tolerance_id[truth])]
         floor = value_floor(context, truth, right.size, tol)
-        wrong = []
-        for row in (int(pairs.left[k]), int(pairs.right[k])):
+        ends = int(pairs.left[k]), int(pairs.right[k])
+        apart, wrong = two_functions(context, *ends), []
+        for row in ends:
             held, steps = engine.seen.components(np.array([row]))[0], values_of(context, row, True)
             if held.size != right.size or not np.isfinite(held).all():
                 break
-            off = np.abs(held - right)
+            own = own_value(context, row) if apart else None
+            off = np.abs(held - (right if own is None or own.size != right.size else own))
             room = np.maximum(CEILING * tol.eps * np.abs(right).max(initial=0.0), tol.tiny)
             room = room if floor is None else room + floor.max(initial=0.0) * tol.fine
             bad = off > room
             wrong.append(bool((bad if steps is None else bad & (np.abs(held - steps[0]) > steps[1])).any()))
+        if apart and not any(wrong):
+            out.note[k] = apart
         if any(wrong) and len(wrong) == 2:
             found.culprit[k] = "both" if all(wrong) else "left" if wrong[0] else "right"
             found.evidence[k], out.note[k] = REFERENCE, f"{out.ulp[k]:.2g} units in the last place apart"

@@ -36,11 +36,17 @@ def factorising(function: Callable[..., Any]) -> bool:
     return getattr(function, "__module__", "") in _FACTORISING
 
 
-def nearby(held: Floats, shape: tuple[int, ...], draw: Random, form: Format) -> Floats:
+def graded(held: Floats, shape: tuple[int, ...], form: Format) -> bool:
+    """Whether the numbers of a matrix are of so many sizes that the largest says nothing of the others' errors."""
+    size = np.abs(held[np.isfinite(held) & (held != 0)])
+    return len(shape) > 1 and size.size > 1 and bool(size.max() > size.min() * 2.0 ** (form.digits // 2))
+
+
+def nearby(held: Floats, shape: tuple[int, ...], draw: Random, form: Format, *, own: bool = False) -> Floats:
     """The real components of an array, moved by up to two units in the last place, in a matrix of its largest number;
-    Hermitian if it was."""
+    Hermitian if it was. own: each by its own last place, as elimination does where the numbers are graded."""
     size = np.abs(held)
-    size = np.full_like(size, size.max(initial=0.0)) if len(shape) > 1 else size
+    size = np.full_like(size, size.max(initial=0.0)) if len(shape) > 1 and not own else size
     parts = held.reshape(-1, *shape)
     moves = np.array([draw.uniform(-2, 2) for _ in range(held.size)]).reshape(parts.shape)
     if len(shape) > 1 and shape[-1] == shape[-2]:

@@ -78,15 +78,17 @@ class Text:
         self._call = compile_portable(text, tuple(dict.fromkeys(i.group for i in inputs)), _followed())
         self._pickers = group_leaves(self.inputs)
 
-    def evaluate(self, arrays: Mapping[str, Floats], form: Format, draw: Random | None) -> tuple[Tape, list[Value]]:
-        """The outputs at a point with their tracks."""
+    def evaluate(
+        self, arrays: Mapping[str, Floats], form: Format, draw: Random | None, own: bool = False,
+    ) -> tuple[Tape, list[Value]]:
+        """The outputs at a point with their tracks. draw, own: as of `Tape`."""
         leaves = [np.asarray(arrays[i.name]) for i in self.inputs]
         widths = [
             a.size * (2 if i.kind == "complex" else 1) if i.differentiate and i.kind in ("real", "complex") else 0
             for a, i in zip(leaves, self.inputs, strict=True)
         ]
         ends = np.cumsum([0, *widths])
-        tape = Tape(form, int(ends[-1]), [slice(a, b) for a, b in pairwise(ends)], draw)
+        tape = Tape(form, int(ends[-1]), [slice(a, b) for a, b in pairwise(ends)], draw, own)
         values, at = [], 0
         for a, i, width in zip(leaves, self.inputs, widths, strict=True):
             if i.kind in ("real", "complex"):
@@ -133,7 +135,8 @@ class Taken:
         if not all(_lost(o) for o in self._outputs):  # else there is nothing finite left that could move
             try:
                 with _alone(self._form), bounded(self._room):
-                    others = [self._text.evaluate(self._arrays, self._form, Random(seed))[1]
+                    others = [self._text.evaluate(self._arrays, self._form, Random(seed), own)[1]
+                              for own in ((False, True) if self._tape.graded else (False,))
                               for seed in range(1, 1 + self._form.draws)]
             except Exception:
                 return None

@@ -23,7 +23,7 @@ from harness.reference.arithmetic import ARITHMETIC, Local
 from harness.reference.ball_arrays import Array
 from harness.reference.operations import components, meet, parts
 from harness.reference.precision import state
-from harness.reference.stable import backward_stable, factorised, nearby, saturated, saturation
+from harness.reference.stable import backward_stable, factorised, graded, nearby, saturated, saturation
 
 Floats = np.ndarray[Any, np.dtype[Any]]
 
@@ -173,7 +173,7 @@ def _moved(v: Value, tape: Tape) -> Value:
     """An array for which a backward stable algorithm may be exact in place of the given one."""
     if v.array.kind not in "rc" or not v.ndim or tape.draw is None or not np.isfinite(v.held).all():
         return v
-    held = nearby(v.held, v.shape, tape.draw, tape.form)
+    held = nearby(v.held, v.shape, tape.draw, tape.form, own=tape.own)
     return Value(tape, _array(held, v.shape, v.array.kind), v.track, held)
 
 
@@ -194,12 +194,15 @@ def _filled(x: Any, arrays: Iterator[Array]) -> Any:
 
 @dataclass
 class Tape:
-    """One evaluation. draw: None, or the source of random roundings."""
+    """One evaluation. draw: None, or the source of random roundings. own: these move each number of a matrix that is
+    factorised by its own last place. graded: whether one was met of which that makes a difference."""
 
     form: Format
     columns: int
     leaves: Sequence[slice] = ()  # the columns of each input
     draw: Random | None = None
+    own: bool = False
+    graded: bool = False
     operations: list[Operation] = field(default_factory=list)
     kinked: Floats = field(init=False)  # (columns,): where an operation is met at a kink of its own
     rate: Floats = field(init=False)  # (columns,): how fast arguments of operations that saturate change, 0 without any
@@ -269,6 +272,7 @@ class Tape:
                 for v in (v for v in inputs if v.track is not None):
                     assert v.track is not None
                     self.rate = np.maximum(self.rate, v.track.size.max(axis=0, initial=0.0).astype(np.float64))
+        self.graded |= stable and any(graded(v.held, v.shape, self.form) for v in inputs)
         if stable and self.draw is None and not name.endswith("norm"):  # most norms are sums, which know each entry
             noise = factorised(local, noise, self.form)
         value = Value(self, _array(held, out.shape, out.kind), held=held)
