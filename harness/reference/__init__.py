@@ -5,6 +5,8 @@
     function      a case's text as a function with real coordinates, rows and a dependence structure
     derivative    J by differences, each entry with a bound from other formulas
     singular      what a point is where J does not settle
+    limits        of values and derivatives at shrinking distances from a point
+    unseen        derivatives next to a kink that no direction has shown yet
     hessian       second order
     solution      all of it for one point, as NumPy arrays; cache keeps that on disk
     closed_forms  closed forms stated in a case
