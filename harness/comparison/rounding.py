@@ -120,6 +120,10 @@ def portable(context: Context, row: int) -> str:
     return "" if source is None or source.kind != "portable" else source.text
 
 
+#: Functions of one elimination, of which the result is small beside what was eliminated with.
+ELIMINATING = ("solve", "inv")
+
+
 def rounding_of(context: Context, row: int) -> Rounding | None:
     """`Rounding` of a row's text at its point; None where the text cannot be taken apart."""
     found = taken_of(context, row)
@@ -127,7 +131,8 @@ def rounding_of(context: Context, row: int) -> Rounding | None:
 
 
 def taken_of(context: Context, row: int, alone: bool = False) -> Taken | None:
-    """A row's text taken apart at its point, remembered; None where it cannot be. alone: also one of a single call."""
+    """A row's text taken apart at its point, remembered; None where it cannot be. alone: also one of a single call,
+    which without that is taken apart where it eliminates in a matrix whose numbers are graded."""
     text, seen = portable(context, row), context.seen
     if not text:
         return None
@@ -173,21 +178,27 @@ def one_operation(context: Context, row: int) -> bool:
     return not text or single_call(text)
 
 
+def _called(text: str) -> str:
+    """The function of a single call, "" of anything else."""
+    tree = ast.parse(text.strip(), mode="eval").body
+    return tree.func.id if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) else ""
+
+
 @lru_cache(maxsize=4096)
 def _factorises(text: str) -> bool:
     """Whether a single call is of a factorisation: its result is exact for numbers near the given ones, and no more."""
     from harness.reference.namespace import namespace
     from harness.reference.stable import factorising
 
-    tree = ast.parse(text.strip(), mode="eval").body
-    name = tree.func.id if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) else ""
+    name = _called(text)
     return name in namespace() and factorising(namespace()[name])
 
 
 def _evaluated(context: Context, row: int, text: str, alone: bool) -> Taken | None:
     if find_spec("flint") is None:  # the reference is not installed
         return None
-    if single_call(text) and not alone:
+    single = single_call(text) and not alone
+    if single and _called(text) not in ELIMINATING:
         return None
     from harness.reference.steps import taken
 
@@ -195,7 +206,9 @@ def _evaluated(context: Context, row: int, text: str, alone: bool) -> Taken | No
     if point is None:
         return None
     found = taken(text, case.inputs, point.arrays, form=DTYPES[context.seen.text("dtype", row)])
-    return None if found is None or len(found.operations) < 2 - (alone or _meets_again(text)) else found
+    if found is None or (single and not found.graded):
+        return None
+    return None if len(found.operations) < 2 - (alone or single or _meets_again(text)) else found
 
 
 def point_of(context: Context, row: int) -> Point | None:

@@ -39,15 +39,19 @@ def factorising(function: Callable[..., Any]) -> bool:
 def graded(held: Floats, shape: tuple[int, ...], form: Format) -> bool:
     """Whether the numbers of a matrix are of so many sizes that the largest says nothing of the others' errors."""
     size = np.abs(held[np.isfinite(held) & (held != 0)])
-    return len(shape) > 1 and size.size > 1 and bool(size.max() > size.min() * 2.0 ** (form.digits // 2))
+    return len(shape) > 1 and size.size > 1 and bool(size.min() < size.max() * 2.0 ** -(form.digits // 2))
 
 
 def nearby(held: Floats, shape: tuple[int, ...], draw: Random, form: Format, *, own: bool = False) -> Floats:
     """The real components of an array, moved by up to two units in the last place, in a matrix of its largest number;
-    Hermitian if it was. own: each by its own last place, as elimination does where the numbers are graded."""
+    Hermitian if it was. own: each by the last place of what elimination makes of it, for numbers that are graded."""
     size = np.abs(held)
-    size = np.full_like(size, size.max(initial=0.0)) if len(shape) > 1 and not own else size
     parts = held.reshape(-1, *shape)
+    if len(shape) > 1 and not own:
+        size = np.full_like(size, size.max(initial=0.0))
+    elif len(shape) > 1 and shape[-1] == shape[-2]:
+        whole = (parts[0] + 1j * parts[1] if len(parts) == 2 else parts[0]).reshape(-1, *shape[-2:])
+        size = np.maximum(size, np.tile(np.stack([eliminated(a) for a in whole]).reshape(-1), len(parts)))
     moves = np.array([draw.uniform(-2, 2) for _ in range(held.size)]).reshape(parts.shape)
     if len(shape) > 1 and shape[-1] == shape[-2]:
         signs = np.array([1.0, -1.0][: len(parts)]).reshape(-1, *[1] * len(shape))
@@ -55,6 +59,24 @@ def nearby(held: Floats, shape: tuple[int, ...], draw: Random, form: Format, *, 
             moves = (moves + signs * moves.swapaxes(-1, -2)) / 2
     with np.errstate(all="ignore"):
         return form.rounded(held + form.eps * size * moves.reshape(-1))
+
+
+def eliminated(a: Floats) -> Floats:
+    """|L| |U| of a square matrix, its rows in their own order, by elimination with partial pivoting: what its errors
+    are small beside (Higham, section 9.3). Without what overflows on the way."""
+    upper, lower, order = a.copy(), np.zeros(a.shape), np.arange(len(a))
+    with np.errstate(all="ignore"):
+        for k in range(len(a)):
+            pivot = k + int(np.argmax(np.abs(upper[k:, k])))
+            for x in (upper, lower, order):
+                x[[k, pivot]] = x[[pivot, k]]
+            factor = np.where(upper[k, k] == 0, 0, upper[k + 1 :, k] / upper[k, k])
+            upper[k + 1 :] = upper[k + 1 :] - factor[:, None] * upper[k]
+            lower[k, k], lower[k + 1 :, k] = 1.0, np.abs(factor)
+        made = lower @ np.abs(np.triu(upper))
+    out = np.zeros(a.shape)
+    out[order] = np.where(np.isfinite(made), made, 0.0)
+    return out
 
 
 def saturated(local: Local, exact: Floats, held: Sequence[Floats], form: Format) -> Floats | None:

@@ -115,7 +115,8 @@ class Text:
 class Taken:
     """A portable text taken apart at a point; how its roundings may move it is found when it is asked for.
 
-    blame, advice, kinked: as of `Rounding`. rate: (columns,) how fast arguments of operations that saturate change.
+    blame, advice, kinked: as of `Rounding`. graded: as of `Tape`. rate: (columns,) how fast arguments of operations
+    that saturate change.
     """
 
     def __init__(self, text: str, inputs: Sequence[Input], arrays: Mapping[str, Floats], form: Format) -> None:
@@ -125,7 +126,7 @@ class Taken:
             self._tape, self._outputs = self._text.evaluate(arrays, form, None)
             self._room = state.room or 0
         self.blame, self.advice = advise(self._tape)
-        self.kinked, self.rate = self._tape.kinked, self._tape.rate
+        self.kinked, self.rate, self.graded = self._tape.kinked, self._tape.rate, self._tape.graded
         self.operations = tuple(o.name for o in self._tape.operations)
 
     @cached_property
@@ -135,9 +136,10 @@ class Taken:
         if not all(_lost(o) for o in self._outputs):  # else there is nothing finite left that could move
             try:
                 with _alone(self._form), bounded(self._room):
+                    few = self._form.draws  # a sign that rounding decides shows in some of many alone
                     others = [self._text.evaluate(self._arrays, self._form, Random(seed), own)[1]
-                              for own in ((False, True) if self._tape.graded else (False,))
-                              for seed in range(1, 1 + self._form.draws)]
+                              for own, count in (((False, 4 * few), (True, few)) if self.graded else ((False, few),))
+                              for seed in range(1, 1 + count)]
             except Exception:
                 return None
         found: dict[str, list[Any]] = {k: [] for k in _PARTS}

@@ -43,6 +43,8 @@ cases:
   - {id: apart, function: gelu(x), inputs: {x: real}, dtype: float64, points: {p: {x: 6}}}
   - {id: graded, function: "solve(a, a)", inputs: {a: "complex[2, 2]"}, dtype: complex64,
      points: {p: {a: [[20+1e+25j, 20+20j], [1e+8+20j, 20+20j]]}}}
+  - {id: eliminated, function: "solve(a, a)", inputs: {a: "real[2, 2]"}, dtype: float64,
+     points: {p: {a: [[1.0e-8, 1.0e-160], [40, -1.0e+200]]}}}
   - {id: cofactor, function: det(a), inputs: {a: "real[3, 3]"}, dtype: float64,
      points: {p: {a: [[1, 2, 3], [2, 4, 1], [5, 7, 2]]}}}
 """

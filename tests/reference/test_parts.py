@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.linalg
 from flint import arb
 
 from harness.backends.base import DONE, Step
@@ -24,6 +25,7 @@ from harness.reference.clarke import inside, rows_inside
 from harness.reference.function import Compiled
 from harness.reference.precision import rounded, rounded_up, state
 from harness.reference.solution import Solution, solve
+from harness.reference.stable import eliminated
 
 Z = np.array([1 + 2j, -0.3 + 0.5j, 2.0 - 1j])
 
@@ -461,3 +463,13 @@ def test_a_padded_array_keeps_its_structure() -> None:
     expected = np.zeros((73, 70))
     expected[np.arange(70) + 1, np.arange(70)] = 2
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_what_elimination_is_small_beside(n: int) -> None:
+    """|L| |U| with SciPy's factors."""
+    r = np.random.default_rng(n)
+    a = r.normal(size=(n, n)) + 1j * r.normal(size=(n, n))
+    p, lower, upper = scipy.linalg.lu(a)
+    assert np.allclose(eliminated(a), p @ np.abs(lower) @ np.abs(upper), rtol=1e-12)
+    assert not eliminated(np.zeros((n, n))).any()
