@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import faulthandler
+import signal
 import sys
 
 import harness.runs as runs
@@ -15,6 +17,7 @@ def cases() -> list:
 
 
 if __name__ == "__main__":
+    faulthandler.register(signal.SIGUSR1)  # a test that waits in vain asks where this is
     folder, jobs, fakes = sys.argv[1], int(sys.argv[2]), sys.argv[3].split(",")
     runs.run(
         cases(), backends=[f"tests.runs.fakes:{name}" for name in fakes], modes=["slow"], output=folder, jobs=jobs,

@@ -141,7 +141,13 @@ def test_ctrl_c_leaves_a_readable_run_and_no_process(tmp_path: Path) -> None:
     wait_for_journal(folder, 4_000)
     workers = workers_of(process)
     os.kill(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    try:
+        _, err = process.communicate(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGUSR1)
+        time.sleep(1)
+        process.kill()
+        pytest.fail(f"it goes on: {process.communicate()[1].decode()}")
     assert process.returncode != 0 and b"KeyboardInterrupt" in err
     assert_gone(workers)
     run = runs.Run.open(folder)
