@@ -253,10 +253,10 @@ class DifferingPair:
         """Entries of either side that are nobody's fault: operations give them, or the rounding of the point does."""
         shaken = [unsettled(f) for f in own[0] + own[1] if f.stability is not None and f.truth is not None]
         found: list[Array | None] = []
-        alone = truth is not None and self.group.quantity == "differential" and any(s is not None for s in steps)
+        apart = self.group.quantity == "differential" and any(s is not None for s in steps)
         for s, x, end in zip(steps, (self.left, self.right), self.ends, strict=True):
             mask = None if s is None else s.explains(x)
-            if mask is None and alone and truth is not None:  # a text of its own beside one that is taken apart
+            if mask is None and apart and truth is not None:  # a text of its own beside one that is taken apart
                 room = noise_of(self.engine.context, end, self.group.form, self.tol, truth)
                 mask = np.isfinite(x) & (differences(x, truth) <= room[..., None])
             if shaken and shaken[0].any():

@@ -120,10 +120,6 @@ def portable(context: Context, row: int) -> str:
     return "" if source is None or source.kind != "portable" else source.text
 
 
-#: Functions of one elimination, of which the result is small beside what was eliminated with.
-ELIMINATING = ("solve", "inv")
-
-
 def rounding_of(context: Context, row: int) -> Rounding | None:
     """`Rounding` of a row's text at its point; None where the text cannot be taken apart."""
     found = taken_of(context, row)
@@ -178,6 +174,10 @@ def one_operation(context: Context, row: int) -> bool:
     return not text or single_call(text)
 
 
+#: Functions whose results come out of one elimination.
+_ELIMINATING = ("solve", "inv")
+
+
 def _called(text: str) -> str:
     """The function of a single call, "" of anything else."""
     tree = ast.parse(text.strip(), mode="eval").body
@@ -198,7 +198,7 @@ def _evaluated(context: Context, row: int, text: str, alone: bool) -> Taken | No
     if find_spec("flint") is None:  # the reference is not installed
         return None
     single = single_call(text) and not alone
-    if single and _called(text) not in ELIMINATING:
+    if single and _called(text) not in _ELIMINATING:
         return None
     from harness.reference.steps import taken
 

@@ -76,18 +76,17 @@ class Neighbourhood:
         self.scales, self.span = near.scales, near.span
         self._by_row = {r: [k for k, c in enumerate(problem.columns) if self.structure.seen[r] >> c.element & 1]
                         for r in rows}
-        wanted = {k for ks in self._by_row.values() for k in ks}
-        groups = [[k for k in g if k in wanted] for g in self.structure.groups]
+        self.columns = sorted({k for ks in self._by_row.values() for k in ks})  # that any of the rows sees
+        groups = [[k for k in g if k in self.columns] for g in self.structure.groups]
         self.groups = [g for g in groups if g]
         self.axes = [{k: arb(1) for k in g} for g in self.groups]
-        self.random = [self._random(n, sorted(wanted)) for n in range(
+        self.random = [self._random(n) for n in range(
             _RANDOM_DIRECTIONS if len(self.groups) <= _MANY_GROUPS else 3)]
 
-    @staticmethod
-    def _random(number: int, columns: Sequence[int]) -> Direction:
+    def _random(self, number: int) -> Direction:
         """Weights of both signs, away from zero; the first direction has the first coordinates positive."""
         source = Random(1000 + number)
-        return {k: arb(source.choice((-1, 1)) * source.randint(40, 128)) / 128 for k in columns}
+        return {k: arb(source.choice((-1, 1)) * source.randint(40, 128)) / 128 for k in self.columns}
 
     def _moved(self, direction: Direction, sign: int, level: int) -> Direction:
         columns = self.problem.columns
@@ -121,7 +120,7 @@ class Neighbourhood:
     def limits_along(self, direction: Direction, sign: int) -> dict[tuple[int, int], Limit]:
         """For every entry the limit of the derivative along a direction, from two distances."""
         # a direction that leaves arguments where they are leaves their ties: partial derivatives, but none as a whole
-        tests = int(len(direction) < len({k for ks in self._by_row.values() for k in ks}))
+        tests = int(len(direction) < len(self.columns))
         far, close = self.derivative(direction, sign, 1, 0), self.derivative(direction, sign, 2, tests)
         out: dict[tuple[int, int], Limit] = {}
         for r in self.rows:
@@ -171,11 +170,11 @@ class Neighbourhood:
         known: dict[int, list[Gradient]] = {r: [s for s in out[r].samples if s is not None] for r in rows}
         if not rows or not all(known.values()):
             return False
-        columns, first = sorted({k for ks in self._by_row.values() for k in ks}), len(self.random)
+        first = len(self.random)
 
         def met(number: int) -> dict[int, list[Gradient]]:
             for sign in (1, -1):
-                slopes["random", first + number, sign] = self.limits_along(self._random(first + number, columns), sign)
+                slopes["random", first + number, sign] = self.limits_along(self._random(first + number), sign)
             drawn = [slopes["random", first + number, sign] for sign in (1, -1)]
             found = {r: [_sample(s, r, self._by_row[r]) for s in drawn] for r in rows}
             return {r: [s for s in own if s is not None] for r, own in found.items()}
@@ -183,7 +182,7 @@ class Neighbourhood:
         with working(_BITS[0] + self.span):
             return bool(further(
                 {r: self.centre.values[r] for r in rows}, known,
-                lambda number: self._moved(self._random(first + number, columns), 1, 1), self.problem.rows_at, met))
+                lambda number: self._moved(self._random(first + number), 1, 1), self.problem.rows_at, met))
 
     def _join(
         self, out: Mapping[int, Found], limits: Mapping[Key, Mapping[int, Limit]],

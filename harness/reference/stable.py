@@ -45,15 +45,15 @@ def graded(held: Floats, shape: tuple[int, ...], form: Format) -> bool:
 def nearby(held: Floats, shape: tuple[int, ...], draw: Random, form: Format, *, own: bool = False) -> Floats:
     """The real components of an array, moved by up to two units in the last place, in a matrix of its largest number;
     Hermitian if it was. own: each by the last place of what elimination makes of it, for numbers that are graded."""
-    size = np.abs(held)
+    size, square = np.abs(held), len(shape) > 1 and shape[-1] == shape[-2]
     parts = held.reshape(-1, *shape)
     if len(shape) > 1 and not own:
         size = np.full_like(size, size.max(initial=0.0))
-    elif len(shape) > 1 and shape[-1] == shape[-2]:
+    elif square:
         whole = (parts[0] + 1j * parts[1] if len(parts) == 2 else parts[0]).reshape(-1, *shape[-2:])
         size = np.maximum(size, np.tile(np.stack([eliminated(a) for a in whole]).reshape(-1), len(parts)))
     moves = np.array([draw.uniform(-2, 2) for _ in range(held.size)]).reshape(parts.shape)
-    if len(shape) > 1 and shape[-1] == shape[-2]:
+    if square:
         signs = np.array([1.0, -1.0][: len(parts)]).reshape(-1, *[1] * len(shape))
         if (parts == signs * parts.swapaxes(-1, -2)).all():
             moves = (moves + signs * moves.swapaxes(-1, -2)) / 2

@@ -272,9 +272,10 @@ class Tape:
                 for v in (v for v in inputs if v.track is not None):
                     assert v.track is not None
                     self.rate = np.maximum(self.rate, v.track.size.max(axis=0, initial=0.0).astype(np.float64))
-        self.graded |= stable and any(graded(v.held, v.shape, self.form) for v in inputs)
-        if stable and self.draw is None and not name.endswith("norm"):  # most norms are sums, which know each entry
-            noise = factorised(local, noise, self.form)
+        if stable and self.draw is None:
+            self.graded |= any(graded(v.held, v.shape, self.form) for v in inputs)
+            if not name.endswith("norm"):  # most norms are sums, which know each entry
+                noise = factorised(local, noise, self.form)
         value = Value(self, _array(held, out.shape, out.kind), held=held)
         operation = Operation(name, tuple(inputs), value, cancelled, bool(local.infinite.any()))
         value.source = operation

@@ -9,6 +9,7 @@ a direction in which it moves by g·d for none of those that are known shows ano
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 
 from flint import arb
 
@@ -26,17 +27,18 @@ Moves = Mapping[int, Ball]
 def further(
     centre: Mapping[int, Ball], known: Mapping[int, list[Gradient]], move: Callable[[int], Moves],
     values: Callable[[Moves], Sequence[Ball]], met: Callable[[int], Mapping[int, Sequence[Gradient]]],
-) -> list[int]:
-    """Numbers of the directions that show a derivative which is not in `known`, which is added to.
+) -> int:
+    """How many directions show a derivative that is not in `known`, which is added to.
 
     centre: row -> value at the point. known: row -> derivatives by column. move: the displacement of a direction by its
     number. values: the rows at a displacement; may raise Undecided. met: row -> derivatives along that direction.
     """
-    taken: list[int] = []
-    familiar = quiet = number = 0
-    while quiet < QUIET and len(taken) < MOST and (familiar or len(taken) < STRANGE):
-        moves, number = move(number), number + 1
+    taken = familiar = quiet = 0
+    for number in count():
+        if quiet == QUIET or taken == MOST or (not familiar and taken == STRANGE):
+            break
         quiet += 1
+        moves = move(number)
         try:
             there = values(moves)
         except Undecided:
@@ -44,11 +46,9 @@ def further(
         if all(_explained(there[r] - at, known[r], moves) for r, at in centre.items()):
             familiar += 1
             continue
-        found = met(number - 1)
-        taken.append(number - 1)
-        quiet = 0
-        for r, gradients in found.items():
+        for r, gradients in met(number).items():
             known[r] += gradients
+        taken, quiet = taken + 1, 0
     return taken
 
 
