@@ -33,12 +33,12 @@ class Track:
     """What is known of one array: how its real components (real parts, then imaginary parts) depend on the inputs'.
 
     All but `wild` (columns,) have shape (components, columns): the derivative, the sum of the sizes of the products
-    that it is summed from, how far kinks (loose) and underflow (faint) on the way may move it, and whether there is a
-    way from the input at all. wild, spoilt: where an operation without a finite derivative at its numbers is met. A
-    rest: what of `loose` the choices do not say. choices: for a kink its number and (K, components, columns), how its K
-    limits move the derivative. A
-    pullback brings a cotangent, be it zero, to every element of an array, and so infinity to the columns that reach
-    such an element; a pushforward brings a tangent, be it zero, and so infinity to the components reached from it.
+    that it is summed from, how far kinks (loose) and underflow and complex products (faint) on the way may move it,
+    and whether there is a way from the input at all. wild, spoilt: where an operation without a finite derivative at
+    its numbers is met. rest: what of `loose` the choices do not say. choices: for a kink its number and
+    (K, components, columns), how its K limits move the derivative. A pullback brings a cotangent, be it zero, to every
+    element of an array, and so infinity to the columns that reach such an element; a pushforward brings a tangent, be
+    it zero, and so infinity to the components reached from it.
     """
 
     slope: Floats
@@ -280,7 +280,7 @@ class Tape:
         operation = Operation(name, tuple(inputs), value, cancelled, bool(local.infinite.any()))
         value.source = operation
         self.operations.append(operation)
-        value.track = _chained(local, inputs, self, noise)
+        value.track = _chained(local, inputs, self, noise, out.kind == "c" and not local.structural)
         return value
 
 
@@ -338,8 +338,19 @@ def _rounded(
     return np.where(np.isfinite(moved), moved, held), cancelled
 
 
-def _chained(local: Local, inputs: Sequence[Value], tape: Tape, noise: Floats | None = None) -> Track:
-    """noise: (rows, columns), how far a faithful derivative may be from the local one."""
+def _normwise(sizes: Floats) -> Floats:
+    """(rows, columns) of a complex result by a complex argument: for each the largest of its block of four. The
+    rounding of a complex product is small against its modulus, of a part of it that is smaller it is not (Higham,
+    section 3.6)."""
+    blocks = sizes.reshape(2, sizes.shape[0] // 2, 2, sizes.shape[1] // 2).max(axis=(0, 2))
+    return np.tile(blocks, (2, 2))
+
+
+def _chained(
+    local: Local, inputs: Sequence[Value], tape: Tape, noise: Floats | None = None, rounds: bool = False,
+) -> Track:
+    """noise: (rows, columns), how far a faithful derivative may be from the local one. rounds: whether the result is
+    complex and made by complex arithmetic."""
     n = tape.columns
     slope, size, loose, faint = (np.zeros((local.slope.shape[0], n), np.longdouble) for _ in range(4))
     reach, spoilt = np.zeros(slope.shape, bool), np.zeros(slope.shape, bool)
@@ -384,6 +395,8 @@ def _chained(local: Local, inputs: Sequence[Value], tape: Tape, noise: Floats | 
                 moves[:, r] += (local.samples[:, r, own] - L[r].astype(np.float64)) @ t.slope.astype(np.float64)
             if not smooth or sunk.any() or t.faint.any():
                 faint += np.abs(L) @ t.faint + sunk @ (t.size + t.faint)
+            if rounds and v.array.kind == "c":  # half, since it counts twice
+                faint += tape.form.roundings * tape.form.eps / 2 * ((_normwise(np.abs(L)) - np.abs(L)) @ t.size)
             if noise is not None:
                 faint += noise[:, own] @ t.size
         jumps = (local.loose[:, own] > 0).any(axis=0)
