@@ -76,7 +76,7 @@ def _moved(function: Compiled, arrays: Mapping[str, Floats], seed: int) -> dict[
         size = float(np.max(np.abs(wide), initial=0.0))
         for part in parts:
             signs = np.array([draw.choice((-1.0, 1.0)) for _ in range(part.size)]).reshape(part.shape)
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore", invalid="ignore"):  # an infinity stays one
                 part += signs * state.form.eps * (size if a.ndim >= 2 and np.isfinite(size) else np.abs(part))
         out[i.name] = parts[0] if len(parts) == 1 else parts[0] + 1j * parts[1]
     return out

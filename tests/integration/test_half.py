@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import harness
 from harness.api import repro
 from harness.cases import load
+from harness.comparison import compare_tables
 from harness.formats import HALVES
 from harness.model import CaseError
 from tests import wrong_backends as wrong
@@ -27,6 +29,11 @@ cases:
     inputs: {x: "real[2]"}
     dtype: bfloat16
     points: {far: {x: [4, -5]}}
+  - id: beside
+    function: {jax: "jax.scipy.special.boxcox1p(x, l)", portable: "((1 + x) ** l - 1) / l"}
+    inputs: {x: "real[3]", l: "real[3]"}
+    dtype: bfloat16
+    points: {limit: {x: [2, 0.5, 1.0e-3], l: [1, -1, 2]}}
 """
 
 
@@ -53,6 +60,24 @@ def test_frameworks_agree_and_wrong_ones_are_named(path: Path, tmp_path: Path) -
         own = told[told["left"] == cls.name]
         assert set(own["dtype"].astype(str)) == set(HALVES) and set(own["culprit"]) == {cls.name}
         assert cls.expected_verdict in set(own["verdict"].astype(str)), (cls.name, own["verdict"].tolist())
+
+
+def test_a_text_that_is_right_to_its_rounding_is_nobodys_fault_beside_a_function_of_its_own(
+        path: Path, tmp_path: Path) -> None:
+    """1 + 0.001 is 1 in eight bits, so that ((1 + x)**2 - 1) / 2 is 0; half of its second value is a mistake."""
+    made = harness.run(path, backends=["torch.func", "jax"], output=tmp_path / "run", executor=InProcess(),
+                       progress=False, select="beside", apis=())
+    values = pd.DataFrame(harness.compare(made)).astype(str).query("quantity == 'value'")
+    assert set(values["culprit"]) <= {"", "formula"} and set(values["surprising"]) == {"False"}
+    assert "formula" in set(values["culprit"])
+    seen = made.observations()
+    row = seen.index[seen["backend"].eq("torch.func") & seen["quantity"].eq("value")][0]
+    data = np.frombuffer(seen.at[row, "data"], np.float32).copy()
+    data[1] /= 2
+    seen.at[row, "data"] = data.tobytes()
+    frame = pd.DataFrame(compare_tables([seen], [made.header], [made.cases])).astype(str)
+    wrong = frame[frame["quantity"].eq("value") & frame["left"].eq("torch.func")]
+    assert set(wrong["right"]) == {"jax", "reference"} and set(wrong["culprit"]) == {"torch.func"}
 
 
 @pytest.mark.whole
