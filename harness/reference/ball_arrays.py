@@ -17,7 +17,7 @@ from flint import acb, arb
 
 from harness.reference.ball_numbers import Objects, equal, integer_power, less, less_equal, product, quotient, whole
 from harness.reference.operators import Operators
-from harness.reference.precision import Ball, NotInReference, literal, room_for, state
+from harness.reference.precision import MAX_ELEMENTS, Ball, NotInReference, literal, room_for, state
 
 ORDER = "birc"
 
@@ -43,7 +43,8 @@ class Array(Operators):
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, data: Objects, kind: str, mask: Objects | None = None) -> None:
-        state.spend(data.size)
+        if state.room is not None or data.size > MAX_ELEMENTS:
+            state.spend(data.size)
         self.data, self.kind, self.mask = data, kind, mask
 
     # --- shape ---------------------------------------------------------------------------------------------------
@@ -129,7 +130,8 @@ class Array(Operators):
 
     def operate(self, name: str, left: Any, right: Any) -> Array:
         a, b = lift(left), lift(right)
-        room_for(name, a.shape, b.shape)
+        if name == "matmul" or state.room is not None or a.data.shape != b.data.shape:
+            room_for(name, a.shape, b.shape)
         return _OPERATIONS[name](a, b)
 
     def __neg__(self) -> Array:
@@ -166,9 +168,13 @@ _DTYPES: dict[str, Any] = {"r": object, "c": object, "i": np.int64, "b": np.bool
 
 def fill(values: Sequence[Any], shape: Sequence[int], kind: str) -> Objects:
     """A NumPy array of a kind from a flat list of elements."""
-    out: Objects = np.empty(len(values), dtype=_DTYPES[kind])
-    out[:] = values
-    return out.reshape(tuple(shape))
+    out: Objects = np.empty(count := len(values), dtype=_DTYPES[kind])
+    if count > 16:
+        out[:] = values
+    else:  # a slice takes longer than these
+        for k in range(count):
+            out[k] = values[k]
+    return out if len(shape) == 1 and shape[0] == count else out.reshape(tuple(shape))
 
 
 def no_mask(shape: Sequence[int]) -> Objects:
@@ -226,9 +232,10 @@ def common(arrays: Sequence[Array]) -> tuple[list[Array], str]:
 
 def masks_of(arrays: Sequence[Array]) -> list[Objects] | None:
     """One mask for each array (zeros where it has none), or None where no array has one."""
-    if all(a.mask is None for a in arrays):
-        return None
-    return [no_mask(a.shape) if a.mask is None else a.mask for a in arrays]
+    for a in arrays:
+        if a.mask is not None:
+            return [no_mask(x.shape) if x.mask is None else x.mask for x in arrays]
+    return None
 
 
 def joined(function: Callable[[Sequence[Objects]], Any], arrays: Sequence[Array]) -> Array:
@@ -285,13 +292,15 @@ def _plain_index(key: Any, masks: list[Objects]) -> Any:
 
 
 def _both_masks(a: Array, b: Array) -> Objects | None:
+    if a.mask is None and b.mask is None:
+        return None
     masks = masks_of([a, b])
     return None if masks is None else boxed(masks[0] | masks[1])
 
 
 def arithmetic(op: Callable[[Any, Any], Any], a: Array, b: Array) -> Array:
     """Sum, difference or product; flint mixes arb and acb itself."""
-    kind = a.kind if ORDER.index(a.kind) >= ORDER.index(b.kind) else b.kind
+    kind = a.kind if a.kind == b.kind or ORDER.index(a.kind) >= ORDER.index(b.kind) else b.kind
     if kind in "ib":
         left, right = a.data.astype(np.int64), b.data.astype(np.int64)
         return Array(native(op(left, right)), "i", _both_masks(a, b))
@@ -315,7 +324,7 @@ def pairwise(function: Callable[[Any, Any], Any], a: Array, b: Array, kind: str)
 
 def elements(function: Callable[..., Any], arrays: Sequence[Array], kind: str) -> Array:
     """function of the elements of several arrays, broadcast together; the result has the kind given."""
-    if len({a.shape for a in arrays}) == 1:
+    if len(arrays) == 1 or len({a.data.shape for a in arrays}) == 1:
         shape, columns = arrays[0].shape, [a.data.ravel().tolist() for a in arrays]
     else:
         views = np.broadcast_arrays(*(a.data for a in arrays))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from flint import acb, arb
+from flint import acb, arb, ctx
 
 from harness.reference.ball_arrays import Array, lift
 from harness.reference.precision import Ball, NotInReference, state
@@ -25,13 +26,16 @@ def _scale(n: int, norm: str | None, inverse: bool) -> Ball:
     raise NotInReference(f"norm={norm!r} of a Fourier transform")
 
 
-def roots(n: int) -> list[Ball]:
+def roots(n: int) -> tuple[Ball, ...]:
     """exp(-2 pi i k / n) for k = 0 .. n - 1."""
-    out = []
-    for k in range(n):
-        angle = arb(2 * k) / n
-        out.append(acb(angle.cos_pi(), -angle.sin_pi()))
-    return out
+    return _roots(n, ctx.prec)
+
+
+@lru_cache(maxsize=64)
+def _roots(n: int, bits: int) -> tuple[Ball, ...]:
+    """At the precision in force, which is part of the key."""
+    angles = [arb(2 * k) / n for k in range(n)]
+    return tuple(acb(angle.cos_pi(), -angle.sin_pi()) for angle in angles)
 
 
 def _sized(terms: list[Ball], n: int) -> list[Ball]:
@@ -43,7 +47,7 @@ def transformed(terms: list[Ball], norm: str | None, inverse: bool) -> list[Ball
     """The transform of a list by its definition."""
     n = len(terms)
     state.work(n * n >> 3)
-    w = roots(n)
+    w: Sequence[Ball] = roots(n)
     if inverse:
         w = [z.conjugate() for z in w]
     factor = _scale(n, norm, inverse)

@@ -39,6 +39,8 @@ def _of_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
     says and what a framework is handed, so the constant is the same one for every side."""
 
     def answer(*arguments: Any, **keywords: Any) -> Any:
+        if arguments and isinstance(arguments[0], Array):
+            return function(*arguments, **keywords)
         if any(not isinstance(a, _NUMBERS) for a in (*arguments, *keywords.values())) or not arguments:
             return function(*arguments, **keywords)
         with working(256):

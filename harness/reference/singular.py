@@ -47,7 +47,7 @@ _BITS = (800, 1600, 3600)
 _NEAR = ((100, 300), (100, 1500))
 _RANDOM_DIRECTIONS, _MANY_GROUPS = 6, 8
 
-_NAN = arb("nan")
+_NAN, _ZERO = arb("nan"), arb(0)
 Direction = dict[int, Ball]
 
 
@@ -123,30 +123,31 @@ class Neighbourhood:
         tests = int(len(direction) < len(self.columns))
         far, close = self.derivative(direction, sign, 1, 0), self.derivative(direction, sign, 2, tests)
         out: dict[tuple[int, int], Limit] = {}
+        blocks = self._blocks(far), self._blocks(close)
         for r in self.rows:
             tied = tests and close is not None and r in close.suspects and all(
                 close.entries[r, k].settled for k in self._by_row[r] if (r, k) in close.entries)
             for k in self._by_row[r]:
-                sizes = self._block(far, r, k), self._block(close, r, k)
+                sizes = blocks[0].get(self._block(r, k), _ZERO), blocks[1].get(self._block(r, k), _ZERO)
                 if sizes[0] is None or sizes[1] is None or far is None or close is None or tied:
                     out[r, k] = Limit("none")
                 else:
                     out[r, k] = settling(far.entries[r, k].value, close.entries[r, k].value, sizes[0], sizes[1])
         return out
 
-    def _block(self, found: Differential | None, r: int, k: int) -> Ball | None:
-        """The largest of the entries of one complex derivative; None unless all of them are settled."""
-        if found is None:
-            return None
-        own, column = self.structure.rows[r], self.problem.columns[k]
-        largest = arb(0)
-        for (i, j), e in found.entries.items():
-            row = self.structure.rows[i]
-            if self.problem.columns[j].element == column.element and (row.output, row.index) == (own.output, own.index):
-                if not e.settled:
-                    return None
-                largest = max(largest, abs(e.value).upper())
-        return largest
+    def _block(self, r: int, k: int) -> tuple[int, int, int]:
+        """The complex derivative that an entry is part of: output, its element, the input's element."""
+        own = self.structure.rows[r]
+        return own.output, own.index, self.problem.columns[k].element
+
+    def _blocks(self, found: Differential | None) -> dict[tuple[int, int, int], Ball | None]:
+        """The largest entry of each complex derivative; None unless all of them are settled."""
+        out: dict[tuple[int, int, int], Ball | None] = {}
+        for (r, k), e in ({} if found is None else found.entries).items():
+            key = self._block(r, k)
+            largest = out.get(key, _ZERO)
+            out[key] = None if largest is None or not e.settled else max(largest, abs(e.value).upper())
+        return out
 
     # --- the point ---------------------------------------------------------------------------------------------------
 
