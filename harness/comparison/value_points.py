@@ -95,7 +95,13 @@ def _is_right(engine: Engine, row: int, held: Array) -> bool:
     right = held if truth < 0 else engine.seen.components(np.array([truth]))[0]
     if truth < 0 or right.size != held.size or not np.isfinite(held).all():
         return False
-    tol = engine.context.tolerances[int(engine.context.tolerance_id[truth])]
+    return holds(engine, row, right)
+
+
+def holds(engine: Engine, row: int, right: Array) -> bool:
+    """Whether a row's value is a given one of the same size, within the tolerance of derivatives."""
+    held = engine.seen.components(np.array([row]))[0]
+    tol = engine.context.tolerances[int(engine.context.tolerance_id[row])]
     return bool(close(held[None, :, None, None], right[None, :, None, None], tol.coarse, tol.tiny).all())
 
 

@@ -14,7 +14,8 @@ from harness.comparison.pairs import Pairs
 from harness.comparison.rounding import one_operation, portable, told, values_of
 from harness.comparison.targets import REFERENCE
 from harness.comparison.tolerance import CEILING
-from harness.comparison.value_kinds import Array, close
+from harness.comparison.value_kinds import Array
+from harness.comparison.value_points import holds
 from harness.verdicts import RELATION, VERDICT
 
 
@@ -123,8 +124,7 @@ def _as_documented(engine: Engine, row: int) -> bool:
     own, held = own_value(engine.context, row), engine.seen.components(np.array([row]))[0]
     if own is None or own.size != held.size:
         return own is None
-    tol = engine.context.tolerances[int(engine.context.tolerance_id[row])]
-    return bool(close(held[None, :, None, None], own[None, :, None, None], tol.coarse, tol.tiny).all())
+    return holds(engine, row, own)
 
 
 def _agreed_on_nothing(engine: Engine, found: Evidence, chosen: Array, wrong: Array) -> None:

@@ -292,8 +292,6 @@ def _plain_index(key: Any, masks: list[Objects]) -> Any:
 
 
 def _both_masks(a: Array, b: Array) -> Objects | None:
-    if a.mask is None and b.mask is None:
-        return None
     masks = masks_of([a, b])
     return None if masks is None else boxed(masks[0] | masks[1])
 

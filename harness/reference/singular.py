@@ -128,7 +128,8 @@ class Neighbourhood:
             tied = tests and close is not None and r in close.suspects and all(
                 close.entries[r, k].settled for k in self._by_row[r] if (r, k) in close.entries)
             for k in self._by_row[r]:
-                sizes = blocks[0].get(self._block(r, k), _ZERO), blocks[1].get(self._block(r, k), _ZERO)
+                block = self._block(r, k)
+                sizes = [found.get(block, _ZERO) for found in blocks]
                 if sizes[0] is None or sizes[1] is None or far is None or close is None or tied:
                     out[r, k] = Limit("none")
                 else:
